@@ -1,1 +1,3 @@
 //! Yagura.
+
+pub mod api;
