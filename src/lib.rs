@@ -5,3 +5,10 @@
 pub mod api;
 pub mod clock;
 pub mod cloud;
+pub mod cluster;
+pub mod engine;
+pub mod inventory;
+pub mod metrics;
+pub mod plan;
+pub mod report;
+pub mod terms;

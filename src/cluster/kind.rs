@@ -54,7 +54,7 @@ pub trait Kind:
     fn api(client: Client, namespace: &str) -> Api<Self>;
 
     /// The door to the metadata alone, which works even for an object that cannot be read.
-    fn metadata_api(client: Client, namespace: &str) -> Api<PartialObjectMeta<Self>>;
+    fn partial_api(client: Client, namespace: &str) -> Api<PartialObjectMeta<Self>>;
 
     /// Namespace and name; the namespace of a cluster-wide object is empty.
     fn key(&self) -> Key {
@@ -76,7 +76,6 @@ pub trait Kind:
         self.meta().deletion_timestamp.is_some()
     }
 }
-
 
 macro_rules! kind {
     ($kind:ident, $status:ident, |$client:ident, $namespace:ident| $api:expr) => {
@@ -104,16 +103,28 @@ macro_rules! kind {
                 $api
             }
 
-            fn metadata_api($client: Client, $namespace: &str) -> Api<PartialObjectMeta<Self>> {
+            fn partial_api($client: Client, $namespace: &str) -> Api<PartialObjectMeta<Self>> {
                 $api
             }
         }
     };
 }
 
-kind!(TenantClass, TenantClassStatus, |client, _namespace| Api::all(client));
-kind!(Tenant, TenantStatus, |client, namespace| Api::namespaced(client, namespace));
-kind!(AccessPolicy, AccessPolicyStatus, |client, namespace| Api::namespaced(client, namespace));
-kind!(BackupPolicy, BackupPolicyStatus, |client, namespace| Api::namespaced(client, namespace));
-kind!(Backup, BackupStatus, |client, namespace| Api::namespaced(client, namespace));
-kind!(Incident, IncidentStatus, |client, namespace| Api::namespaced(client, namespace));
+kind!(TenantClass, TenantClassStatus, |client, _namespace| Api::all(
+    client
+));
+kind!(Tenant, TenantStatus, |client, namespace| Api::namespaced(
+    client, namespace
+));
+kind!(AccessPolicy, AccessPolicyStatus, |client, namespace| {
+    Api::namespaced(client, namespace)
+});
+kind!(BackupPolicy, BackupPolicyStatus, |client, namespace| {
+    Api::namespaced(client, namespace)
+});
+kind!(Backup, BackupStatus, |client, namespace| Api::namespaced(
+    client, namespace
+));
+kind!(Incident, IncidentStatus, |client, namespace| Api::namespaced(
+    client, namespace
+));

@@ -32,8 +32,15 @@ pub struct KubeCluster {
 impl KubeCluster {
     /// A cluster without caches; `instance` tells this process from its peers in events.
     pub fn new(client: Client, instance: &str) -> Self {
-        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, caches: HashMap::new() }
+        let reporter = Reporter {
+            controller: FIELD_MANAGER.to_owned(),
+            instance: Some(instance.to_owned()),
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            caches: HashMap::new(),
+        }
     }
 
     /// The client beneath.
@@ -59,7 +66,10 @@ impl Cluster for KubeCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let objects = self.store::<K>().map(Store::state).unwrap_or_default();
-        objects.iter().filter_map(|seen| seen.readable().ok().cloned()).collect()
+        objects
+            .iter()
+            .filter_map(|seen| seen.readable().ok().cloned())
+            .collect()
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
@@ -67,12 +77,21 @@ impl Cluster for KubeCluster {
     }
 
     async fn read<K: Kind>(&self, key: &Key) -> Result<Option<K>, ClusterError> {
-        K::api(self.client(), &key.namespace).get_opt(&key.name).await.map_err(explain)
+        K::api(self.client(), &key.namespace)
+            .get_opt(&key.name)
+            .await
+            .map_err(explain)
     }
 
     async fn create<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        K::api(self.client(), &object.key().namespace).create(&params, object).await.map_err(explain)
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        K::api(self.client(), &object.key().namespace)
+            .create(&params, object)
+            .await
+            .map_err(explain)
     }
 
     async fn apply_status<K: Kind>(
@@ -89,7 +108,11 @@ impl Cluster for KubeCluster {
             "status": status,
         });
         K::api(self.client(), &key.namespace)
-            .patch_status(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(body))
+            .patch_status(
+                &key.name,
+                &PatchParams::apply(FIELD_MANAGER).force(),
+                &Patch::Apply(body),
+            )
             .await
             .map_err(explain)
     }
@@ -109,8 +132,12 @@ impl Cluster for KubeCluster {
                 "name": key.name, "uid": uid, "annotations": owned.annotations, "finalizers": finalizers,
             },
         });
-        let object: PartialObjectMeta<K> = K::metadata_api(self.client(), &key.namespace)
-            .patch(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(body))
+        let object: PartialObjectMeta<K> = K::partial_api(self.client(), &key.namespace)
+            .patch(
+                &key.name,
+                &PatchParams::apply(FIELD_MANAGER).force(),
+                &Patch::Apply(body),
+            )
             .await
             .map_err(explain)?;
         Ok(object.resource_version().unwrap_or_default())
@@ -129,11 +156,17 @@ impl Cluster for KubeCluster {
             action: happened.message.chars().take(EVENT_ACTION_LIMIT).collect(),
             secondary: None,
         };
-        self.recorder.publish(&event, &object.object_ref(&())).await.map_err(explain)
+        self.recorder
+            .publish(&event, &object.object_ref(&()))
+            .await
+            .map_err(explain)
     }
 
     async fn namespace(&self, name: &str) -> Result<Option<NamespaceFacts>, ClusterError> {
-        let namespace = Api::<Namespace>::all(self.client()).get_metadata_opt(name).await.map_err(explain)?;
+        let namespace = Api::<Namespace>::all(self.client())
+            .get_metadata_opt(name)
+            .await
+            .map_err(explain)?;
         Ok(namespace.map(|found| NamespaceFacts {
             terminating: found.metadata.deletion_timestamp.is_some(),
             labels: found.metadata.labels.unwrap_or_default(),
@@ -149,7 +182,11 @@ const EVENT_ACTION_LIMIT: usize = 120;
 
 fn object_ref<K: Kind>(key: &Key) -> ObjectRef<Seen<K>> {
     let reference = ObjectRef::new(&key.name);
-    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+    if key.namespace.is_empty() {
+        reference
+    } else {
+        reference.within(&key.namespace)
+    }
 }
 
 /// What a client's error means to us.

@@ -36,7 +36,10 @@ struct State {
 impl MemoryCluster {
     /// An empty cluster whose times come from `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Arc::default() }
+        Self {
+            clock,
+            state: Arc::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +60,7 @@ impl MemoryCluster {
         let mut object = object.clone();
         match state.object::<K>(&object.key()) {
             None => state.dress(&mut object, now),
-            Some(old) => keep_what_users_do_not_set(&old, &mut object),
+            Some(old) => keep_what_users_do_not_set(&*old, &mut object),
         }
         state.store(object)
     }
@@ -96,7 +99,9 @@ impl MemoryCluster {
 
 impl State {
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        Arc::clone(self.objects.get(&(K::NAME, key.clone()))?).downcast().ok()
+        Arc::clone(self.objects.get(&(K::NAME, key.clone()))?)
+            .downcast()
+            .ok()
     }
 
     fn object<K: Kind>(&self, key: &Key) -> Option<Arc<K>> {
@@ -116,7 +121,8 @@ impl State {
         self.version += 1;
         object.meta_mut().resource_version = Some(self.version.to_string());
         let key = object.key();
-        self.objects.insert((K::NAME, key.clone()), Arc::new(Seen::new(object.clone())));
+        self.objects
+            .insert((K::NAME, key.clone()), Arc::new(Seen::new(object.clone())));
         self.changes.push_back((K::NAME, key));
         object
     }

@@ -80,12 +80,20 @@ pub struct Happened {
 impl Happened {
     /// Good news.
     pub fn normal(reason: Reason, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Normal, reason, message: message.into() }
+        Self {
+            severity: Severity::Normal,
+            reason,
+            message: message.into(),
+        }
     }
 
     /// Something to look at.
     pub fn warning(reason: Reason, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, reason, message: message.into() }
+        Self {
+            severity: Severity::Warning,
+            reason,
+            message: message.into(),
+        }
     }
 }
 

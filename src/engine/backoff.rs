@@ -40,7 +40,12 @@ struct State {
 impl Backoff {
     /// A table without failures; the seed decides the jitter.
     pub fn new(seed: u64) -> Self {
-        Self { state: Mutex::new(State { passes: HashMap::new(), jitter: fastrand::Rng::with_seed(seed) }) }
+        Self {
+            state: Mutex::new(State {
+                passes: HashMap::new(),
+                jitter: fastrand::Rng::with_seed(seed),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,7 +72,10 @@ impl Backoff {
         let passes = state.passes.entry(key.clone()).or_default();
         if passes.worked < FREE_PASSES {
             // A step that works ends a row of failures.
-            *passes = Passes { failed: 0, worked: passes.worked + 1 };
+            *passes = Passes {
+                failed: 0,
+                worked: passes.worked + 1,
+            };
             return Duration::ZERO;
         }
         drop(state);

@@ -104,7 +104,12 @@ pub struct Wakes(HashMap<ControllerName, Arc<DueQueue>>);
 
 impl Default for Wakes {
     fn default() -> Self {
-        Self(ControllerName::ALL.into_iter().map(|name| (name, Arc::default())).collect())
+        Self(
+            ControllerName::ALL
+                .into_iter()
+                .map(|name| (name, Arc::default()))
+                .collect(),
+        )
     }
 }
 
@@ -182,7 +187,9 @@ impl<C: Cluster> Context<C> {
 
     /// Whether a cached copy is older than our own last write of it.
     pub(super) fn is_older_than_our_write(&self, kind: KindName, key: &Key, version: Option<&str>) -> bool {
-        let Some(seen) = version.and_then(|version| version.parse::<u64>().ok()) else { return false };
+        let Some(seen) = version.and_then(|version| version.parse::<u64>().ok()) else {
+            return false;
+        };
         let mut written = self.written();
         let entry = (kind, key.clone());
         match written.get(&entry) {

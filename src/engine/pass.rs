@@ -36,7 +36,11 @@ impl<C: Cluster, K: Kind> Pass<'_, C, K> {
     /// Where the status could not be written; the effect must then not happen.
     pub async fn write_ahead(&mut self, status: K::Status) -> Result<(), Failure> {
         let version = self.object.meta().resource_version.clone().unwrap_or_default();
-        let written = self.ctx.cluster.apply_status::<K>(&self.object.key(), &version, &status).await?;
+        let written = self
+            .ctx
+            .cluster
+            .apply_status::<K>(&self.object.key(), &version, &status)
+            .await?;
         if let Some(version) = &written.meta().resource_version {
             self.ctx.wrote(K::NAME, &self.object.key(), version);
         }
@@ -77,19 +81,22 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
         Err(error) => Err(error),
     };
     let outcome = schedule::<C, R>(ctx, backoff, key, result);
-    ctx.metrics.pass_ended(R::NAME.as_str(), outcome, elapsed(started, ctx.now()));
+    ctx.metrics
+        .pass_ended(R::NAME.as_str(), outcome, elapsed(started, ctx.now()));
 }
 
 /// An object that does not fit our types is told about, and left alone: an apply of a status without the fields
 /// that we cannot read would remove them.
 async fn tell_unreadable<C: Cluster, R: Reconciler<C>>(ctx: &Context<C>, seen: &Seen<R::Kind>, error: &str) {
-    let message = format!("the stored object does not fit this release: {error}; correct it with kubectl edit");
+    let message =
+        format!("the stored object does not fit this release: {error}; correct it with kubectl edit");
     tracing::warn!(kind = %R::Kind::NAME, key = %Key::of(seen), %error, "unreadable object");
     let happened = Happened::warning(Reason::Unreadable, message);
     if let Err(error) = ctx.cluster.tell(seen, &happened).await {
         tracing::warn!(%error, "event not told");
     }
-    ctx.wakes.wake_at(R::NAME, Key::of(seen), later(ctx.now(), STALLED_RECHECK));
+    ctx.wakes
+        .wake_at(R::NAME, Key::of(seen), later(ctx.now(), STALLED_RECHECK));
 }
 
 enum Prepared {
@@ -103,16 +110,25 @@ async fn prepare<C: Cluster, R: Reconciler<C>>(
     object: &R::Kind,
 ) -> Result<Prepared, ClusterError> {
     if !R::FINALIZER {
-        return Ok(if object.is_terminating() { Prepared::Wait } else { Prepared::Go });
+        return Ok(if object.is_terminating() {
+            Prepared::Wait
+        } else {
+            Prepared::Go
+        });
     }
     match (object.is_terminating(), has_our_finalizer(object)) {
         // Ours is gone already: others hold it.
         (true, false) => Ok(Prepared::Wait),
         (true, true) | (false, true) => Ok(Prepared::Go),
         (false, false) => {
-            let owned = OwnedMeta { finalizer: true, ..OwnedMeta::default() };
-            let version =
-                ctx.cluster.patch_metadata::<R::Kind>(&object.key(), object.uid(), &owned).await?;
+            let owned = OwnedMeta {
+                finalizer: true,
+                ..OwnedMeta::default()
+            };
+            let version = ctx
+                .cluster
+                .patch_metadata::<R::Kind>(&object.key(), object.uid(), &owned)
+                .await?;
             ctx.wrote(R::Kind::NAME, &object.key(), &version);
             Ok(Prepared::Wait)
         }
@@ -120,7 +136,12 @@ async fn prepare<C: Cluster, R: Reconciler<C>>(
 }
 
 fn has_our_finalizer(object: &impl Kind) -> bool {
-    object.meta().finalizers.iter().flatten().any(|name| name == names::FINALIZER)
+    object
+        .meta()
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|name| name == names::FINALIZER)
 }
 
 /// What a pass asks of the queue.
@@ -143,9 +164,17 @@ async fn carry_out<C: Cluster, R: Reconciler<C>>(
     object: &R::Kind,
 ) -> Result<Next, ClusterError> {
     let now = ctx.now();
-    let mut pass = Pass { ctx, object: object.clone(), now, events: Vec::new() };
+    let mut pass = Pass {
+        ctx,
+        object: object.clone(),
+        now,
+        events: Vec::new(),
+    };
     let outcome = advance(reconciler, &mut pass).await;
-    if matches!(&outcome.failed, Some((_, Failure::Cluster(ClusterError::Conflict)))) {
+    if matches!(
+        &outcome.failed,
+        Some((_, Failure::Cluster(ClusterError::Conflict)))
+    ) {
         // Somebody wrote the object meanwhile; nothing was done on the older one, and the watch will come.
         return Err(ClusterError::Conflict);
     }
@@ -166,11 +195,20 @@ async fn advance<C: Cluster, R: Reconciler<C>>(
         Ok(world) => world,
         Err(failure) => {
             let done = Vec::new();
-            return Outcome { world: Err(failure), resolved: None, plan: None, done, failed: None };
+            return Outcome {
+                world: Err(failure),
+                resolved: None,
+                plan: None,
+                done,
+                failed: None,
+            };
         }
     };
     let resolved = reconciler.resolve(pass.ctx, &pass.object, &world);
-    let plan = resolved.desired.as_ref().map(|desired| reconciler.plan(&pass.object, desired, &world, pass.now));
+    let plan = resolved
+        .desired
+        .as_ref()
+        .map(|desired| reconciler.plan(&pass.object, desired, &world, pass.now));
     let mut done = Vec::new();
     let mut failed = None;
     for step in plan.iter().flat_map(|plan| &plan.steps) {
@@ -184,7 +222,13 @@ async fn advance<C: Cluster, R: Reconciler<C>>(
             }
         }
     }
-    Outcome { world: Ok(world), resolved: Some(resolved), plan, done, failed }
+    Outcome {
+        world: Ok(world),
+        resolved: Some(resolved),
+        plan,
+        done,
+        failed,
+    }
 }
 
 fn next_of<C: Cluster, R: Reconciler<C>>(outcome: &OutcomeOf<R, C>, report: &Report<StatusOf<R, C>>) -> Next {
@@ -197,7 +241,10 @@ fn next_of<C: Cluster, R: Reconciler<C>>(outcome: &OutcomeOf<R, C>, report: &Rep
         worked: !outcome.done.is_empty(),
         failure,
         look_again: [planned, report.look_again].into_iter().flatten().min(),
-        stalled: outcome.resolved.as_ref().is_some_and(|resolved| !resolved.refusals.is_empty()),
+        stalled: outcome
+            .resolved
+            .as_ref()
+            .is_some_and(|resolved| !resolved.refusals.is_empty()),
     }
 }
 
@@ -210,16 +257,25 @@ async fn publish<C: Cluster, K: Kind>(
     // The edges first: a status that says "repaired" without an event would hide the edge for ever.
     for happened in std::mem::take(&mut pass.events) {
         tracing::info!(kind = %K::NAME, %key, reason = %happened.reason, "{}", happened.message);
-        let told = pass.ctx.cluster.tell(&Seen::new(pass.object.clone()), &happened).await;
+        let told = pass
+            .ctx
+            .cluster
+            .tell(&Seen::new(pass.object.clone()), &happened)
+            .await;
         if let Err(error) = told {
             tracing::warn!(%key, %error, "event not told");
         }
     }
     if report.release && pass.object.is_terminating() {
-        pass.ctx.cluster.patch_metadata::<K>(&key, pass.object.uid(), &OwnedMeta::default()).await?;
+        pass.ctx
+            .cluster
+            .patch_metadata::<K>(&key, pass.object.uid(), &OwnedMeta::default())
+            .await?;
         return Ok(());
     }
-    let Some(status) = report.status else { return Ok(()) };
+    let Some(status) = report.status else {
+        return Ok(());
+    };
     let broken = kstatus::violations(
         pass.object.generation(),
         K::observed_generation(&status),
@@ -232,7 +288,11 @@ async fn publish<C: Cluster, K: Kind>(
         return Ok(());
     }
     let version = pass.object.meta().resource_version.clone().unwrap_or_default();
-    let written = pass.ctx.cluster.apply_status::<K>(&key, &version, &status).await?;
+    let written = pass
+        .ctx
+        .cluster
+        .apply_status::<K>(&key, &version, &status)
+        .await?;
     if let Some(version) = &written.meta().resource_version {
         pass.ctx.wrote(K::NAME, &key, version);
     }

@@ -25,8 +25,12 @@ pub async fn run<C: Cluster, R: Reconciler<C>>(
     ctx: Arc<Context<C>>,
     store: Store<Seen<R::Kind>>,
 ) {
-    let Some(queue) = ctx.wakes.queue(R::NAME).cloned() else { return };
-    let due = queue.stream(Arc::clone(&ctx.clock)).map(|key| Ok::<_, Infallible>(reference::<C, R>(&key)));
+    let Some(queue) = ctx.wakes.queue(R::NAME).cloned() else {
+        return;
+    };
+    let due = queue
+        .stream(Arc::clone(&ctx.clock))
+        .map(|key| Ok::<_, Infallible>(reference::<C, R>(&key)));
     let reconciler = Arc::new(reconciler);
     // The seed only spreads retries of objects that failed together.
     let backoff = Arc::new(Backoff::new(fastrand::u64(..)));
@@ -64,5 +68,9 @@ pub async fn run<C: Cluster, R: Reconciler<C>>(
 
 fn reference<C: Cluster, R: Reconciler<C>>(key: &Key) -> ObjectRef<Seen<R::Kind>> {
     let reference = ObjectRef::new(&key.name);
-    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+    if key.namespace.is_empty() {
+        reference
+    } else {
+        reference.within(&key.namespace)
+    }
 }

@@ -37,13 +37,19 @@ pub struct Stepper<C> {
 impl<C: Cluster> Stepper<C> {
     /// Without controllers.
     pub fn new(ctx: Arc<Context<C>>) -> Self {
-        Self { ctx, controllers: Vec::new() }
+        Self {
+            ctx,
+            controllers: Vec::new(),
+        }
     }
 
     /// With one controller more; its jitter is the same in every run.
     #[must_use]
     pub fn with<R: Reconciler<C>>(mut self, reconciler: R) -> Self {
-        self.controllers.push(Box::new(Stepping { reconciler, backoff: Backoff::new(0) }));
+        self.controllers.push(Box::new(Stepping {
+            reconciler,
+            backoff: Backoff::new(0),
+        }));
         self
     }
 
@@ -52,7 +58,9 @@ impl<C: Cluster> Stepper<C> {
     pub async fn run_due(&self) -> usize {
         let mut passes = 0;
         for controller in &self.controllers {
-            let Some(queue) = self.ctx.wakes.queue(controller.name()) else { continue };
+            let Some(queue) = self.ctx.wakes.queue(controller.name()) else {
+                continue;
+            };
             let now = self.ctx.now();
             let due: Vec<_> = std::iter::from_fn(|| queue.pop(now)).collect();
             for key in due {

@@ -19,7 +19,11 @@ pub struct Plan<S> {
 
 impl<S> Default for Plan<S> {
     fn default() -> Self {
-        Self { steps: Vec::new(), waiting_for: Vec::new(), look_again: None }
+        Self {
+            steps: Vec::new(),
+            waiting_for: Vec::new(),
+            look_again: None,
+        }
     }
 }
 
