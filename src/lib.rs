@@ -1,3 +1,4 @@
 //! Yagura.
 
 pub mod api;
+pub mod generate;
