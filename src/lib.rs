@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cloud;
 pub mod cluster;
 pub mod engine;
+pub mod generate;
 pub mod inventory;
 pub mod metrics;
 pub mod plan;
