@@ -6,6 +6,7 @@ pub mod api;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;
+pub mod controllers;
 pub mod engine;
 pub mod generate;
 pub mod inventory;
