@@ -1,1 +1,16 @@
-//! Yagura.
+//! Yagura keeps, measures and proves the security promises of a hosting service on AWS EC2.
+//!
+//! This file is the map; ARCHITECTURE.md explains it.
+
+pub mod api;
+pub mod clock;
+pub mod cloud;
+pub mod cluster;
+pub mod controllers;
+pub mod engine;
+pub mod generate;
+pub mod inventory;
+pub mod metrics;
+pub mod plan;
+pub mod report;
+pub mod terms;
