@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod promises;
 pub mod report;
 pub mod terms;

@@ -120,6 +120,19 @@ pub struct Text {
     pub ja: String,
 }
 
+impl BackupTerms {
+    /// The time of day as a policy writes it, `00:30`.
+    pub fn at_text(&self) -> String {
+        format!("{:02}:{:02}", self.at.hour(), self.at.minute())
+    }
+
+    /// The name of the zone as a policy writes it, `Asia/Tokyo`.
+    pub fn time_zone_name(&self) -> &str {
+        // A sheet whose zone has no name is refused when it is read.
+        self.time_zone.iana_name().unwrap_or_default()
+    }
+}
+
 impl Text {
     /// The text in this language.
     pub fn in_language(&self, language: Language) -> &str {
@@ -261,11 +274,6 @@ impl Terms {
         self.clauses.iter().find(|clause| clause.id == id)
     }
 
-    /// The name of the zone of the backups.
-    pub fn time_zone_name(&self) -> &str {
-        self.backup.time_zone.iana_name().unwrap_or("UTC")
-    }
-
     /// The first thing that is wrong with the sheet.
     fn problem(&self, name: &str) -> Option<String> {
         if self.name != name {
@@ -297,6 +305,10 @@ impl Terms {
         }
         if let Some((field, _)) = zero.iter().find(|(_, is_zero)| *is_zero) {
             return Some(format!("{field} is zero"));
+        }
+        let at = self.backup.at;
+        if (at.second(), at.subsec_nanosecond()) != (0, 0) {
+            return Some("backup.at is not a whole minute".to_owned());
         }
         let has_name = self.backup.time_zone.iana_name().is_some();
         (!has_name).then(|| "backup.timeZone is not the name of a zone".to_owned())

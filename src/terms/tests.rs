@@ -47,7 +47,10 @@ fn the_values_are_those_of_the_published_terms() {
     assert_eq!(terms.revision, civil::date(2023, 10, 11));
     assert_eq!(terms.regions, BTreeSet::from([Region::from("ap-northeast-1")]));
     assert_eq!(terms.backup.at, civil::time(0, 30, 0, 0));
-    assert_eq!(terms.time_zone_name(), "Asia/Tokyo");
+    assert_eq!(
+        (terms.backup.at_text().as_str(), terms.backup.time_zone_name()),
+        ("00:30", "Asia/Tokyo")
+    );
     assert_eq!(
         terms.backup.methods,
         BTreeSet::from([Method::Files, Method::Database, Method::Snapshot])
