@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod lease;
 pub mod promises;
 pub mod report;
 pub mod terms;
