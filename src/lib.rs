@@ -5,3 +5,4 @@
 pub mod aws;
 pub mod clock;
 pub mod cloud;
+pub mod inventory;
