@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod cloud;
 pub mod lease;
+pub mod metrics;
 pub mod promises;
 pub mod report;
 pub mod terms;
