@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod http;
 pub mod lease;
 pub mod metrics;
 pub mod promises;
