@@ -11,6 +11,10 @@
     unreachable_pub,
     reason = "the KubeSchema derive copies each public struct into a function"
 )]
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "two printer columns may have the same type"
+)]
 
 mod access_policy;
 mod backup;
