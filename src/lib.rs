@@ -2,5 +2,6 @@
 //!
 //! This file is the map; ARCHITECTURE.md explains it.
 
+pub mod api;
 pub mod clock;
 pub mod cloud;
