@@ -1,0 +1,3 @@
+//! What is to be done, as arithmetic: desired and observed go in, steps come out.
+
+pub mod incident;
