@@ -257,8 +257,12 @@ enum Known<'a> {
 }
 
 fn quarantine_of<'a>(tenant: &'a TenantWorld, world: &'a World) -> Known<'a> {
-    let Some(place) = &tenant.place else { return Known::Unknown };
-    let Some(quarantine) = world.quarantines.get(place) else { return Known::Unknown };
+    let Some(place) = &tenant.place else {
+        return Known::Unknown;
+    };
+    let Some(quarantine) = world.quarantines.get(place) else {
+        return Known::Unknown;
+    };
     match &quarantine.observed {
         Observed::Unknown => Known::Unknown,
         Observed::Absent => Known::Absent(place),
@@ -269,7 +273,11 @@ fn quarantine_of<'a>(tenant: &'a TenantWorld, world: &'a World) -> Known<'a> {
 
 /// Whether the group carries every tag that we would have given it.
 fn is_ours(quarantine: &Quarantine, group: &SecurityGroup) -> bool {
-    quarantine.wanted.tags.iter().all(|(key, value)| group.tags.get(key) == Some(value))
+    quarantine
+        .wanted
+        .tags
+        .iter()
+        .all(|(key, value)| group.tags.get(key) == Some(value))
 }
 
 /// The parts of an isolation, put into their order at the end.
@@ -294,7 +302,10 @@ fn plan_isolation(world: &World) -> Plan {
     steps.extend(parts.creates.into_iter().map(Step::CreateQuarantine));
     steps.extend(parts.empties);
     steps.extend(parts.swaps.into_iter().map(Step::Swap));
-    Plan { steps, waiting_for: parts.waiting_for }
+    Plan {
+        steps,
+        waiting_for: parts.waiting_for,
+    }
 }
 
 /// One Tenant with a live instance.
@@ -309,21 +320,32 @@ struct Subject<'a> {
 fn isolate(name: &str, tenant: &TenantWorld, world: &World, parts: &mut Isolation) {
     let target = match &tenant.target {
         Observed::Unknown => {
-            parts.waiting_for.insert(Waiting::View { tenant: name.to_owned() });
+            parts.waiting_for.insert(Waiting::View {
+                tenant: name.to_owned(),
+            });
             return;
         }
         Observed::Absent => return,
         Observed::Present(target) => target,
     };
-    let subject = Subject { name, tenant, target, held: &world.held };
+    let subject = Subject {
+        name,
+        tenant,
+        target,
+        held: &world.held,
+    };
     match quarantine_of(tenant, world) {
         // Without it an interface in quarantine could not be told from any other.
         Known::Unknown => {
-            parts.waiting_for.insert(Waiting::View { tenant: name.to_owned() });
+            parts.waiting_for.insert(Waiting::View {
+                tenant: name.to_owned(),
+            });
         }
         Known::Foreign(group) => {
             let (group, name) = (group.id.clone(), group.name.clone());
-            parts.waiting_for.insert(Waiting::ForeignQuarantine { group, name });
+            parts
+                .waiting_for
+                .insert(Waiting::ForeignQuarantine { group, name });
         }
         Known::Absent(_) if target.interfaces.is_empty() => {}
         Known::Absent(place) => {
@@ -359,7 +381,9 @@ impl Subject<'_> {
                 None => self.originals(interface, groups, quarantine),
             };
             let Some(mut originals) = originals else {
-                parts.waiting_for.insert(Waiting::View { tenant: self.name.to_owned() });
+                parts.waiting_for.insert(Waiting::View {
+                    tenant: self.name.to_owned(),
+                });
                 continue;
             };
             if let Some(quarantine) = quarantine {
@@ -394,8 +418,11 @@ impl Subject<'_> {
         if let Some((_, held)) = copied {
             return Some(held.originals.clone());
         }
-        let before: BTreeSet<_> =
-            groups.iter().filter(|group| Some(*group) != quarantine).cloned().collect();
+        let before: BTreeSet<_> = groups
+            .iter()
+            .filter(|group| Some(*group) != quarantine)
+            .cloned()
+            .collect();
         if !before.is_empty() {
             return Some(before);
         }
@@ -445,11 +472,20 @@ impl TenantWorld {
 
 fn empty(place: &Place, group: &SecurityGroup, parts: &mut Isolation) {
     for direction in [Direction::Ingress, Direction::Egress] {
-        let rules: BTreeSet<_> =
-            group.rules.iter().filter(|rule| rule.direction == direction).cloned().collect();
+        let rules: BTreeSet<_> = group
+            .rules
+            .iter()
+            .filter(|rule| rule.direction == direction)
+            .cloned()
+            .collect();
         if !rules.is_empty() {
             let (region, group) = (place.region.clone(), group.id.clone());
-            parts.empties.insert(Step::EmptyQuarantine { region, group, direction, rules });
+            parts.empties.insert(Step::EmptyQuarantine {
+                region,
+                group,
+                direction,
+                rules,
+            });
         }
     }
 }

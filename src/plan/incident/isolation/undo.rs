@@ -24,7 +24,10 @@ pub(super) fn plan_undo(world: &World) -> Plan {
     if !parts.returned.is_empty() {
         steps.push(Step::RecordReturned(parts.returned.into_iter().collect()));
     }
-    Plan { steps, waiting_for: parts.waiting_for }
+    Plan {
+        steps,
+        waiting_for: parts.waiting_for,
+    }
 }
 
 fn undo(held: &Held, world: &World, parts: &mut Undo) {
@@ -60,19 +63,18 @@ fn undo(held: &Held, world: &World, parts: &mut Undo) {
 
 /// Plans the call even if the interface seems to be connected: what was seen may be older than the isolation, and an
 /// interface that wrongly counted as connected would stay cut off for good.
-fn reconnect(
-    held: &Held,
-    tenant: &TenantWorld,
-    from: &BTreeSet<SecurityGroupId>,
-    parts: &mut Undo,
-) {
+fn reconnect(held: &Held, tenant: &TenantWorld, from: &BTreeSet<SecurityGroupId>, parts: &mut Undo) {
     let Some(place) = &tenant.place else {
-        parts.waiting_for.insert(Waiting::View { tenant: held.tenant.clone() });
+        parts.waiting_for.insert(Waiting::View {
+            tenant: held.tenant.clone(),
+        });
         return;
     };
     match &tenant.own_group {
         Observed::Unknown => {
-            parts.waiting_for.insert(Waiting::View { tenant: held.tenant.clone() });
+            parts.waiting_for.insert(Waiting::View {
+                tenant: held.tenant.clone(),
+            });
         }
         Observed::Present(own) if own.exact => {
             parts.swaps.insert(Swap {
@@ -88,7 +90,9 @@ fn reconnect(
         }
         // A group that holds a stranger's rule would let the stranger in again.
         Observed::Absent | Observed::Present(_) => {
-            parts.waiting_for.insert(Waiting::OwnGroup { tenant: held.tenant.clone() });
+            parts.waiting_for.insert(Waiting::OwnGroup {
+                tenant: held.tenant.clone(),
+            });
         }
     }
 }
@@ -96,14 +100,25 @@ fn reconnect(
 /// Whether nothing is left to undo: every interface is connected again, gone, or in the hands of another Incident
 /// that isolates it and has recorded it.
 pub fn is_undone(world: &World) -> bool {
-    world.held.iter().all(|held| held.returned || is_handed_over(held, world))
+    world
+        .held
+        .iter()
+        .all(|held| held.returned || is_handed_over(held, world))
 }
 
 fn is_handed_over(held: &Held, world: &World) -> bool {
-    let others = world.tenants.get(&held.tenant).map_or(&[][..], |tenant| &tenant.elsewhere);
-    others.iter().any(|other| other.isolates && has_recorded(other, held))
+    let others = world
+        .tenants
+        .get(&held.tenant)
+        .map_or(&[][..], |tenant| &tenant.elsewhere);
+    others
+        .iter()
+        .any(|other| other.isolates && has_recorded(other, held))
 }
 
 fn has_recorded(other: &Elsewhere, held: &Held) -> bool {
-    other.held.iter().any(|theirs| theirs.interface == held.interface && !theirs.returned)
+    other
+        .held
+        .iter()
+        .any(|theirs| theirs.interface == held.interface && !theirs.returned)
 }
