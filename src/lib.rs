@@ -5,4 +5,14 @@
 pub mod api;
 pub mod clock;
 pub mod cloud;
+pub mod cluster;
+pub mod controllers;
+pub mod engine;
+pub mod generate;
+pub mod inventory;
+pub mod lease;
+pub mod metrics;
 pub mod plan;
+pub mod promises;
+pub mod report;
+pub mod terms;
