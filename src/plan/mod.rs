@@ -4,6 +4,7 @@
 
 pub mod class;
 pub mod firewall;
+pub mod incident;
 pub mod selection;
 pub mod tenant;
 
