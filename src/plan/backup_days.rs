@@ -1,0 +1,1 @@
+//! How many good days a Tenant has.
