@@ -83,6 +83,7 @@ proptest! {
     fn two_operators_at_once_make_one_set(
         order in prop::collection::vec((any::<bool>(), fates(), 1_i64..60), 1..60),
         lags in lags(),
+        stale in 0_i64..=30,
     ) {
         let mut sim = Sim::new(run(), lags, Vec::new());
         let mut operators = [Operator::default(), Operator::default()];
@@ -90,7 +91,7 @@ proptest! {
         let mut held: [Option<(Plan, u64, i64)>; 2] = [None, None];
         for (which, fate, pause) in order {
             let which = usize::from(which);
-            sim.sweep(&mut operators[which], 0);
+            sim.sweep(&mut operators[which], stale);
             let (plan, read, made) = held[which].take().unwrap_or_else(|| {
                 (plan(&sim.run, &sim.observe(&operators[which]), at(sim.now)), sim.version, sim.now)
             });
@@ -99,13 +100,13 @@ proptest! {
             }
             let other = 1 - which;
             if held[other].is_none() {
-                sim.sweep(&mut operators[other], 0);
+                sim.sweep(&mut operators[other], stale);
                 let seen = sim.observe(&operators[other]);
                 held[other] = Some((super::plan(&sim.run, &seen, at(sim.now)), sim.version, sim.now));
             }
             sim.now += pause;
         }
-        work(&mut sim, Vec::new(), 0);
+        work(&mut sim, Vec::new(), stale);
         prop_assert_eq!(sim.sets(), 1);
     }
 
