@@ -2,6 +2,15 @@
 //!
 //! This file is the map; ARCHITECTURE.md explains it.
 
+pub mod api;
 pub mod clock;
 pub mod cloud;
+pub mod cluster;
+pub mod controllers;
+pub mod engine;
+pub mod generate;
+pub mod inventory;
+pub mod metrics;
 pub mod plan;
+pub mod report;
+pub mod terms;
