@@ -12,5 +12,6 @@ pub mod generate;
 pub mod inventory;
 pub mod metrics;
 pub mod plan;
+pub mod promises;
 pub mod report;
 pub mod terms;
