@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod backup_days;
+pub mod backup_policy;
 pub mod slot;
 
 use jiff::Timestamp;

@@ -13,6 +13,8 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase},
 };
 
+use crate::terms::BackupTerms;
+
 pub use due::{Decision, Due, History, MISSED_DATES, ON_TIME, Rule, STARTING_DEADLINE, due, next_run};
 
 /// The zone data compiled into this build: a slot must not move because a machine's data is older or missing.
@@ -114,6 +116,15 @@ impl Schedule {
             date = date.tomorrow().ok()?;
         }
         None
+    }
+}
+
+impl From<&BackupTerms> for Schedule {
+    fn from(terms: &BackupTerms) -> Self {
+        Self {
+            at: terms.at,
+            zone: terms.time_zone.clone(),
+        }
     }
 }
 

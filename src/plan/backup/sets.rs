@@ -8,14 +8,7 @@ use super::{
     Check, Facts, Run, SETTLED, World,
     check::{Judgement, judge},
 };
-use crate::{clock::later, cloud::Snapshot};
-
-mod tags {
-    pub(super) const ATTEMPT: &str = "yagura.dev/attempt";
-    pub(super) const BACKUP: &str = "yagura.dev/backup";
-    pub(super) const UID: &str = "yagura.dev/uid";
-    pub(super) const AWS_BACKUP_SOURCE: &str = "aws:backup:source-resource";
-}
+use crate::{api::names::tags, clock::later, cloud::Snapshot};
 
 /// The sets by attempt.
 pub(super) struct Sets<'a> {
