@@ -10,6 +10,7 @@ pub mod controllers;
 pub mod engine;
 pub mod generate;
 pub mod inventory;
+pub mod lease;
 pub mod metrics;
 pub mod plan;
 pub mod promises;
