@@ -2,10 +2,14 @@
 //!
 //! **Invariant:** nothing in here waits, reads a clock or names the API server or the AWS SDK.
 
+pub mod backup;
+pub mod backup_days;
+pub mod backup_policy;
 pub mod class;
 pub mod firewall;
 pub mod incident;
 pub mod selection;
+pub mod slot;
 pub mod tenant;
 
 use jiff::Timestamp;
