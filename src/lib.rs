@@ -3,6 +3,7 @@
 //! This file is the map; ARCHITECTURE.md explains it.
 
 pub mod api;
+pub mod aws;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;
