@@ -131,6 +131,17 @@ impl View {
         self.snapshots.by_term(tags::BACKUP, backup, self.now)
     }
 
+    /// When the last two complete listings of snapshots began, the newer first.
+    ///
+    /// For a call that nothing guards: what it did shows in a listing only if that began long enough after it.
+    pub fn snapshots_listed(&self) -> [Option<Timestamp>; 2] {
+        let listing = self.snapshots.listing.as_ref();
+        [
+            listing.map(|listing| listing.begun_at),
+            listing.and_then(|listing| listing.previous_at),
+        ]
+    }
+
     /// The snapshots that carry this tag.
     pub fn snapshots_tagged(&self, key: &str, value: &str) -> Observed<Vec<&Snapshot>> {
         tagged(&self.snapshots, key, value, self.now)
