@@ -1,3 +1,5 @@
-//! it
+//! The integration tests: one binary, since each links the whole SDK.
 
+mod cluster;
 mod lease;
+mod support;
