@@ -3,7 +3,13 @@
 //! The files are committed, so that a reader sees what is installed and `kubectl apply -f` needs no
 //! build; a test refuses them when they are stale. Nothing here talks to a cluster.
 
+mod charts;
+mod conditions;
 mod crds;
+mod rbac;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 pub use crds::{crds, definitions};
 
@@ -31,6 +37,25 @@ pub enum GenerateError {
         #[source]
         source: serde_json::Error,
     },
+    /// A file in `deploy/` no longer holds, exactly once, what a chart has to put a value in place of.
+    #[error("cannot make {template}: its source holds {count} times, not once, the text {text:?}")]
+    Template {
+        /// The chart's template.
+        template: String,
+        /// The text that was looked for.
+        text: String,
+        /// How often it was found.
+        count: usize,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// A generated file: its path below the root of the repository, and its text.
@@ -40,6 +65,28 @@ pub struct GeneratedFile {
     pub path: String,
     /// The text.
     pub text: String,
+}
+
+/// Every generated file.
+pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
+    let rbac = rbac::file()?;
+    let mut files = crds()?;
+    files.extend(charts::files(&rbac)?);
+    files.push(conditions::file());
+    files.push(rbac);
+    Ok(files)
+}
+
+/// Writes every generated file below `dir`, the root of the repository or an empty folder.
+pub fn write(dir: &Path) -> Result<(), GenerateError> {
+    for file in files()? {
+        let path = dir.join(&file.path);
+        let folder = path.parent().unwrap_or(dir);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, &file.text))
+            .map_err(|source| GenerateError::Write { path, source })?;
+    }
+    Ok(())
 }
 
 /// `value` as one YAML document.
