@@ -94,6 +94,30 @@ async fn a_held_answer_comes_when_its_fault_is_released_over_the_port() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_away_is_held_no_more() {
+    let sim = sim();
+    let server = serve(&sim).await;
+    let before = json!({ "operation": "RunInstances", "kind": "hold", "effect": "before" });
+    control(server.address(), "POST", "faults", before).await;
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: simaws\r\ncontent-length: {}\r\n\r\n",
+        LAUNCH.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(LAUNCH.as_bytes()).unwrap();
+    while sim.faults()[0].held.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(stream);
+    while !sim.faults()[0].held.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    control(server.address(), "POST", "faults/fault-1/release", Value::Null).await;
+    assert_eq!(sim.state(None, None)["instances"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_dropped_serves_no_more() {
     let server = serve(&sim()).await;
     let address = server.address();

@@ -194,7 +194,7 @@ fn instances_are_found_by_all_they_have() {
         let params = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
         assert_eq!(
             call(&sim, "DescribeInstances", &params).all("instanceId"),
-            [id.clone()],
+            std::slice::from_ref(&id),
             "{name}"
         );
         let params = [("Filter.1.Name", name), ("Filter.1.Value.1", "other")];
