@@ -1,0 +1,386 @@
+//! Tenant: one environment, one instance, one label.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::access_policy::EgressRule;
+use super::types::{Cidr, Label, Port, words};
+
+/// One customer's environment.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "yagura.dev",
+    version = "v1alpha1",
+    kind = "Tenant",
+    namespaced,
+    status = "TenantStatus",
+    category = "yagura",
+    shortname = "tn",
+    derive = "PartialEq",
+    doc = "A Tenant is one environment of one customer: one instance with its volumes and its own security group, under one label.",
+    validation = Rule::new("size(self.metadata.name) <= 50")
+        .message("a Tenant's name has at most 50 characters: names of its backups are made from it"),
+    printcolumn(name = "Label", type_ = "string", json_path = ".spec.label"),
+    printcolumn(name = "Customer", type_ = "string", json_path = ".spec.customer"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "Promises", type_ = "string", json_path = ".status.promises.summary"),
+    printcolumn(name = "Last-Backup", type_ = "date", json_path = ".status.lastGoodBackupTime"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode"),
+    printcolumn(name = "Instance", type_ = "string", json_path = ".status.instanceId", priority = 1),
+    printcolumn(name = "Version", type_ = "string", json_path = ".spec.application.version", priority = 1),
+    printcolumn(name = "Drift", type_ = "integer", json_path = ".status.drift.count", priority = 1),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSpec {
+    /// The TenantClass that says where and from what the environment is made. Cannot be changed.
+    #[schemars(length(max = 253), regex(pattern = super::types::DNS_SUBDOMAIN))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("className cannot be changed"))]
+    pub class_name: String,
+
+    /// Whose environment it is. Environments are kept apart between customers. Cannot be changed.
+    #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("customer cannot be changed"))]
+    pub customer: String,
+
+    /// The environment's label, as promised to the customer: unique everywhere, upper and lower case
+    /// being the same. It stands on everything in AWS. Cannot be changed.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("label cannot be changed"))]
+    pub label: Label,
+
+    /// What runs in the environment.
+    pub application: TenantApplication,
+
+    /// The size of the environment: a plan of the class.
+    #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
+    pub plan: String,
+
+    /// How the customer is reached when something is wrong. Notice of an Incident goes here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<TenantContact>,
+
+    /// What becomes of the environment when this object is deleted. `Retain` (the default): everything
+    /// in AWS stays as it is and only gets the tag `yagura.dev/released`.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What runs in an environment.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantApplication {
+    /// An application of the class. Cannot be changed.
+    #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("application.name cannot be changed"))]
+    pub name: String,
+
+    /// A version of the application for which the class has an image. Cannot be changed: the operator
+    /// upgrades no application.
+    #[schemars(
+        length(max = 64),
+        regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?$")
+    )]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("application.version cannot be changed: this release upgrades no application"))]
+    pub version: String,
+}
+
+/// How a customer is reached.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantContact {
+    /// A telephone number, like `+81-3-1111-2222`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 32), regex(pattern = r"^\+?[0-9(][0-9 ()-]*$"))]
+    pub phone: Option<String>,
+
+    /// A mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
+    pub email: Option<String>,
+}
+
+words! {
+    /// What becomes of an environment when its Tenant is deleted.
+    #[derive(Default)]
+    pub enum DeletionPolicy {
+        /// Everything in AWS stays as it is.
+        #[default]
+        Retain,
+    }
+}
+
+words! {
+    /// How far the operator goes.
+    #[derive(Default)]
+    pub enum Mode {
+        /// It keeps AWS as the spec says.
+        #[default]
+        Enforce,
+    }
+}
+
+words! {
+    /// Where an environment stands, in one word.
+    pub enum TenantPhase {
+        /// It is being made, or waits for something.
+        Pending,
+        /// It runs as declared.
+        Ready,
+        /// It runs, but not all is as declared; or its instance is gone.
+        Degraded,
+        /// Its interfaces stand in quarantine.
+        Isolated,
+        /// Its instance is stopped.
+        Stopped,
+        /// It is being let go.
+        Deleting,
+    }
+}
+
+words! {
+    /// A promise, as judged.
+    pub enum Verdict {
+        /// It is kept.
+        Pass,
+        /// It is broken.
+        Fail,
+        /// Nothing was seen that tells. Never counted as kept.
+        Unknown,
+        /// Only a person can vouch for it, and no record exists.
+        Manual,
+        /// An exception that is in force covers it. Never counted as kept.
+        Waived,
+        /// There was no occasion to keep or break it yet. Outside the total.
+        Idle,
+    }
+}
+
+/// What the operator knows of an environment.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "!has(oldSelf.firstReadyAt) || (has(self.firstReadyAt) && self.firstReadyAt == oldSelf.firstReadyAt)"
+).message("firstReadyAt is written once"))]
+pub struct TenantStatus {
+    /// The generation that this status was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, and `Reconciling` or
+    /// `Stalled` while they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// How far the operator goes for this environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// Where the environment stands, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<TenantPhase>,
+
+    /// The environment's instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub instance_id: Option<String>,
+
+    /// The instance's volumes, the root volume included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 64)))]
+    pub volume_ids: Vec<String>,
+
+    /// The environment's own security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub security_group_id: Option<String>,
+
+    /// The instance's private address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 45))]
+    pub private_ip: Option<String>,
+
+    /// The label under which AWS knows the environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+
+    /// What is sent to make the instance: written before the call, and the same on every retry, so that
+    /// a lost answer never makes a second instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
+
+    /// When the environment became Ready for the first time. From then on it is due for backups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_ready_at: Option<Time>,
+
+    /// What was found changed in AWS and repaired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+
+    /// The last change by somebody else that had to be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_tampering: Option<Tampering>,
+
+    /// The firewall in force: of the last accepted AccessPolicy. It stays when the policy vanishes or is
+    /// edited into something that cannot be accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<AcceptedAccess>,
+
+    /// The published promises, as judged for this environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promises: Option<PromisesStatus>,
+
+    /// The time of the newest complete Backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_good_backup_time: Option<Time>,
+
+    /// How many days with a complete Backup are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_backup_days: Option<i32>,
+}
+
+/// What is sent to make an instance.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Launch {
+    /// How often the instance had to be made anew: 1 for the first.
+    #[schemars(range(min = 1))]
+    pub incarnation: i32,
+
+    /// The client token: with the same token AWS makes one instance only.
+    #[schemars(length(max = 64))]
+    pub token: String,
+
+    /// The subnet.
+    #[schemars(length(max = 64))]
+    pub subnet_id: String,
+
+    /// The image.
+    #[schemars(length(max = 64))]
+    pub image_id: String,
+
+    /// A hash of everything else that is sent.
+    #[schemars(length(max = 64))]
+    pub parameters_hash: String,
+
+    /// When this record was written.
+    pub at: Time,
+}
+
+/// Repaired drift.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// How many differences were found, over the life of the environment.
+    pub count: i32,
+
+    /// When the last one was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
+}
+
+/// A change by somebody else that had to be undone.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tampering {
+    /// When it was found.
+    pub at: Time,
+
+    /// What was found.
+    #[schemars(length(max = 1024))]
+    pub found: String,
+}
+
+/// The firewall that is in force.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedAccess {
+    /// The AccessPolicy that it came from.
+    #[schemars(length(max = 253))]
+    pub policy: String,
+
+    /// The sources that may reach the environment.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    pub cidrs: Vec<Cidr>,
+
+    /// The ports on which they may.
+    #[serde(default)]
+    #[schemars(length(max = 2))]
+    pub ports: Vec<Port>,
+
+    /// What the environment may reach, beside the defaults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub egress: Vec<EgressRule>,
+}
+
+/// The promises, as judged for one environment.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PromisesStatus {
+    /// Kept promises of the total, like `50/52`.
+    #[schemars(length(max = 16))]
+    pub summary: String,
+
+    /// How many are kept.
+    pub pass: i32,
+
+    /// How many are broken.
+    pub fail: i32,
+
+    /// For how many nothing was seen that tells.
+    pub unknown: i32,
+
+    /// For how many only a person can vouch, and no record exists.
+    pub manual: i32,
+
+    /// How many an exception covers.
+    pub waived: i32,
+
+    /// How many had no occasion yet; they are outside the total.
+    pub idle: i32,
+
+    /// How many are judged: all but the idle ones.
+    pub total: i32,
+
+    /// The broken ones, by id, like `P25`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 8)))]
+    pub failing: Vec<String>,
+
+    /// Each promise with its verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub results: Vec<PromiseResult>,
+}
+
+/// A promise with its verdict.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PromiseResult {
+    /// The promise, like `P25`.
+    #[schemars(length(max = 8))]
+    pub id: String,
+
+    /// How it stands.
+    pub verdict: Verdict,
+
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub reason: String,
+}

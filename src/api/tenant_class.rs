@@ -1,0 +1,190 @@
+//! TenantClass: what the platform team owns, written once for all customers.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::types::ImageId;
+
+/// What the platform team offers to the Tenants of a class.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "yagura.dev",
+    version = "v1alpha1",
+    kind = "TenantClass",
+    plural = "tenantclasses",
+    status = "TenantClassStatus",
+    category = "yagura",
+    shortname = "tc",
+    derive = "PartialEq",
+    doc = "A TenantClass says where environments of a kind run, of which sizes and images they are made, and which published terms they keep. It is owned by the platform team; Tenants name it.",
+    printcolumn(name = "Region", type_ = "string", json_path = ".spec.region"),
+    printcolumn(name = "Terms", type_ = "string", json_path = ".spec.terms"),
+    printcolumn(name = "Tenants", type_ = "integer", json_path = ".status.tenants"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantClassSpec {
+    /// The AWS region in which everything of this class is kept. It must be one of the terms' regions.
+    /// Cannot be changed.
+    #[schemars(length(max = 32), regex(pattern = "^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("region cannot be changed"))]
+    pub region: String,
+
+    /// The namespaces whose Tenants may use this class. Unset: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// Where instances stand. A change touches future launches only.
+    pub network: Network,
+
+    /// The sizes on offer, by name (at most 32).
+    #[schemars(extend("maxProperties" = 32, "minProperties" = 1))]
+    pub plans: BTreeMap<String, Plan>,
+
+    /// The applications on offer, by name (at most 32).
+    #[schemars(extend("maxProperties" = 32, "minProperties" = 1))]
+    pub applications: BTreeMap<String, Application>,
+
+    /// How volumes are encrypted. Unset: with the account's own key for EBS; they are always encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+
+    /// Whom a customer of this class turns to.
+    pub contact: ClassContact,
+
+    /// The published terms that environments of this class keep, by name.
+    #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
+    pub terms: String,
+}
+
+/// Which namespaces may use a class. A namespace is allowed when it is named or selected.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedNamespaces {
+    /// Namespaces by name (at most 256).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(max = 63), regex(pattern = super::types::DNS_LABEL)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub names: Vec<String>,
+
+    /// Namespaces by their labels. An empty selector selects every namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// The part of a network that a class uses.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Subnets for instances, all of one VPC (1 to 16). Tenants are spread over them.
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(max = 24), regex(pattern = "^subnet-[0-9a-f]{8,17}$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub subnet_ids: Vec<String>,
+
+    /// Shared security groups that every instance carries beside its own, for monitoring and the like
+    /// (at most 4). They are kept attached and never edited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 4),
+        inner(length(max = 20), regex(pattern = "^sg-[0-9a-f]{8,17}$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub base_group_ids: Vec<String>,
+}
+
+/// A size of environment.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The EC2 instance type, like `m6i.large`.
+    #[schemars(length(max = 64), regex(pattern = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"))]
+    pub instance_type: String,
+
+    /// Data volumes beside the image's root volume (at most 15).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 15))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["device".into()]))]
+    pub volumes: Vec<PlanVolume>,
+}
+
+/// A data volume of a plan.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanVolume {
+    /// The device name under which the volume is attached, like `/dev/sdf`.
+    #[schemars(length(max = 16), regex(pattern = "^/dev/(sd|xvd)[b-z][a-z0-9]{0,2}$"))]
+    pub device: String,
+
+    /// The size in GiB, 1 to 16384.
+    #[serde(rename = "sizeGiB")]
+    #[schemars(range(min = 1, max = 16384))]
+    pub size_gib: i32,
+}
+
+/// An application on offer.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    /// The machine image of each version (at most 64), like `"9.12.4": ami-0123456789abcdef0`. A change
+    /// touches future launches only.
+    #[schemars(extend("maxProperties" = 64, "minProperties" = 1))]
+    pub images: BTreeMap<String, ImageId>,
+}
+
+/// How the volumes of a class are encrypted.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Encryption {
+    /// The ARN of the KMS key for volumes; an alias is refused, because aliases cannot be compared. A
+    /// change touches future launches only.
+    #[schemars(
+        length(max = 256),
+        regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")
+    )]
+    pub kms_key_id: String,
+}
+
+/// The provider's own window.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassContact {
+    /// The helpdesk's telephone number.
+    #[schemars(length(min = 3, max = 64))]
+    pub helpdesk: String,
+}
+
+/// What the operator knows of a class.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantClassStatus {
+    /// The generation that this status was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready`, and `Stalled` or `Reconciling` while they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// How many Tenants name this class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<i32>,
+}

@@ -1,0 +1,130 @@
+//! The narrow door: what the operator asks of AWS, in its own words.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{
+    AttachedVolume, CloudError, Direction, Instance, InstanceId, Launch, MetadataOptions, NetworkInterfaceId,
+    NewGroup, NewSnapshotSet, Region, Rule, SecurityGroup, SecurityGroupId, Snapshot, Subnet, SubnetId, Tags,
+    Volume, VpcId,
+};
+
+/// Instances.
+#[async_trait]
+pub trait InstanceApi: Send + Sync {
+    /// Every instance that carries our cluster tag, terminated ones included while AWS lists them.
+    ///
+    /// *Guarantees*: all pages or an error, never a part.
+    async fn list_instances(&self) -> Result<Vec<Instance>, CloudError>;
+
+    /// The instance of this id, whatever its tags say.
+    ///
+    /// *Guarantees*: asks by filter, so an unknown id is `None`, never an error.
+    async fn find_instance(&self, id: &InstanceId) -> Result<Option<Instance>, CloudError>;
+
+    /// The instances that a launch with this client token made, whatever their tags say.
+    async fn find_launched(&self, token: &str) -> Result<Vec<Instance>, CloudError>;
+
+    /// The live instances that carry this value of the tag `yagura.dev/label`, of any cluster.
+    async fn find_labelled(&self, label: &str) -> Result<Vec<Instance>, CloudError>;
+
+    /// Launches one instance: encrypted volumes that outlive it, IMDSv2 with hop limit 1, protected from termination.
+    ///
+    /// *Idempotency*: by `launch.token`; the same launch again gives the same instance.
+    /// *Errors*: `TokenReused` when the token came with other parameters.
+    async fn launch(&self, launch: &Launch) -> Result<Instance, CloudError>;
+
+    /// Whether terminating this instance by the API is refused.
+    async fn is_protected(&self, id: &InstanceId) -> Result<bool, CloudError>;
+
+    /// Makes AWS refuse to terminate this instance. *Idempotency*: a repeat changes nothing.
+    async fn protect(&self, id: &InstanceId) -> Result<(), CloudError>;
+
+    /// Sets the metadata options. *Idempotency*: a repeat changes nothing.
+    async fn set_metadata_options(&self, id: &InstanceId, options: MetadataOptions)
+    -> Result<(), CloudError>;
+
+    /// Makes these volumes outlive the instance. *Idempotency*: a repeat changes nothing.
+    async fn keep_volumes(&self, id: &InstanceId, volumes: &[AttachedVolume]) -> Result<(), CloudError>;
+}
+
+/// Networks and firewalls.
+#[async_trait]
+pub trait NetworkApi: Send + Sync {
+    /// Every security group that carries our cluster tag: all pages or an error.
+    async fn list_groups(&self) -> Result<Vec<SecurityGroup>, CloudError>;
+
+    /// The group of this id, whatever its tags say; `None` when there is none.
+    async fn find_group(&self, id: &SecurityGroupId) -> Result<Option<SecurityGroup>, CloudError>;
+
+    /// The group of this name in this VPC, whatever its tags say.
+    async fn find_group_named(&self, vpc: &VpcId, name: &str) -> Result<Option<SecurityGroup>, CloudError>;
+
+    /// Makes a group. AWS gives it an allow-all egress rule, which the answer contains.
+    ///
+    /// *Idempotency*: by the name; *Errors*: `Duplicate` when the name is taken.
+    async fn create_group(&self, group: &NewGroup) -> Result<SecurityGroup, CloudError>;
+
+    /// Adds rules of one direction in one call. *Errors*: `Duplicate` when one exists; then none is added.
+    async fn authorize(
+        &self,
+        group: &SecurityGroupId,
+        direction: Direction,
+        rules: &BTreeSet<Rule>,
+    ) -> Result<(), CloudError>;
+
+    /// Removes rules of one direction in one call. *Errors*: `NotFound` when one is missing.
+    async fn revoke(
+        &self,
+        group: &SecurityGroupId,
+        direction: Direction,
+        rules: &BTreeSet<Rule>,
+    ) -> Result<(), CloudError>;
+
+    /// Swaps the whole set of groups of an interface in one call. *Idempotency*: a repeat changes nothing.
+    async fn set_interface_groups(
+        &self,
+        id: &NetworkInterfaceId,
+        groups: &BTreeSet<SecurityGroupId>,
+    ) -> Result<(), CloudError>;
+
+    /// The subnet with its VPC and that VPC's address ranges; `None` when there is none.
+    async fn find_subnet(&self, id: &SubnetId) -> Result<Option<Subnet>, CloudError>;
+}
+
+/// Volumes and snapshots.
+#[async_trait]
+pub trait StorageApi: Send + Sync {
+    /// Every volume that carries our cluster tag: all pages or an error.
+    async fn list_volumes(&self) -> Result<Vec<Volume>, CloudError>;
+
+    /// Every snapshot that carries our cluster tag: all pages or an error.
+    async fn list_snapshots(&self) -> Result<Vec<Snapshot>, CloudError>;
+
+    /// The snapshots of our account with this description, whatever their tags say.
+    async fn find_snapshots(&self, description: &str) -> Result<Vec<Snapshot>, CloudError>;
+
+    /// Takes one point in time of every volume of an instance, root included; the answers are pending.
+    ///
+    /// *Idempotency*: none in AWS; the caller looks before it repeats.
+    async fn create_snapshots(&self, set: &NewSnapshotSet) -> Result<Vec<Snapshot>, CloudError>;
+}
+
+/// Tags.
+#[async_trait]
+pub trait TagApi: Send + Sync {
+    /// Sets these tags on the resources of these ids. *Idempotency*: a repeat changes nothing.
+    async fn set_tags(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError>;
+}
+
+/// All of AWS that one region of one account offers.
+pub trait Cloud: InstanceApi + NetworkApi + StorageApi + TagApi {}
+
+impl<T: InstanceApi + NetworkApi + StorageApi + TagApi> Cloud for T {}
+
+/// Gives the door to each region.
+pub trait Regions: Send + Sync {
+    /// The door to this region; made once, then shared.
+    fn region(&self, region: &Region) -> Arc<dyn Cloud>;
+}

@@ -1,0 +1,155 @@
+//! What can go wrong with a call to AWS, and what follows from it.
+
+use std::fmt;
+
+/// An AWS operation the operator calls, as AWS spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    missing_docs,
+    reason = "each variant is the operation of that name in AWS's own reference"
+)]
+pub enum Operation {
+    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupIngress,
+    CreateSecurityGroup,
+    CreateSnapshots,
+    CreateTags,
+    DescribeImages,
+    DescribeInstanceAttribute,
+    DescribeInstances,
+    DescribeSecurityGroups,
+    DescribeSnapshots,
+    DescribeSubnets,
+    DescribeVolumes,
+    DescribeVpcs,
+    GetCallerIdentity,
+    ModifyInstanceAttribute,
+    ModifyInstanceMetadataOptions,
+    ModifyNetworkInterfaceAttribute,
+    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupIngress,
+    RunInstances,
+}
+
+impl Operation {
+    /// The AWS service it belongs to, as metrics name it.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::GetCallerIdentity => "sts",
+            _ => "ec2",
+        }
+    }
+
+    /// Whether it changes nothing, so that a lost answer costs nothing but a repeat.
+    pub fn is_read(self) -> bool {
+        match self {
+            Self::DescribeImages
+            | Self::DescribeInstanceAttribute
+            | Self::DescribeInstances
+            | Self::DescribeSecurityGroups
+            | Self::DescribeSnapshots
+            | Self::DescribeSubnets
+            | Self::DescribeVolumes
+            | Self::DescribeVpcs
+            | Self::GetCallerIdentity => true,
+            Self::AuthorizeSecurityGroupEgress
+            | Self::AuthorizeSecurityGroupIngress
+            | Self::CreateSecurityGroup
+            | Self::CreateSnapshots
+            | Self::CreateTags
+            | Self::ModifyInstanceAttribute
+            | Self::ModifyInstanceMetadataOptions
+            | Self::ModifyNetworkInterfaceAttribute
+            | Self::RevokeSecurityGroupEgress
+            | Self::RevokeSecurityGroupIngress
+            | Self::RunInstances => false,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The variants are AWS's own spelling.
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// It may work if tried again as it is.
+    Transient,
+    /// AWS asks us to slow down.
+    Throttled,
+    /// The call may have taken effect: the answer was lost or cut.
+    Lost,
+    /// What the call names is not there (yet): normal shortly after a create.
+    NotFound,
+    /// What the call would make is there already.
+    Duplicate,
+    /// The same client token came with other parameters before.
+    TokenReused,
+    /// The resource is in a state that forbids the call for now.
+    IncorrectState,
+    /// The request can never work as the user wrote it.
+    InvalidSpec,
+    /// The operator may not do this.
+    Denied,
+    /// A quota or AWS's capacity is used up.
+    Exhausted,
+    /// An answer that the operator cannot explain.
+    Defect,
+}
+
+/// What to do after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try again with back-off.
+    Retry,
+    /// A person must act first; look again at long intervals.
+    Stall,
+    /// Look at the truth before deciding anything.
+    Look,
+}
+
+impl ErrorKind {
+    /// The kind in one word, as metrics and logs name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Lost => "lost",
+            Self::NotFound => "not_found",
+            Self::Duplicate => "duplicate",
+            Self::TokenReused => "token_reused",
+            Self::IncorrectState => "incorrect_state",
+            Self::InvalidSpec => "invalid_spec",
+            Self::Denied => "denied",
+            Self::Exhausted => "exhausted",
+            Self::Defect => "defect",
+        }
+    }
+
+    /// What to do after a failure of this kind.
+    pub fn disposition(self) -> Disposition {
+        match self {
+            Self::Transient | Self::Throttled | Self::IncorrectState => Disposition::Retry,
+            Self::Lost | Self::NotFound | Self::Duplicate | Self::TokenReused => Disposition::Look,
+            Self::InvalidSpec | Self::Denied | Self::Exhausted | Self::Defect => Disposition::Stall,
+        }
+    }
+}
+
+/// A failed call.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{operation} failed: {code}: {message}")]
+pub struct CloudError {
+    /// What was called.
+    pub operation: Operation,
+    /// What kind of failure it was.
+    pub kind: ErrorKind,
+    /// AWS's code, or a word of ours where AWS gave none (`Timeout`, `TruncatedBody`).
+    pub code: String,
+    /// AWS's message without anything that changes from call to call (no request id), safe to show in a status.
+    pub message: String,
+}

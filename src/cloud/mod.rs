@@ -1,0 +1,16 @@
+//! AWS in the operator's own words: what it knows, what it asks for, what can go wrong.
+//!
+//! Nothing here names the SDK; `aws` implements these traits with it. Deliberately absent: anything the
+//! operator does not decide on.
+
+mod api;
+mod error;
+mod ids;
+mod observed;
+mod types;
+
+pub use api::*;
+pub use error::*;
+pub use ids::*;
+pub use observed::*;
+pub use types::*;

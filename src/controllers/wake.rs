@@ -1,0 +1,165 @@
+//! Who is woken when something changes.
+//!
+//! A change of one object can matter to others: a policy to its namespace's Tenants, a Tenant to the policies that
+//! count it. Waking costs one pass that reads caches, writes nothing and calls nothing when there is nothing to do.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
+    cluster::{Cluster, Kind, KindName},
+    engine::{Context, ControllerName},
+    inventory::Owner,
+};
+
+/// Turns changes into due passes.
+#[derive(Debug, Default)]
+pub struct Waker {
+    /// The generation of each class that its Tenants were last woken for. A class's status counts its Tenants, so
+    /// waking them for a change of the status too would make the first rollout of N Tenants N² passes.
+    class_generations: Mutex<HashMap<Key, Option<i64>>>,
+}
+
+impl Waker {
+    /// An object of a kind is new, different or gone.
+    pub fn object_changed<C: Cluster>(&self, ctx: &Context<C>, kind: KindName, key: &Key) {
+        match kind {
+            KindName::TenantClass => self.class_changed(ctx, key),
+            KindName::Tenant => tenant_changed(ctx, key),
+            KindName::AccessPolicy => {
+                wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
+                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                wake(ctx, ControllerName::AccessPolicy, key);
+            }
+            KindName::BackupPolicy => {
+                wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
+                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Schedule, ControllerName::Tenant]);
+                wake(ctx, ControllerName::BackupPolicy, key);
+            }
+            KindName::Backup => backup_changed(ctx, key),
+            KindName::Incident => {
+                // Isolation is a union: the end of one may be the turn of another.
+                wake_namespace::<C, Incident>(ctx, key, &[ControllerName::Incident]);
+                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                wake(ctx, ControllerName::Incident, key);
+            }
+        }
+    }
+
+    fn class_changed<C: Cluster>(&self, ctx: &Context<C>, key: &Key) {
+        wake(ctx, ControllerName::TenantClass, key);
+        let generation = ctx
+            .cluster
+            .cached::<TenantClass>(key)
+            .map(|class| class.generation());
+        let previous = {
+            let mut seen = self
+                .class_generations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            seen.insert(key.clone(), generation)
+        };
+        if previous == Some(generation) {
+            return;
+        }
+        for tenant in ctx.cluster.cached_all::<Tenant>() {
+            if tenant.spec.class_name == key.name {
+                let tenant = tenant.key();
+                wake(ctx, ControllerName::Tenant, &tenant);
+                wake(ctx, ControllerName::Schedule, &tenant);
+                wake_namespace::<C, AccessPolicy>(ctx, &tenant, &[ControllerName::AccessPolicy]);
+                wake_namespace::<C, BackupPolicy>(ctx, &tenant, &[ControllerName::BackupPolicy]);
+            }
+        }
+    }
+}
+
+/// What AWS holds for an object changed.
+pub fn owner_changed<C: Cluster>(ctx: &Context<C>, owner: &Owner) {
+    match owner {
+        Owner::Class(name) => wake(ctx, ControllerName::TenantClass, &Key::new("", name)),
+        // A tag that does not name an object is somebody's forgery: it wakes nobody.
+        Owner::Tenant(tag) => {
+            if let Some(tenant) = Key::parse(tag) {
+                tenant_resources_changed(ctx, &tenant);
+            }
+        }
+        Owner::Backup(tag) => {
+            if let Some(backup) = Key::parse(tag) {
+                wake(ctx, ControllerName::Backup, &backup);
+            }
+        }
+    }
+}
+
+/// Everything that looks at AWS is due: what could not be told before can be told now.
+pub fn wake_everything<C: Cluster>(ctx: &Context<C>) {
+    wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
+    wake_all::<C, Tenant>(ctx, ControllerName::Tenant);
+    wake_all::<C, Backup>(ctx, ControllerName::Backup);
+    wake_all::<C, Incident>(ctx, ControllerName::Incident);
+}
+
+fn wake_all<C: Cluster, K: Kind>(ctx: &Context<C>, controller: ControllerName) {
+    for object in ctx.cluster.cached_all::<K>() {
+        wake(ctx, controller, &object.key());
+    }
+}
+
+fn tenant_resources_changed<C: Cluster>(ctx: &Context<C>, tenant: &Key) {
+    wake(ctx, ControllerName::Tenant, tenant);
+    for incident in ctx.cluster.cached_all::<Incident>() {
+        let names_it = incident.spec.tenant_refs.contains(&tenant.name);
+        if incident.key().namespace == tenant.namespace && names_it {
+            wake(ctx, ControllerName::Incident, &incident.key());
+        }
+    }
+}
+
+fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
+    wake(ctx, ControllerName::Tenant, key);
+    wake(ctx, ControllerName::Schedule, key);
+    wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
+    wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
+    wake_namespace::<C, Incident>(ctx, key, &[ControllerName::Incident]);
+    if let Some(tenant) = ctx.cluster.cached::<Tenant>(key) {
+        wake(
+            ctx,
+            ControllerName::TenantClass,
+            &Key::new("", &tenant.spec.class_name),
+        );
+    }
+}
+
+fn backup_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
+    wake(ctx, ControllerName::Backup, key);
+    wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
+    match ctx.cluster.cached::<Backup>(key) {
+        Some(backup) => {
+            let tenant = key.sibling(&backup.spec.tenant_ref);
+            wake(ctx, ControllerName::Tenant, &tenant);
+            wake(ctx, ControllerName::Schedule, &tenant);
+        }
+        // Gone: whose it was is not known any more.
+        None => wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Schedule, ControllerName::Tenant]),
+    }
+}
+
+fn wake<C: Cluster>(ctx: &Context<C>, controller: ControllerName, key: &Key) {
+    ctx.wakes.wake_at(controller, key.clone(), ctx.now());
+}
+
+/// Wakes every object of a kind in the namespace of `key`.
+fn wake_namespace<C: Cluster, K: Kind>(ctx: &Context<C>, key: &Key, controllers: &[ControllerName]) {
+    for object in ctx.cluster.cached_all::<K>() {
+        let object = object.key();
+        if object.namespace == key.namespace {
+            for controller in controllers {
+                wake(ctx, *controller, &object);
+            }
+        }
+    }
+}

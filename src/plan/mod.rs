@@ -1,0 +1,69 @@
+//! What to do, as arithmetic: from what is desired, what is observed and the time, to steps.
+//!
+//! **Invariant:** nothing in here waits, reads a clock or names the API server or the AWS SDK.
+
+pub mod backup;
+pub mod backup_days;
+pub mod backup_policy;
+pub mod class;
+pub mod firewall;
+pub mod incident;
+pub mod selection;
+pub mod slot;
+pub mod tenant;
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+
+/// What one pass should do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan<S> {
+    /// The steps, in order; a failed one stops those behind it.
+    pub steps: Vec<S>,
+    /// What must come true by itself before there is more to do. Waiting is not an error.
+    pub waiting_for: Vec<Waiting>,
+    /// When to look again though nothing changed.
+    pub look_again: Option<Timestamp>,
+}
+
+impl<S> Default for Plan<S> {
+    fn default() -> Self {
+        Self {
+            steps: Vec::new(),
+            waiting_for: Vec::new(),
+            look_again: None,
+        }
+    }
+}
+
+/// Something a plan waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Why, in one word.
+    pub reason: Reason,
+    /// What a person should read.
+    pub message: String,
+}
+
+impl Waiting {
+    /// Waits for this reason.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+impl<S> Plan<S> {
+    /// Adds something to wait for.
+    pub fn wait(&mut self, reason: Reason, message: impl Into<String>) {
+        self.waiting_for.push(Waiting::new(reason, message));
+    }
+
+    /// Looks again at `at`, or earlier if that was planned already.
+    pub fn look_again_at(&mut self, at: Timestamp) {
+        self.look_again = Some(self.look_again.map_or(at, |planned| planned.min(at)));
+    }
+}

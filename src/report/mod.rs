@@ -1,0 +1,4 @@
+//! What a status says, and the contract it keeps with whoever reads it.
+
+pub mod conditions;
+pub mod kstatus;

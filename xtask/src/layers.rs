@@ -1,0 +1,98 @@
+//! The layers of the tests, from the fastest to the one that needs the most.
+
+use crate::failure::{Failure, Outcome};
+use crate::stage::Simaws;
+use crate::{conformance, python, repo, say};
+use controlplane::{Binaries, Patience, ensure_binaries};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// One layer of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Layer {
+    /// Pure and property tests and adapters on the simulated AWS in memory: no API server, no port.
+    Unit,
+    /// On a real etcd and kube-apiserver: admission rules, the operator in process and as a process.
+    It,
+    /// The simulated AWS under boto3, which shares no code with it or with the operator.
+    Smoke,
+    /// The simulated AWS under a prober of AWS's documented behaviour, where that prober is at hand.
+    Conformance,
+}
+
+/// Runs one layer or all, and says how long each took.
+pub(crate) fn run(layer: Option<Layer>, filter: &[String]) -> Outcome {
+    let mut took = Vec::new();
+    let mut timed = |name: &'static str, work: &mut dyn FnMut() -> Outcome| -> Outcome {
+        let patience = Patience::new(Duration::MAX);
+        say::heading(name);
+        work()?;
+        took.push((name, patience.elapsed()));
+        Ok(())
+    };
+    let wants = |one: Layer| layer.is_none_or(|layer| layer == one);
+    let mut binaries = None;
+    if wants(Layer::It) {
+        timed("control plane", &mut || {
+            binaries = Some(find_binaries()?);
+            Ok(())
+        })?;
+    }
+    match layer {
+        None => timed("cargo test", &mut || cargo_test(&[], filter, binaries.as_ref()))?,
+        Some(Layer::Unit) => timed("unit", &mut || cargo_test(&["--lib", "--bins"], filter, None))?,
+        Some(Layer::It) => timed("it", &mut || {
+            cargo_test(&["--test", "*"], filter, binaries.as_ref())
+        })?,
+        Some(_) => {}
+    }
+    // A filter names tests of cargo; the layers below have none.
+    if filter.is_empty() && (wants(Layer::Smoke) || wants(Layer::Conformance)) {
+        timed("build", &mut repo::build)?;
+        if wants(Layer::Smoke) {
+            timed("smoke", &mut smoke)?;
+        }
+        if wants(Layer::Conformance) {
+            timed("conformance", &mut conformance::run)?;
+        }
+    }
+    say::heading("all passed");
+    for (name, duration) in took {
+        say::block(format!("{name:<14} {:>12}", say::duration(duration)));
+    }
+    Ok(())
+}
+
+/// etcd, kube-apiserver and kubectl, built when they are not there.
+pub(crate) fn find_binaries() -> Outcome<Binaries> {
+    let binaries = ensure_binaries(&|line| say::step(line))?;
+    say::step(format!("kube-apiserver: {}", binaries.kube_apiserver.display()));
+    Ok(binaries)
+}
+
+fn cargo_test(selection: &[&str], filter: &[String], binaries: Option<&Binaries>) -> Outcome {
+    let mut args = vec!["test", "--workspace"];
+    args.extend(selection);
+    args.extend(filter.iter().map(String::as_str));
+    let assets: Vec<(&str, &Path)> = binaries
+        .and_then(Binaries::dir)
+        .map(|dir| ("KUBEBUILDER_ASSETS", dir))
+        .into_iter()
+        .collect();
+    repo::cargo(&args, &assets)
+}
+
+fn smoke() -> Outcome {
+    let python = match python::interpreter() {
+        Ok(python) => python,
+        Err(reason) => return python::skip_or_fail(&reason),
+    };
+    let scratch = repo::Scratch::new("smoke")?;
+    let simaws = Simaws::start(scratch.path())?;
+    let script = repo::root().join("tests/tools/boto3_smoke.py");
+    let mut command = Command::new(python);
+    command.arg(script).args(["--endpoint", simaws.endpoint()]);
+    repo::run("the boto3 smoke test", &mut command)
+        .map_err(|failure: Failure| failure.with(&simaws.log_tail()))
+}

@@ -1,0 +1,40 @@
+//! Ctrl-C and SIGTERM: end the children in order, then ourselves.
+
+use crate::failure::{Failure, Outcome};
+use controlplane::pause;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on the first signal is only noted; a second one ends xtask at once (its children end with it: each
+/// has a guard that waits for that).
+pub(crate) fn catch() -> Outcome {
+    let flag = FLAG.get_or_init(Arc::default);
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
+            .map_err(Failure::of("catch signals"))?;
+    }
+    Ok(())
+}
+
+/// Fails when a signal has come.
+pub(crate) fn check() -> Outcome {
+    if FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+        return Err(Failure::interrupted());
+    }
+    Ok(())
+}
+
+/// Stays until a signal comes; `look` runs in between and may end the wait with its failure.
+pub(crate) fn stay(mut look: impl FnMut() -> Outcome) -> Outcome {
+    while check().is_ok() {
+        look()?;
+        pause(Duration::from_millis(200));
+    }
+    Ok(())
+}
