@@ -3,14 +3,20 @@
 //! This file is the map; ARCHITECTURE.md explains it.
 
 pub mod api;
+pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;
 pub mod controllers;
 pub mod engine;
 pub mod generate;
+pub mod http;
 pub mod inventory;
+pub mod lease;
 pub mod metrics;
+pub mod operator;
 pub mod plan;
+pub mod promises;
 pub mod report;
 pub mod terms;

@@ -31,6 +31,42 @@ pub enum Operation {
     RunInstances,
 }
 
+impl Operation {
+    /// The AWS service it belongs to, as metrics name it.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::GetCallerIdentity => "sts",
+            _ => "ec2",
+        }
+    }
+
+    /// Whether it changes nothing, so that a lost answer costs nothing but a repeat.
+    pub fn is_read(self) -> bool {
+        match self {
+            Self::DescribeImages
+            | Self::DescribeInstanceAttribute
+            | Self::DescribeInstances
+            | Self::DescribeSecurityGroups
+            | Self::DescribeSnapshots
+            | Self::DescribeSubnets
+            | Self::DescribeVolumes
+            | Self::DescribeVpcs
+            | Self::GetCallerIdentity => true,
+            Self::AuthorizeSecurityGroupEgress
+            | Self::AuthorizeSecurityGroupIngress
+            | Self::CreateSecurityGroup
+            | Self::CreateSnapshots
+            | Self::CreateTags
+            | Self::ModifyInstanceAttribute
+            | Self::ModifyInstanceMetadataOptions
+            | Self::ModifyNetworkInterfaceAttribute
+            | Self::RevokeSecurityGroupEgress
+            | Self::RevokeSecurityGroupIngress
+            | Self::RunInstances => false,
+        }
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The variants are AWS's own spelling.
@@ -77,6 +113,23 @@ pub enum Disposition {
 }
 
 impl ErrorKind {
+    /// The kind in one word, as metrics and logs name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Lost => "lost",
+            Self::NotFound => "not_found",
+            Self::Duplicate => "duplicate",
+            Self::TokenReused => "token_reused",
+            Self::IncorrectState => "incorrect_state",
+            Self::InvalidSpec => "invalid_spec",
+            Self::Denied => "denied",
+            Self::Exhausted => "exhausted",
+            Self::Defect => "defect",
+        }
+    }
+
     /// What to do after a failure of this kind.
     pub fn disposition(self) -> Disposition {
         match self {

@@ -245,7 +245,8 @@ pub struct Launch {
     pub subnet_id: SubnetId,
     /// The groups of its only interface.
     pub groups: BTreeSet<SecurityGroupId>,
-    /// The volumes; every one is encrypted and outlives the instance.
+    /// The volumes; every one is encrypted and outlives the instance. Those of the image, its root
+    /// volume above all, need not be listed: they come with the image and are treated alike.
     pub volumes: Vec<NewVolume>,
     /// The key of the volumes; `None` uses the account's own EBS key.
     pub kms_key_id: Option<String>,

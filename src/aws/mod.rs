@@ -1,0 +1,25 @@
+//! AWS by the official SDK: the only place that names it.
+//!
+//! [`AwsRegions`] connects once, to the real AWS or to a simulated one, and gives the door to each region.
+//! Time comes from our [`Clock`](crate::clock::Clock), retries are off (the callers' back-off decides),
+//! and an answer that was cut short is an error, never a short list.
+//!
+//! Deliberately absent: pacing. A governor wraps the doors that [`Regions`](crate::cloud::Regions) gives out.
+
+mod clock;
+mod connect;
+mod convert;
+mod ec2;
+mod error;
+mod instances;
+mod launch;
+mod network;
+mod storage;
+mod tags;
+mod whole_answer;
+
+pub use connect::{AwsRegions, Connection, Transport};
+pub use ec2::CallObserver;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! What our own calls did or found, told to the inventory so that the next pass sees it.
+
+use std::collections::BTreeSet;
+
+use crate::cloud::{
+    Instance, InstanceId, MetadataOptions, NetworkInterfaceId, Rule, SecurityGroup, SecurityGroupId,
+    Snapshot, Tags, VolumeId,
+};
+
+/// What one call did or found. Recorded right after the call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// This instance was launched, protected from termination.
+    Launched(Instance),
+    /// This group was made.
+    GroupCreated(SecurityGroup),
+    /// The group's rules, of both directions, are now these.
+    RulesChanged {
+        /// The group.
+        group: SecurityGroupId,
+        /// All its rules.
+        rules: BTreeSet<Rule>,
+    },
+    /// The groups of an interface are now these.
+    InterfaceGroups {
+        /// The instance it is attached to.
+        instance: InstanceId,
+        /// The interface.
+        interface: NetworkInterfaceId,
+        /// All its groups.
+        groups: BTreeSet<SecurityGroupId>,
+    },
+    /// These tags were set on a resource of any kind.
+    Tagged {
+        /// Its id.
+        id: String,
+        /// The tags that were set; others stay.
+        tags: Tags,
+    },
+    /// This instance is now protected from termination.
+    Protected(InstanceId),
+    /// The instance's metadata options are now these.
+    MetadataOptions {
+        /// The instance.
+        instance: InstanceId,
+        /// Its options.
+        options: MetadataOptions,
+    },
+    /// These volumes now outlive the instance.
+    VolumesKept {
+        /// The instance.
+        instance: InstanceId,
+        /// The volumes.
+        volumes: BTreeSet<VolumeId>,
+    },
+    /// These snapshots were begun.
+    SnapshotsCreated(Vec<Snapshot>),
+    /// A look by id, token or label found this instance, whatever its tags.
+    Seen(Instance),
+    /// A look by id or name found this group, whatever its tags.
+    SeenGroup(SecurityGroup),
+}

@@ -1,0 +1,152 @@
+//! Whose a resource is.
+
+use std::{collections::BTreeSet, fmt::Debug, hash::Hash};
+
+use crate::{
+    api::names::tags,
+    cloud::{
+        Instance, InstanceId, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Tags, Volume, VolumeId,
+        VpcId,
+    },
+};
+
+/// The tags that are indexed; any other is found by going through everything.
+pub(super) const INDEXED: [&str; 5] = [tags::BACKUP, tags::CLASS, tags::LABEL, tags::TENANT, tags::UID];
+
+/// The term by which volumes are found besides their tags: the instance.
+pub(super) const ATTACHED_TO: &str = "attached-to";
+
+/// The term by which groups are found besides their tags: VPC and name.
+pub(super) const NAMED: &str = "named";
+
+/// The object that a resource was made for, as its tags say it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// The value of the tag `yagura.dev/tenant`, `namespace/name`.
+    Tenant(String),
+    /// The value of the tag `yagura.dev/backup`; of snapshots only.
+    Backup(String),
+    /// The value of the tag `yagura.dev/class`, of what the tenants of a class share.
+    Class(String),
+}
+
+/// A kind of resource, as far as listing and finding go.
+pub(super) trait Resource: Clone + Debug + PartialEq + Send + Sync + 'static {
+    type Id: Clone + Debug + Ord + Hash + Send + Sync;
+
+    fn id(&self) -> &Self::Id;
+
+    fn tags(&self) -> &Tags;
+
+    fn tags_mut(&mut self) -> &mut Tags;
+
+    /// Names every term that it is found by.
+    fn visit_terms(&self, visit: &mut dyn FnMut(&'static str, &str)) {
+        for key in INDEXED {
+            if let Some(value) = self.tags().get(key) {
+                visit(key, value);
+            }
+        }
+    }
+
+    fn owners(&self, owners: &mut BTreeSet<Owner>) {
+        let carried = self.tags();
+        owners.extend(carried.get(tags::TENANT).cloned().map(Owner::Tenant));
+        owners.extend(carried.get(tags::CLASS).cloned().map(Owner::Class));
+    }
+}
+
+impl Resource for Instance {
+    type Id = InstanceId;
+
+    fn id(&self) -> &InstanceId {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}
+
+impl Resource for Volume {
+    type Id = VolumeId;
+
+    fn id(&self) -> &VolumeId {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn visit_terms(&self, visit: &mut dyn FnMut(&'static str, &str)) {
+        for key in INDEXED {
+            if let Some(value) = self.tags.get(key) {
+                visit(key, value);
+            }
+        }
+        if let Some(instance) = &self.attached_to {
+            visit(ATTACHED_TO, instance.as_str());
+        }
+    }
+}
+
+impl Resource for SecurityGroup {
+    type Id = SecurityGroupId;
+
+    fn id(&self) -> &SecurityGroupId {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn visit_terms(&self, visit: &mut dyn FnMut(&'static str, &str)) {
+        for key in INDEXED {
+            if let Some(value) = self.tags.get(key) {
+                visit(key, value);
+            }
+        }
+        visit(NAMED, &group_term(&self.vpc_id, &self.name));
+    }
+}
+
+impl Resource for Snapshot {
+    type Id = SnapshotId;
+
+    fn id(&self) -> &SnapshotId {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn owners(&self, owners: &mut BTreeSet<Owner>) {
+        // Its tenant is not woken: a thousand snapshots complete in a night, and the Backup says what they mean.
+        let backup = self.tags.get(tags::BACKUP).cloned().map(Owner::Backup);
+        owners.extend(backup.or_else(|| self.tags.get(tags::TENANT).cloned().map(Owner::Tenant)));
+    }
+}
+
+/// Names are unique in a VPC without regard to case.
+pub(super) fn group_term(vpc: &VpcId, name: &str) -> String {
+    format!("{vpc}/{}", name.to_lowercase())
+}
