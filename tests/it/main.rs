@@ -1,3 +1,5 @@
 //! it
 
+#![cfg(test)]
+
 mod lease;
