@@ -142,6 +142,8 @@ vocabulary! {
         Vanished,
         /// An instance that is not ours carries the label.
         ForeignInstance,
+        /// A security group that is not ours has the name that ours must have.
+        ForeignGroup,
         /// More than one live instance carries the Tenant's uid.
         SeveralInstances,
         /// A person stopped the instance; it is not started again.
