@@ -90,6 +90,8 @@ words! {
         Failed,
         /// It could not be started in time.
         Missed,
+        /// It was complete, and not all of its snapshots are there any more.
+        Expired,
     }
 }
 

@@ -43,6 +43,9 @@ pub mod tags {
     /// The Tenant, as `namespace/name`.
     pub const TENANT: &str = "yagura.dev/tenant";
 
+    /// The TenantClass, by name, on what all its Tenants share.
+    pub const CLASS: &str = "yagura.dev/class";
+
     /// The environment's label.
     pub const LABEL: &str = "yagura.dev/label";
 
@@ -64,8 +67,14 @@ pub mod tags {
     /// When the operator let the resource go; nothing carrying it is touched again.
     pub const RELEASED: &str = "yagura.dev/released";
 
-    /// The uid of the Backup that a snapshot belongs to.
+    /// The Backup that a snapshot belongs to, as `namespace/name`.
     pub const BACKUP: &str = "yagura.dev/backup";
+
+    /// Which attempt of its Backup made a snapshot: 1 for the first.
+    pub const ATTEMPT: &str = "yagura.dev/attempt";
+
+    /// AWS Backup's own mark. It copies a volume's tags onto snapshots of its own making, which are none of ours.
+    pub const AWS_BACKUP_SOURCE: &str = "aws:backup:source-resource";
 
     /// What AWS's console shows as the resource's name.
     pub const NAME: &str = "Name";

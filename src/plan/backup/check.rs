@@ -1,0 +1,140 @@
+//! Whether a set of snapshots is a backup one may rely on.
+
+use std::collections::BTreeSet;
+
+use crate::cloud::{Observed, Snapshot, SnapshotState, Volume, VolumeId};
+
+use super::Target;
+
+/// What is checked of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckName {
+    /// AWS says of each snapshot that it is whole.
+    SnapshotsCompleted,
+    /// No snapshot is of an empty volume.
+    SizesPositive,
+    /// Each volume of the instance has a snapshot.
+    VolumesCovered,
+    /// Each snapshot is encrypted, with the key of its volume.
+    EncryptionEqual,
+}
+
+impl CheckName {
+    /// The name as it stands in objects.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SnapshotsCompleted => "SnapshotsCompleted",
+            Self::SizesPositive => "SizesPositive",
+            Self::VolumesCovered => "VolumesCovered",
+            Self::EncryptionEqual => "EncryptionEqual",
+        }
+    }
+}
+
+/// Something that was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub name: CheckName,
+    /// What was found instead, when it was not as it should be.
+    pub fault: Option<String>,
+}
+
+/// What a set is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// AWS is not done with it, or not all of it shows.
+    Pending,
+    /// It is whole and as it should be.
+    Complete(Vec<Check>),
+    /// It is not, and never will be.
+    Failed(Vec<Check>),
+}
+
+/// Judges a set. `is_settled`: it is so old that all of it shows.
+pub(super) fn judge(set: &[&Snapshot], target: &Observed<Target>, is_settled: bool) -> Judgement {
+    if let Some(fault) = error_of(set) {
+        return Judgement::Failed(vec![Check {
+            name: CheckName::SnapshotsCompleted,
+            fault: Some(fault),
+        }]);
+    }
+    if set
+        .iter()
+        .any(|snapshot| snapshot.state == SnapshotState::Pending)
+    {
+        return Judgement::Pending;
+    }
+    let volumes: &[Volume] = match target {
+        // There is nothing to compare it with yet.
+        Observed::Unknown => return Judgement::Pending,
+        // The instance is gone: what its volumes were is not known any more.
+        Observed::Absent => &[],
+        Observed::Present(target) => &target.volumes,
+    };
+    let missing = missing_volume(set, volumes);
+    if missing.is_some() && !is_settled {
+        return Judgement::Pending;
+    }
+    let checks = vec![
+        Check {
+            name: CheckName::SnapshotsCompleted,
+            fault: None,
+        },
+        Check {
+            name: CheckName::SizesPositive,
+            fault: empty_snapshot(set),
+        },
+        Check {
+            name: CheckName::VolumesCovered,
+            fault: missing.map(|volume| format!("volume {volume} has no snapshot in the set")),
+        },
+        Check {
+            name: CheckName::EncryptionEqual,
+            fault: wrong_encryption(set, volumes),
+        },
+    ];
+    if checks.iter().all(|check| check.fault.is_none()) {
+        Judgement::Complete(checks)
+    } else {
+        Judgement::Failed(checks)
+    }
+}
+
+fn error_of(set: &[&Snapshot]) -> Option<String> {
+    let failed = set
+        .iter()
+        .find(|snapshot| snapshot.state == SnapshotState::Error)?;
+    let why = failed.state_message.as_deref().unwrap_or("AWS gives no reason");
+    Some(format!("snapshot {} failed: {why}", failed.id))
+}
+
+fn missing_volume(set: &[&Snapshot], volumes: &[Volume]) -> Option<VolumeId> {
+    let covered: BTreeSet<_> = set.iter().map(|snapshot| &snapshot.volume_id).collect();
+    volumes
+        .iter()
+        .map(|volume| &volume.id)
+        .filter(|id| !covered.contains(id))
+        .min()
+        .cloned()
+}
+
+fn empty_snapshot(set: &[&Snapshot]) -> Option<String> {
+    let empty = set.iter().find(|snapshot| snapshot.size_gib <= 0)?;
+    Some(format!("snapshot {} has no size", empty.id))
+}
+
+fn wrong_encryption(set: &[&Snapshot], volumes: &[Volume]) -> Option<String> {
+    set.iter().find_map(|snapshot| {
+        if !snapshot.encrypted {
+            return Some(format!("snapshot {} is not encrypted", snapshot.id));
+        }
+        let volume = volumes.iter().find(|volume| volume.id == snapshot.volume_id)?;
+        (volume.kms_key_id != snapshot.kms_key_id).then(|| {
+            format!(
+                "snapshot {} has another key than its volume {}",
+                snapshot.id, volume.id
+            )
+        })
+    })
+}

@@ -1,0 +1,182 @@
+//! What a BackupPolicy has in force: its spec where it is acceptable, else the last one that was, and the terms
+//! where both are silent.
+//!
+//! A mistake never removes protection: it changes nothing of what is in force.
+
+use jiff::Timestamp;
+
+use super::{
+    backup_days::available,
+    slot::{Rule, Schedule, ScheduleError},
+};
+use crate::{
+    api::{
+        AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, Reason,
+        time,
+    },
+    terms::BackupTerms,
+};
+
+/// A user's mistake in a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Why, in one word.
+    pub reason: Reason,
+    /// What to change; names the field.
+    pub message: String,
+}
+
+/// What a policy has in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InForce {
+    /// The spec that counts, with its generation; `None` if none was ever accepted.
+    pub accepted: Option<AcceptedBackupPolicy>,
+    /// When a change of the time or the zone was last accepted.
+    pub schedule_at: Option<Timestamp>,
+    /// The values.
+    pub effective: EffectiveBackup,
+    /// What is wrong with the present spec.
+    pub mistake: Option<Mistake>,
+}
+
+/// The values of a spec; the terms' where it is silent.
+pub fn effective(spec: &BackupPolicySpec, terms: &BackupTerms) -> Result<EffectiveBackup, Mistake> {
+    let by_terms = by_terms(terms);
+    let at = spec.at.clone().unwrap_or(by_terms.at);
+    let time_zone = spec.time_zone.clone().unwrap_or(by_terms.time_zone);
+    if let Err(mistake) = Schedule::new(&at, &time_zone) {
+        let reason = match &mistake {
+            ScheduleError::UnknownZone(_) => Reason::UnknownTimeZone,
+            ScheduleError::MalformedTime(_) => Reason::InvalidSpec,
+        };
+        return Err(Mistake {
+            reason,
+            message: mistake.to_string(),
+        });
+    }
+    let asked = spec.retention.as_ref().and_then(|retention| retention.good_days);
+    if let Some(days) = asked.filter(|days| *days < by_terms.good_days) {
+        return Err(Mistake {
+            reason: Reason::TooFewGoodDays,
+            message: format!(
+                "spec.retention.goodDays: {days} is fewer than the terms promise, {}",
+                by_terms.good_days
+            ),
+        });
+    }
+    let methods = if spec.methods.is_empty() {
+        by_terms.methods
+    } else {
+        spec.methods.clone()
+    };
+    Ok(EffectiveBackup {
+        at,
+        time_zone,
+        methods,
+        good_days: asked.unwrap_or(by_terms.good_days),
+    })
+}
+
+/// The terms' own values, as far as this build has the methods.
+pub fn by_terms(terms: &BackupTerms) -> EffectiveBackup {
+    EffectiveBackup {
+        at: terms.at_text(),
+        time_zone: terms.time_zone_name().to_owned(),
+        methods: available(&terms.methods),
+        good_days: i32::try_from(terms.good_days).unwrap_or(i32::MAX),
+    }
+}
+
+/// What a policy has in force now.
+pub fn in_force(policy: &BackupPolicy, terms: &BackupTerms, now: Timestamp) -> InForce {
+    let status = policy.status.clone().unwrap_or_default();
+    let generation = policy.metadata.generation.unwrap_or_default();
+    match effective(&policy.spec, terms) {
+        Ok(effective) => InForce {
+            schedule_at: schedule_changed(&status, &effective, generation, now),
+            accepted: Some(AcceptedBackupPolicy {
+                generation,
+                spec: policy.spec.clone(),
+            }),
+            effective,
+            mistake: None,
+        },
+        Err(mistake) => last_accepted(status, terms, mistake, now),
+    }
+}
+
+/// What stays in force while the present spec cannot be accepted.
+fn last_accepted(
+    status: BackupPolicyStatus,
+    terms: &BackupTerms,
+    mistake: Mistake,
+    now: Timestamp,
+) -> InForce {
+    let values = match &status.accepted {
+        // Terms may have become stricter since: then the values that were in force stay.
+        Some(accepted) => effective(&accepted.spec, terms)
+            .ok()
+            .or_else(|| status.effective.clone()),
+        None => None,
+    };
+    let effective = values.unwrap_or_else(|| by_terms(terms));
+    let schedule_at = match &status.accepted {
+        Some(accepted) => schedule_changed(&status, &effective, accepted.generation, now),
+        None => None,
+    };
+    InForce {
+        schedule_at,
+        accepted: status.accepted,
+        effective,
+        mistake: Some(mistake),
+    }
+}
+
+/// When the schedule in force was last changed, given the one that is to be in force now.
+fn schedule_changed(
+    status: &BackupPolicyStatus,
+    next: &EffectiveBackup,
+    generation: i64,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let before = status.accepted_schedule_at.as_ref().map(|time| time.0);
+    match (&status.accepted, &status.effective) {
+        (Some(_), Some(last)) if (&last.at, &last.time_zone) == (&next.at, &next.time_zone) => before,
+        // The first spec of all is no change: its slots count from the creation.
+        (None, _) if generation <= 1 => before,
+        _ => Some(time(now).0),
+    }
+}
+
+/// The rule by which a policy's Tenants are backed up; `None` while nothing of it was ever accepted: then the terms
+/// rule.
+pub fn rule_of(policy: &BackupPolicy) -> Option<Rule> {
+    let status = policy.status.as_ref()?;
+    status.accepted.as_ref()?;
+    let effective = status.effective.as_ref()?;
+    Some(Rule {
+        schedule: Schedule::new(&effective.at, &effective.time_zone).ok()?,
+        created: policy.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        changed: status.accepted_schedule_at.as_ref().map(|time| time.0),
+    })
+}
+
+/// The rule of a Tenant that no policy is for.
+pub fn rule_by_terms(terms: &BackupTerms) -> Rule {
+    Rule {
+        schedule: Schedule::from(terms),
+        created: None,
+        changed: None,
+    }
+}
+
+/// The strictest of several terms: the most good days, and among equals always the same.
+pub fn strictest<'a>(terms: impl IntoIterator<Item = (&'a str, &'a BackupTerms)>) -> Option<&'a BackupTerms> {
+    terms
+        .into_iter()
+        .max_by(|(name, a), (other, b)| a.good_days.cmp(&b.good_days).then_with(|| other.cmp(name)))
+        .map(|(_, terms)| terms)
+}
+
+#[cfg(test)]
+mod tests;
