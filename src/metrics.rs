@@ -65,14 +65,14 @@ impl Metrics {
     }
 
     /// Counts one call to AWS; `outcome` is `ok` or the kind of its failure in one word.
-    pub fn count_request(&self, service: &'static str, operation: Operation, outcome: &'static str) {
+    pub fn request_ended(&self, operation: Operation, outcome: &'static str) {
         self.requests
-            .with_label_values(&[service, &operation.to_string(), outcome])
+            .with_label_values(&[operation.service(), &operation.to_string(), outcome])
             .inc();
     }
 
     /// Notes how long one pass over an object of this kind took, and how it ended.
-    pub fn note_pass(&self, kind: &'static str, outcome: &'static str, took: Duration) {
+    pub fn pass_ended(&self, kind: &'static str, outcome: &'static str, took: Duration) {
         self.passes
             .with_label_values(&[kind, outcome])
             .observe(took.as_secs_f64());

@@ -19,20 +19,25 @@ pub(super) struct Turn(pub(super) u64);
 pub(super) struct Listing<T: Resource> {
     /// When it began: it may not show what happened later.
     pub(super) begun_at: Timestamp,
+    /// When the one before began, without which nothing counts as absent.
+    pub(super) previous_at: Option<Timestamp>,
     pub(super) items: BTreeMap<T::Id, Arc<T>>,
     /// What the one before showed and this one does not: AWS's listings lag, so it may be there all the same.
     pub(super) missed: BTreeMap<T::Id, Arc<T>>,
-    /// Whether there was one before, without which nothing counts as absent.
-    pub(super) confirmed: bool,
     index: HashMap<&'static str, HashMap<String, Vec<T::Id>>>,
 }
 
 impl<T: Resource> Listing<T> {
+    /// Whether there was one before.
+    fn is_confirmed(&self) -> bool {
+        self.previous_at.is_some()
+    }
+
     pub(super) fn new(
         begun_at: Timestamp,
         items: BTreeMap<T::Id, Arc<T>>,
         missed: BTreeMap<T::Id, Arc<T>>,
-        confirmed: bool,
+        previous_at: Option<Timestamp>,
     ) -> Self {
         let mut index: HashMap<&'static str, HashMap<String, Vec<T::Id>>> = HashMap::new();
         for item in items.values() {
@@ -46,9 +51,9 @@ impl<T: Resource> Listing<T> {
         }
         Self {
             begun_at,
+            previous_at,
             items,
             missed,
-            confirmed,
             index,
         }
     }
@@ -88,6 +93,11 @@ impl<T: Resource> Default for Facts<T> {
 }
 
 impl<T: Resource> Facts<T> {
+    /// When the last complete listing began.
+    pub(super) fn listed_at(&self) -> Option<Timestamp> {
+        self.listing.as_ref().map(|listing| listing.begun_at)
+    }
+
     /// The listing, unless it is too old to be believed.
     fn believed(&self, now: Timestamp) -> Option<&Listing<T>> {
         let listing = self.listing.as_deref()?;
@@ -96,7 +106,7 @@ impl<T: Resource> Facts<T> {
 
     /// Whether absence can be told from ignorance.
     pub(super) fn is_conclusive(&self, now: Timestamp) -> bool {
-        self.believed(now).is_some_and(|listing| listing.confirmed)
+        self.believed(now).is_some_and(Listing::is_confirmed)
     }
 
     pub(super) fn by_id(&self, id: &T::Id, now: Timestamp) -> Observed<&T> {
@@ -110,7 +120,7 @@ impl<T: Resource> Facts<T> {
         };
         match listing.items.get(id) {
             Some(item) => Observed::Present(item),
-            None if listing.confirmed && !listing.missed.contains_key(id) => Observed::Absent,
+            None if listing.is_confirmed() && !listing.missed.contains_key(id) => Observed::Absent,
             None => Observed::Unknown,
         }
     }
@@ -154,7 +164,7 @@ impl<T: Resource> Facts<T> {
         let overlaid = self.overlay.values().map(|overlaid| overlaid.item.as_ref());
         let mut found: Vec<&T> = listed.chain(overlaid.filter(|item| fits(item))).collect();
         found.sort_by(|a, b| a.id().cmp(b.id()));
-        match (found.is_empty(), listing.confirmed) {
+        match (found.is_empty(), listing.is_confirmed()) {
             (false, _) => Observed::Present(found),
             (true, true) => Observed::Absent,
             (true, false) => Observed::Unknown,

@@ -108,8 +108,8 @@ impl<T: Resource> Shelf<T> {
         }
         let expired = self.settle(&items, begun, changed);
         old.extend(expired);
-        let confirmed = before.is_some();
-        self.facts.listing = Some(Arc::new(Listing::new(begun.at, items, old, confirmed)));
+        let previous_at = before.map(|listing| listing.begun_at);
+        self.facts.listing = Some(Arc::new(Listing::new(begun.at, items, old, previous_at)));
         self.overlay_all();
     }
 

@@ -41,6 +41,16 @@ impl View {
         self.now
     }
 
+    /// When the last complete listing of each kind of resource began.
+    pub fn listed(&self) -> [(&'static str, Option<Timestamp>); 4] {
+        [
+            ("instances", self.instances.listed_at()),
+            ("volumes", self.volumes.listed_at()),
+            ("groups", self.groups.listed_at()),
+            ("snapshots", self.snapshots.listed_at()),
+        ]
+    }
+
     /// The instance of this id.
     pub fn instance(&self, id: &InstanceId) -> Observed<&Instance> {
         self.instances.by_id(id, self.now)
@@ -129,6 +139,17 @@ impl View {
     /// The snapshots whose tag `yagura.dev/backup` has this value.
     pub fn snapshots_of_backup(&self, backup: &str) -> Observed<Vec<&Snapshot>> {
         self.snapshots.by_term(tags::BACKUP, backup, self.now)
+    }
+
+    /// When the last two complete listings of snapshots began, the newer first.
+    ///
+    /// For a call that nothing guards: what it did shows in a listing only if that began long enough after it.
+    pub fn snapshots_listed(&self) -> [Option<Timestamp>; 2] {
+        let listing = self.snapshots.listing.as_ref();
+        [
+            listing.map(|listing| listing.begun_at),
+            listing.and_then(|listing| listing.previous_at),
+        ]
     }
 
     /// The snapshots that carry this tag.

@@ -128,7 +128,7 @@ fn what_is_not_known_is_not_shown() {
 
 #[test]
 fn every_verdict_has_a_number_of_its_own() {
-    let values: Vec<f64> = Verdict::ALL.map(promise_value).to_vec();
+    let values: Vec<f64> = Verdict::ALL.iter().copied().map(promise_value).collect();
     assert_eq!(values, [1.0, 0.0, -1.0, -2.0, -3.0, -4.0]);
 }
 
@@ -189,11 +189,9 @@ fn the_leader_and_its_inventory_are_shown() {
 fn requests_and_passes_are_counted() {
     let metrics = Metrics::new().unwrap();
     for outcome in ["ok", "ok", "throttled"] {
-        metrics
-            .clone()
-            .count_request("ec2", Operation::RunInstances, outcome);
+        metrics.clone().request_ended(Operation::RunInstances, outcome);
     }
-    metrics.note_pass("Tenant", "settled", Duration::from_millis(20));
+    metrics.pass_ended("Tenant", "settled", Duration::from_millis(20));
     let text = metrics.render().unwrap();
     let labels = |outcome| format!(r#"{{operation="RunInstances",outcome="{outcome}",service="ec2"}}"#);
     assert_has(&text, &format!("yagura_aws_requests_total{} 2", labels("ok")));
@@ -240,8 +238,8 @@ fn every_family_that_is_shown_is_documented() {
         ..tenant("jira")
     };
     let metrics = Metrics::new().unwrap();
-    metrics.count_request("ec2", Operation::RunInstances, "ok");
-    metrics.note_pass("Tenant", "settled", Duration::ZERO);
+    metrics.request_ended(Operation::RunInstances, "ok");
+    metrics.pass_ended("Tenant", "settled", Duration::ZERO);
     let state = State {
         leader: true,
         tenants: vec![row],
