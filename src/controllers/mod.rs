@@ -5,6 +5,7 @@ mod selector;
 mod subnets;
 pub mod tenant;
 pub mod tenant_class;
+mod incident;
 mod wake;
 
 use std::sync::Arc;
@@ -20,6 +21,12 @@ use self::{
 use crate::{
     cluster::KubeCluster,
     engine::{Context, run},
+pub use incident::{IncidentDesired, IncidentReconciler, IncidentWorld};
+pub use wake::{Waker, owner_changed, wake_everything};
+
+use crate::{
+    cluster::KubeCluster,
+    engine::{self, Context},
     operator::Caches,
 };
 
@@ -32,4 +39,5 @@ pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches:
     running.spawn(run(tenant_class, Arc::clone(ctx), caches.classes()));
     running.spawn(run(access_policy, Arc::clone(ctx), caches.access_policies()));
     running.spawn(run(tenant, Arc::clone(ctx), caches.tenants()));
+    running.spawn(engine::run(IncidentReconciler, Arc::clone(ctx), caches.incidents()));
 }
