@@ -208,6 +208,8 @@ vocabulary! {
         BackupMissed,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
+        /// The Backup was complete, and not all of its snapshots are there any more.
+        SnapshotsGone,
 
         /// The Incident is open and its clock runs.
         Open,

@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod backup_days;
 pub mod backup_policy;
+pub mod selection;
 pub mod slot;
 
 use jiff::Timestamp;
