@@ -137,7 +137,7 @@ impl<S: LeaseStore> Elector<S> {
     /// Decides on a lease that was just read.
     async fn look(&mut self, lease: Lease) -> Result<Timestamp, LeaseError> {
         let now = self.clock.now();
-        let sighting = Sighting::of(&lease, self.sighting.take(), now);
+        let sighting = Sighting::of(&lease, self.sighting.as_ref(), now);
         let decision = decide(&lease, &self.me, &sighting, now);
         self.sighting = Some(sighting);
         match decision {

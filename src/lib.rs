@@ -4,12 +4,14 @@
 
 pub mod api;
 pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;
 pub mod controllers;
 pub mod engine;
 pub mod generate;
+pub mod http;
 pub mod inventory;
 pub mod lease;
 pub mod metrics;

@@ -1,7 +1,92 @@
-//! x
-/// x
-pub struct Metrics;
-impl Metrics {
-    /// x
-    pub fn pass_ended(&self, _c: &str, _o: &str, _d: std::time::Duration) {}
+//! Every metric the operator has: what it is called, what it means, and where its value comes from.
+//!
+//! Counts of what this process did are counters. The state of tenants and incidents is read from the stores at
+//! each scrape, so that a restart loses nothing and a deleted object leaves nothing behind. Labels are bounded:
+//! words of ours and the names of objects, never an error's text, an ARN or a person. Times are timestamps,
+//! never ages: an age would stop growing when the operator does.
+
+mod families;
+mod state;
+
+use std::{sync::Arc, time::Duration};
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+
+pub use families::{FAMILIES, Family, Kind, docs, promise_value};
+pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, Source, State, TenantRow};
+
+use crate::cloud::Operation;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// Bounds of the pass histogram: a pass at rest takes milliseconds, one with several AWS calls seconds, and
+/// none should take longer than the sweep that comes after it.
+const PASS_BUCKETS: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0];
+
+/// A metric that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("setting up the metrics")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// The metrics of one process.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    passes: HistogramVec,
 }
+
+impl Metrics {
+    /// Metrics that count from zero and show no state yet.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(opts(&families::AWS_REQUESTS), families::AWS_REQUESTS.labels)?;
+        registry.register(Box::new(requests.clone()))?;
+        let passes = HistogramVec::new(
+            HistogramOpts::from(opts(&families::RECONCILE_DURATION)).buckets(PASS_BUCKETS.to_vec()),
+            families::RECONCILE_DURATION.labels,
+        )?;
+        registry.register(Box::new(passes.clone()))?;
+        let build = IntGaugeVec::new(opts(&families::BUILD_INFO), families::BUILD_INFO.labels)?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        Ok(Self {
+            registry,
+            requests,
+            passes,
+        })
+    }
+
+    /// Shows the state that `source` reads, from the next scrape on. To be called once.
+    pub fn show(&self, source: Arc<dyn Source>) -> Result<(), MetricsError> {
+        self.registry.register(Box::new(state::Collected::new(source)?))?;
+        Ok(())
+    }
+
+    /// Counts one call to AWS; `outcome` is `ok` or the kind of its failure in one word.
+    pub fn request_ended(&self, operation: Operation, outcome: &'static str) {
+        self.requests
+            .with_label_values(&[operation.service(), &operation.to_string(), outcome])
+            .inc();
+    }
+
+    /// Notes how long one pass over an object of this kind took, and how it ended.
+    pub fn pass_ended(&self, kind: &'static str, outcome: &'static str, took: Duration) {
+        self.passes
+            .with_label_values(&[kind, outcome])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> Result<String, MetricsError> {
+        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
+    }
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help())
+}
+
+#[cfg(test)]
+mod tests;

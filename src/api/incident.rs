@@ -276,6 +276,13 @@ pub struct IncidentStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify_by: Option<Time>,
 
+    /// When each Tenant's customer counts as reached: an entry of `notifications` counts from its `at` only
+    /// if the operator saw it within 15 minutes of it, else from when the operator saw it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["tenant".into()]))]
+    pub reached: Vec<ReachedTenant>,
+
     /// When the last of the Tenants' customers was reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notified_at: Option<Time>,
@@ -290,6 +297,18 @@ pub struct IncidentStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["networkInterfaceId".into()]))]
     pub isolated: Vec<IsolatedInterface>,
+}
+
+/// A Tenant whose customer was reached.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReachedTenant {
+    /// The Tenant.
+    #[schemars(length(max = 50))]
+    pub tenant: String,
+
+    /// From when that counts.
+    pub at: Time,
 }
 
 /// A network interface that was cut off.
@@ -321,4 +340,8 @@ pub struct IsolatedInterface {
     /// When the interface was seen in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swapped_at: Option<Time>,
+
+    /// When the interface was connected again, or found gone. Unset while it is isolated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnected_at: Option<Time>,
 }

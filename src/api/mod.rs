@@ -39,7 +39,7 @@ pub use backup_policy::{
 };
 pub use incident::{
     Containment, Decision, Decisions, EmergencyStop, Incident, IncidentPhase, IncidentSpec, IncidentStatus,
-    IncidentType, IsolatedInterface, Notification, NotificationChannel, NotificationResult,
+    IncidentType, IsolatedInterface, Notification, NotificationChannel, NotificationResult, ReachedTenant,
 };
 pub use names::{FIELD_MANAGER, GROUP, VERSION};
 pub use reasons::{ConditionType, Reason};

@@ -43,6 +43,9 @@ pub mod tags {
     /// The Tenant, as `namespace/name`.
     pub const TENANT: &str = "yagura.dev/tenant";
 
+    /// The TenantClass, by name, on what all its Tenants share.
+    pub const CLASS: &str = "yagura.dev/class";
+
     /// The environment's label.
     pub const LABEL: &str = "yagura.dev/label";
 

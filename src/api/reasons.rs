@@ -142,6 +142,8 @@ vocabulary! {
         Vanished,
         /// An instance that is not ours carries the label.
         ForeignInstance,
+        /// A security group that is not ours has the name that ours must have.
+        ForeignGroup,
         /// More than one live instance carries the Tenant's uid.
         SeveralInstances,
         /// A person stopped the instance; it is not started again.
@@ -215,12 +217,14 @@ vocabulary! {
         Open,
         /// For each Tenant a person of the customer was reached.
         Reached,
-        /// The customer must still be told.
+        /// The customer must still be told; where the spec says closed, no valid notice stopped the clock.
         NotNotified,
+        /// Half of the time for telling the customer is spent.
+        NotifyHalfSpent,
+        /// Three quarters of the time for telling the customer are spent.
+        NotifyMostSpent,
         /// The customer was not told in time.
         NotifyOverdue,
-        /// The spec says closed, but no valid notice stopped the clock.
-        ClosedWithoutNotice,
         /// The Incident is closed.
         Closed,
         /// Nothing looked into the instance, so it is not known.

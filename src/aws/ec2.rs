@@ -12,13 +12,13 @@ use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{convert::Unreadable, error::cloud_error, launch::ImageVolumes};
-use crate::cloud::{CloudError, ClusterId, ImageId, Operation};
+use crate::{
+    api::names::tags,
+    cloud::{CloudError, ClusterId, ImageId, Operation},
+};
 
 /// Told of every call and its outcome: `ok`, or the kind of its failure.
 pub type CallObserver = Arc<dyn Fn(Operation, &'static str) + Send + Sync>;
-
-/// The tag that says which installation a resource belongs to.
-const CLUSTER_TAG: &str = "yagura.dev/cluster";
 
 /// The door to one region.
 pub(super) struct Ec2 {
@@ -41,7 +41,7 @@ impl Ec2 {
 
     /// Picks out what carries our cluster tag.
     pub(super) fn ours(&self) -> Filter {
-        tag_filter(CLUSTER_TAG, self.cluster.as_str())
+        tag_filter(tags::CLUSTER, self.cluster.as_str())
     }
 
     /// Waits for the answer of one call, counts it and says what a failure means.

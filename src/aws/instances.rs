@@ -10,15 +10,15 @@ use super::{
     convert::{self, Unreadable},
     ec2::{Ec2, Page, all_pages, filter, tag_filter},
 };
-use crate::cloud::{
-    AttachedVolume, CloudError, Instance, InstanceApi, InstanceId, Launch, MetadataOptions, Operation,
+use crate::{
+    api::names::tags,
+    cloud::{
+        AttachedVolume, CloudError, Instance, InstanceApi, InstanceId, Launch, MetadataOptions, Operation,
+    },
 };
 
 /// The largest page of DescribeInstances.
 const PAGE: i32 = 1000;
-
-/// The tag that names an environment, across every installation.
-const LABEL_TAG: &str = "yagura.dev/label";
 
 #[async_trait]
 impl InstanceApi for Ec2 {
@@ -36,7 +36,7 @@ impl InstanceApi for Ec2 {
     }
 
     async fn find_labelled(&self, label: &str) -> Result<Vec<Instance>, CloudError> {
-        self.instances(vec![tag_filter(LABEL_TAG, label), live()]).await
+        self.instances(vec![tag_filter(tags::LABEL, label), live()]).await
     }
 
     async fn launch(&self, launch: &Launch) -> Result<Instance, CloudError> {

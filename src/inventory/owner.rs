@@ -2,21 +2,16 @@
 
 use std::{collections::BTreeSet, fmt::Debug, hash::Hash};
 
-use crate::cloud::{
-    Instance, InstanceId, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Tags, Volume, VolumeId, VpcId,
+use crate::{
+    api::names::tags,
+    cloud::{
+        Instance, InstanceId, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Tags, Volume, VolumeId,
+        VpcId,
+    },
 };
 
-/// The tags by which a view finds things.
-pub(super) mod tag {
-    pub(in crate::inventory) const BACKUP: &str = "yagura.dev/backup";
-    pub(in crate::inventory) const CLASS: &str = "yagura.dev/class";
-    pub(in crate::inventory) const LABEL: &str = "yagura.dev/label";
-    pub(in crate::inventory) const TENANT: &str = "yagura.dev/tenant";
-    pub(in crate::inventory) const UID: &str = "yagura.dev/uid";
-}
-
 /// The tags that are indexed; any other is found by going through everything.
-pub(super) const INDEXED: [&str; 5] = [tag::BACKUP, tag::CLASS, tag::LABEL, tag::TENANT, tag::UID];
+pub(super) const INDEXED: [&str; 5] = [tags::BACKUP, tags::CLASS, tags::LABEL, tags::TENANT, tags::UID];
 
 /// The term by which volumes are found besides their tags: the instance.
 pub(super) const ATTACHED_TO: &str = "attached-to";
@@ -55,9 +50,9 @@ pub(super) trait Resource: Clone + Debug + PartialEq + Send + Sync + 'static {
     }
 
     fn owners(&self, owners: &mut BTreeSet<Owner>) {
-        let tags = self.tags();
-        owners.extend(tags.get(tag::TENANT).cloned().map(Owner::Tenant));
-        owners.extend(tags.get(tag::CLASS).cloned().map(Owner::Class));
+        let carried = self.tags();
+        owners.extend(carried.get(tags::TENANT).cloned().map(Owner::Tenant));
+        owners.extend(carried.get(tags::CLASS).cloned().map(Owner::Class));
     }
 }
 
@@ -146,9 +141,8 @@ impl Resource for Snapshot {
 
     fn owners(&self, owners: &mut BTreeSet<Owner>) {
         // Its tenant is not woken: a thousand snapshots complete in a night, and the Backup says what they mean.
-        let tags = &self.tags;
-        let backup = tags.get(tag::BACKUP).cloned().map(Owner::Backup);
-        owners.extend(backup.or_else(|| tags.get(tag::TENANT).cloned().map(Owner::Tenant)));
+        let backup = self.tags.get(tags::BACKUP).cloned().map(Owner::Backup);
+        owners.extend(backup.or_else(|| self.tags.get(tags::TENANT).cloned().map(Owner::Tenant)));
     }
 }
 

@@ -6,11 +6,14 @@ use jiff::Timestamp;
 
 use super::{
     facts::Facts,
-    owner::{ATTACHED_TO, INDEXED, NAMED, Resource, group_term, tag},
+    owner::{ATTACHED_TO, INDEXED, NAMED, Resource, group_term},
 };
-use crate::cloud::{
-    Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Volume, VolumeId,
-    VpcId,
+use crate::{
+    api::names::tags,
+    cloud::{
+        Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Volume,
+        VolumeId, VpcId,
+    },
 };
 
 /// How old a listing may be and still be believed. Ten of the usual 30 s sweeps: one that fails now and then
@@ -45,7 +48,7 @@ impl View {
 
     /// The instances whose tag `yagura.dev/uid` has this value.
     pub fn instances_of(&self, uid: &str) -> Observed<Vec<&Instance>> {
-        self.instances.by_term(tag::UID, uid, self.now)
+        self.instances.by_term(tags::UID, uid, self.now)
     }
 
     /// The instances that carry this tag.
@@ -105,7 +108,7 @@ impl View {
 
     /// The groups whose tag `yagura.dev/uid` has this value.
     pub fn groups_of(&self, uid: &str) -> Observed<Vec<&SecurityGroup>> {
-        self.groups.by_term(tag::UID, uid, self.now)
+        self.groups.by_term(tags::UID, uid, self.now)
     }
 
     /// The groups that carry this tag.
@@ -125,7 +128,7 @@ impl View {
 
     /// The snapshots whose tag `yagura.dev/backup` has this value.
     pub fn snapshots_of_backup(&self, backup: &str) -> Observed<Vec<&Snapshot>> {
-        self.snapshots.by_term(tag::BACKUP, backup, self.now)
+        self.snapshots.by_term(tags::BACKUP, backup, self.now)
     }
 
     /// When the last two complete listings of snapshots began, the newer first.

@@ -52,7 +52,7 @@ impl Sighting {
     ///
     /// A holder's clock may be wrong. A renewal that came between two looks happened between them whatever its
     /// own time says; only at the very first look there is nothing else to go by.
-    pub fn of(lease: &Lease, before: Option<Self>, now: Timestamp) -> Self {
+    pub fn of(lease: &Lease, before: Option<&Self>, now: Timestamp) -> Self {
         let holder = holder(lease).map(str::to_owned);
         let renew_time = lease
             .spec
@@ -60,7 +60,7 @@ impl Sighting {
             .and_then(|spec| spec.renew_time.as_ref())
             .map(|time| time.0);
         let written_at = renew_time.unwrap_or(Timestamp::MIN).min(now);
-        let renewed_at = match &before {
+        let renewed_at = match before {
             Some(before) if before.holder == holder && before.renew_time == renew_time => before.renewed_at,
             Some(before) => written_at.max(before.looked_at),
             None => written_at,

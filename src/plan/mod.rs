@@ -5,8 +5,12 @@
 pub mod backup;
 pub mod backup_days;
 pub mod backup_policy;
+pub mod class;
+pub mod firewall;
+pub mod incident;
 pub mod selection;
 pub mod slot;
+pub mod tenant;
 
 use jiff::Timestamp;
 
@@ -40,4 +44,26 @@ pub struct Waiting {
     pub reason: Reason,
     /// What a person should read.
     pub message: String,
+}
+
+impl Waiting {
+    /// Waits for this reason.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+impl<S> Plan<S> {
+    /// Adds something to wait for.
+    pub fn wait(&mut self, reason: Reason, message: impl Into<String>) {
+        self.waiting_for.push(Waiting::new(reason, message));
+    }
+
+    /// Looks again at `at`, or earlier if that was planned already.
+    pub fn look_again_at(&mut self, at: Timestamp) {
+        self.look_again = Some(self.look_again.map_or(at, |planned| planned.min(at)));
+    }
 }

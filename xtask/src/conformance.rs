@@ -51,7 +51,14 @@ pub(crate) fn run() -> Outcome {
     let results = serde_json::from_str(&text).map_err(Failure::of("understand the prober's results"))?;
     let table = fs::read_to_string(repo::root().join(EXEMPTIONS))
         .map_err(Failure::of(format_args!("read {EXEMPTIONS}")))?;
-    judge(&read_results(&results), &read_exemptions(&table)?)
+    let (results, exemptions) = (read_results(&results), read_exemptions(&table)?);
+    let works = results.values().filter(|(status, _)| status == "works").count();
+    say::step(format!(
+        "{works} of {} checks work, {} are exempt",
+        results.len(),
+        exemptions.len()
+    ));
+    judge(&results, &exemptions)
 }
 
 fn judge(results: &BTreeMap<Check, (String, String)>, exemptions: &BTreeMap<Check, String>) -> Outcome {
@@ -70,12 +77,6 @@ fn judge(results: &BTreeMap<Check, (String, String)>, exemptions: &BTreeMap<Chec
     faults.extend(
         unknown.map(|(group, name)| format!("{EXEMPTIONS} names no check of the prober: {group}: {name}")),
     );
-    let works = results.values().filter(|(status, _)| status == "works").count();
-    say::step(format!(
-        "{works} of {} checks work, {} are exempt",
-        results.len(),
-        exemptions.len()
-    ));
     if results.is_empty() {
         return Err(Failure::new("the prober checked nothing"));
     }

@@ -190,6 +190,7 @@ impl Stage {
     /// Ends everything, the operator by SIGTERM so that it can give back its Lease.
     pub(crate) fn stop(mut self) {
         self.operator.terminate();
+        drop(self);
         say::step("the operator, the simulated AWS and the control plane are ended");
     }
 

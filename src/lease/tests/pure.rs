@@ -20,7 +20,7 @@ fn seconds(count: u64) -> Timestamp {
     later(start(), Duration::from_secs(count))
 }
 
-fn decided(lease: &Lease, before: Option<Sighting>, now: Timestamp) -> (Decision, Sighting) {
+fn decided(lease: &Lease, before: Option<&Sighting>, now: Timestamp) -> (Decision, Sighting) {
     let sighting = Sighting::of(lease, before, now);
     (decide(lease, &claimant("me"), &sighting, now), sighting)
 }
@@ -57,12 +57,12 @@ fn our_own_lease_is_ours_whatever_its_age() {
 fn a_holder_whose_clock_is_behind_is_not_robbed_twice() {
     // Its renewals bear a time half a minute ago; once seen to renew, it is alive.
     let (_, first) = decided(&held_by("other", start()), None, seconds(30));
-    let (decision, second) = decided(&held_by("other", seconds(5)), Some(first), seconds(35));
+    let (decision, second) = decided(&held_by("other", seconds(5)), Some(&first), seconds(35));
     assert_eq!(decision, Decision::Wait { until: seconds(45) });
-    let (decision, third) = decided(&held_by("other", seconds(5)), Some(second), seconds(44));
+    let (decision, third) = decided(&held_by("other", seconds(5)), Some(&second), seconds(44));
     assert_eq!(decision, Decision::Wait { until: seconds(45) });
     assert_eq!(
-        decided(&held_by("other", seconds(5)), Some(third), seconds(45)).0,
+        decided(&held_by("other", seconds(5)), Some(&third), seconds(45)).0,
         Decision::Take
     );
 }
@@ -72,13 +72,13 @@ fn a_holder_whose_clock_is_ahead_does_not_keep_the_lease_for_ever() {
     let lease = held_by("other", seconds(10_000));
     let (decision, first) = decided(&lease, None, start());
     assert_eq!(decision, Decision::Wait { until: seconds(15) });
-    assert_eq!(decided(&lease, Some(first), seconds(15)).0, Decision::Take);
+    assert_eq!(decided(&lease, Some(&first), seconds(15)).0, Decision::Take);
 }
 
 #[test]
 fn a_renewal_between_two_looks_is_dated_by_itself() {
     let (_, first) = decided(&held_by("other", start()), None, start());
-    let (decision, _) = decided(&held_by("other", seconds(1)), Some(first), seconds(2));
+    let (decision, _) = decided(&held_by("other", seconds(1)), Some(&first), seconds(2));
     assert_eq!(decision, Decision::Wait { until: seconds(16) });
 }
 

@@ -1,1 +1,35 @@
-//! Yagura.
+//! A simulated AWS: EC2 and STS as far as the operator calls them, at the HTTP level.
+//!
+//! One [`Sim`] holds every account and region. It is used in two ways, with the same answers:
+//! in memory as the HTTP client under the real AWS SDK ([`Sim::connector`]: deterministic, fast),
+//! and on a loopback port ([`Sim::serve`]: demos, real processes, any AWS client).
+//!
+//! It shares no code with the operator, so that a wrong idea about AWS has to be had twice before
+//! a test agrees with it. Deliberately absent: signatures are not checked, requests are not
+//! throttled unless a fault says so, and nothing survives the process.
+//!
+//! The map: `protocol` knows the wire format and no resource; `state` knows resources and time and
+//! no wire format; `ops` has one function per AWS operation and joins the two; `faults` and `log`
+//! are what a test steers and reads; `control` gives both over HTTP under `/_sim/`.
+
+mod backend;
+mod clock;
+mod connector;
+mod control;
+mod faults;
+mod log;
+mod ops;
+mod options;
+mod protocol;
+mod server;
+mod sim;
+mod state;
+
+pub use clock::{Clock, ManualClock};
+pub use connector::Connector;
+pub use faults::{Effect, FaultKind, FaultSpec, FaultStatus, Matching};
+pub use log::Call;
+pub use options::Options;
+pub use server::Server;
+pub use sim::{Hold, Outcome, Sim};
+pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Timings};

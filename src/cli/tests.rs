@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+
+use super::{Cli, cluster_id, span};
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_controller_needs_a_cluster_id() {
+    let refused = Cli::try_parse_from(["yagura", "controller"]).expect_err("no id, no start");
+    assert!(refused.to_string().contains("--cluster-id"), "{refused}");
+}
+
+#[test]
+fn a_span_is_read_as_people_write_it() {
+    assert_eq!(span("30s"), Ok(Duration::from_secs(30)));
+    assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
+    assert!(span("soon").is_err());
+    assert!(span("10ms").is_err());
+    assert!(span("-5s").is_err());
+}
+
+#[test]
+fn a_cluster_id_fits_in_names_of_sessions_and_tags() {
+    assert!(cluster_id("tokyo-1").is_ok());
+    for wrong in ["", "-a", "a-", "Tokyo", "a_b", &"a".repeat(33)] {
+        assert!(cluster_id(wrong).is_err(), "{wrong:?} is refused");
+    }
+}

@@ -1,0 +1,228 @@
+//! The one list of metric families, from which both the metrics and their documentation are made.
+
+use std::fmt::Write;
+
+use crate::promises::Verdict;
+
+/// What kind of metric a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It shows how things are.
+    Gauge,
+    /// It sorts observations into bounds.
+    Histogram,
+}
+
+impl Kind {
+    /// The word Prometheus has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A metric family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind it is.
+    pub kind: Kind,
+    /// Its labels, in order.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub meaning: &'static str,
+    /// An expression one would alert on.
+    pub alert: &'static str,
+}
+
+impl Family {
+    /// The help text: the meaning and an example alert.
+    pub fn help(&self) -> String {
+        format!("{} Example alert: {}", self.meaning, self.alert)
+    }
+}
+
+const PROMISE_STATUS: Family = Family {
+    name: "yagura_promise_status",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant", "promise"],
+    meaning: "How a promise stands for a tenant: 1 pass, 0 fail, -1 unknown, -2 manual, -3 waived, -4 idle.",
+    alert: "yagura_promise_status == 0",
+};
+
+const TENANT_INFO: Family = Family {
+    name: "yagura_tenant_info",
+    kind: Kind::Gauge,
+    labels: &[
+        "namespace",
+        "tenant",
+        "customer",
+        "label",
+        "application",
+        "version",
+        "plan",
+    ],
+    meaning: "Always 1; gives a tenant's label, customer and application to be joined on namespace and tenant.",
+    alert: "count by (label) (yagura_tenant_info) > 1",
+};
+
+const DRIFT_ITEMS: Family = Family {
+    name: "yagura_drift_items",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "How many things in AWS differ from what is declared; missing while AWS was not seen.",
+    alert: "min_over_time(yagura_drift_items[15m]) > 0",
+};
+
+const BACKUP_LAST_SUCCESS: Family = Family {
+    name: "yagura_backup_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant", "method"],
+    meaning: "When the newest good backup by a method started; missing while there was none.",
+    alert: "time() - yagura_backup_last_success_timestamp_seconds > 26 * 3600",
+};
+
+const BACKUP_START_SKEW: Family = Family {
+    name: "yagura_backup_start_skew_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "By how much the newest scheduled backup started after its slot, by AWS's own time.",
+    alert: "yagura_backup_start_skew_seconds > 3600",
+};
+
+const BACKUP_GOOD_DAYS: Family = Family {
+    name: "yagura_backup_good_days",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "How many days with a good backup are held; missing while that is not known.",
+    alert: "yagura_backup_good_days < 3",
+};
+
+const INCIDENT_OPEN: Family = Family {
+    name: "yagura_incident_open",
+    kind: Kind::Gauge,
+    labels: &["type"],
+    meaning: "How many Incidents of a type are open.",
+    alert: "yagura_incident_open{type=\"Security\"} > 0",
+};
+
+const INCIDENT_DEADLINE: Family = Family {
+    name: "yagura_incident_notify_deadline_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "When a tenant's customer must have been told of an Incident at the latest; missing while nobody waits to be told.",
+    alert: "yagura_incident_notify_deadline_timestamp_seconds - time() < 6 * 3600",
+};
+
+const INVENTORY: Family = Family {
+    name: "yagura_inventory_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["region", "listing"],
+    meaning: "When a listing of AWS resources was last complete; what is older than 5 minutes counts as unknown.",
+    alert: "time() - yagura_inventory_last_success_timestamp_seconds > 300",
+};
+
+const LEADER: Family = Family {
+    name: "yagura_leader",
+    kind: Kind::Gauge,
+    labels: &[],
+    meaning: "1 on the process that acts, 0 on the others.",
+    alert: "sum(yagura_leader) != 1",
+};
+
+/// Calls to AWS.
+pub(super) const AWS_REQUESTS: Family = Family {
+    name: "yagura_aws_requests_total",
+    kind: Kind::Counter,
+    labels: &["service", "operation", "outcome"],
+    meaning: "Calls to AWS, by how they ended: ok, or the kind of failure.",
+    alert: "rate(yagura_aws_requests_total{outcome=\"throttled\"}[10m]) > 0",
+};
+
+/// Passes over objects.
+pub(super) const RECONCILE_DURATION: Family = Family {
+    name: "yagura_reconcile_duration_seconds",
+    kind: Kind::Histogram,
+    labels: &["kind", "outcome"],
+    meaning: "How long a pass over one object took, by how it ended.",
+    alert: "histogram_quantile(0.99, sum by (le, kind) (rate(yagura_reconcile_duration_seconds_bucket[10m]))) > 15",
+};
+
+/// The build.
+pub(super) const BUILD_INFO: Family = Family {
+    name: "yagura_build_info",
+    kind: Kind::Gauge,
+    labels: &["version"],
+    meaning: "Always 1; names the version that runs.",
+    alert: "count(count by (version) (yagura_build_info)) > 1",
+};
+
+/// The families whose values are read from the stores, in the order in which they are collected.
+pub(super) const STATE: [Family; 10] = [
+    PROMISE_STATUS,
+    TENANT_INFO,
+    DRIFT_ITEMS,
+    BACKUP_LAST_SUCCESS,
+    BACKUP_START_SKEW,
+    BACKUP_GOOD_DAYS,
+    INCIDENT_OPEN,
+    INCIDENT_DEADLINE,
+    INVENTORY,
+    LEADER,
+];
+
+/// Every family, in the order of the documentation.
+pub const FAMILIES: [Family; 13] = [
+    PROMISE_STATUS,
+    TENANT_INFO,
+    DRIFT_ITEMS,
+    BACKUP_LAST_SUCCESS,
+    BACKUP_START_SKEW,
+    BACKUP_GOOD_DAYS,
+    INCIDENT_OPEN,
+    INCIDENT_DEADLINE,
+    INVENTORY,
+    AWS_REQUESTS,
+    RECONCILE_DURATION,
+    LEADER,
+    BUILD_INFO,
+];
+
+/// A verdict as a number. Only a kept promise is positive and only a broken one is zero, so that one comparison
+/// finds either.
+pub fn promise_value(verdict: Verdict) -> f64 {
+    match verdict {
+        Verdict::Pass => 1.0,
+        Verdict::Fail => 0.0,
+        Verdict::Unknown => -1.0,
+        Verdict::Manual => -2.0,
+        Verdict::Waived => -3.0,
+        Verdict::Idle => -4.0,
+    }
+}
+
+/// The documentation of every family, as a table in Markdown.
+pub fn docs() -> String {
+    let mut table =
+        String::from("| Metric | Type | Labels | Meaning | Example alert |\n|---|---|---|---|---|\n");
+    for family in FAMILIES {
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let Family {
+            name, meaning, alert, ..
+        } = family;
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            table,
+            "| `{name}` | {} | {} | {meaning} | `{alert}` |",
+            family.kind.as_str(),
+            labels.join(", "),
+        );
+    }
+    table
+}

@@ -1,0 +1,273 @@
+//! Gauges that show the state of things, made anew from the stores at each scrape.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use prometheus::{
+    Error,
+    core::{Collector, Desc},
+    proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType},
+};
+
+use super::families::{Family, STATE, promise_value};
+use crate::{
+    cloud::Region,
+    promises::Verdict,
+    terms::{Method, PromiseId},
+};
+
+/// The types of Incidents; each is shown at zero too, so that an alert can end.
+pub const INCIDENT_TYPES: [&str; 3] = ["Availability", "Security", "Drift"];
+
+/// Where the state is read.
+pub trait Source: Send + Sync {
+    /// The state as the stores hold it now. Called at each scrape: it must not wait.
+    fn read(&self) -> State;
+}
+
+/// The state of one installation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Whether this process acts.
+    pub leader: bool,
+    /// Every Tenant.
+    pub tenants: Vec<TenantRow>,
+    /// Every Incident.
+    pub incidents: Vec<IncidentRow>,
+    /// Every listing of the inventory.
+    pub listings: Vec<ListingRow>,
+}
+
+/// One Tenant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TenantRow {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub tenant: String,
+    /// Its customer.
+    pub customer: String,
+    /// Its label.
+    pub label: String,
+    /// Its application.
+    pub application: String,
+    /// That application's version.
+    pub version: String,
+    /// Its plan.
+    pub plan: String,
+    /// Its promises.
+    pub promises: Vec<(PromiseId, Verdict)>,
+    /// How many things differ from what is declared; `None`: not known.
+    pub drift_items: Option<u32>,
+    /// How many good days of backups are held; `None`: not known.
+    pub good_days: Option<u32>,
+    /// By how much the newest scheduled backup started after its slot.
+    pub start_skew: Option<Duration>,
+    /// Its newest good backup by each method.
+    pub backups: Vec<BackupRow>,
+}
+
+/// The newest good backup by one method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupRow {
+    /// The method.
+    pub method: Method,
+    /// When it started.
+    pub last_success: Timestamp,
+}
+
+/// One Incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Its namespace.
+    pub namespace: String,
+    /// The Tenants it names.
+    pub tenants: Vec<String>,
+    /// Its type.
+    pub type_: &'static str,
+    /// Whether it is open.
+    pub open: bool,
+    /// When the customer must have been told; `None` once that happened, or while it is not known.
+    pub notify_by: Option<Timestamp>,
+}
+
+/// One listing of the inventory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingRow {
+    /// The region.
+    pub region: Region,
+    /// What is listed, in one word.
+    pub listing: &'static str,
+    /// When it was last complete; `None`: never.
+    pub last_success: Option<Timestamp>,
+}
+
+/// Collects the state that a source reads.
+pub(super) struct Collected {
+    source: Arc<dyn Source>,
+    descriptions: Vec<Desc>,
+}
+
+impl Collected {
+    pub(super) fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
+        let descriptions = STATE.iter().map(describe).collect::<Result<_, _>>()?;
+        Ok(Self { source, descriptions })
+    }
+}
+
+impl Collector for Collected {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let state = self.source.read();
+        let samples = [
+            promises(&state),
+            infos(&state),
+            per_tenant(&state, |row| row.drift_items.map(f64::from)),
+            last_successes(&state),
+            per_tenant(&state, |row| row.start_skew.map(|skew| skew.as_secs_f64())),
+            per_tenant(&state, |row| row.good_days.map(f64::from)),
+            open_incidents(&state),
+            deadlines(&state),
+            listings(&state),
+            vec![Sample(Vec::new(), f64::from(u8::from(state.leader)))],
+        ];
+        STATE
+            .iter()
+            .zip(samples)
+            .map(|(family, samples)| gauges(family, samples))
+            .collect()
+    }
+}
+
+/// The values of the labels, in the family's order, and the value.
+struct Sample(Vec<String>, f64);
+
+fn promises(state: &State) -> Vec<Sample> {
+    let rows = state.tenants.iter().flat_map(|row| {
+        row.promises.iter().map(|(id, verdict)| {
+            let labels = vec![row.namespace.clone(), row.tenant.clone(), id.to_string()];
+            Sample(labels, promise_value(*verdict))
+        })
+    });
+    rows.collect()
+}
+
+fn infos(state: &State) -> Vec<Sample> {
+    let labels = |row: &TenantRow| {
+        [
+            &row.namespace,
+            &row.tenant,
+            &row.customer,
+            &row.label,
+            &row.application,
+            &row.version,
+            &row.plan,
+        ]
+        .map(Clone::clone)
+        .to_vec()
+    };
+    state.tenants.iter().map(|row| Sample(labels(row), 1.0)).collect()
+}
+
+fn per_tenant(state: &State, value: impl Fn(&TenantRow) -> Option<f64>) -> Vec<Sample> {
+    let rows = state.tenants.iter().filter_map(|row| {
+        value(row).map(|value| Sample(vec![row.namespace.clone(), row.tenant.clone()], value))
+    });
+    rows.collect()
+}
+
+fn last_successes(state: &State) -> Vec<Sample> {
+    let rows = state.tenants.iter().flat_map(|row| {
+        row.backups.iter().map(|backup| {
+            let labels = vec![
+                row.namespace.clone(),
+                row.tenant.clone(),
+                backup.method.to_string(),
+            ];
+            Sample(labels, seconds(backup.last_success))
+        })
+    });
+    rows.collect()
+}
+
+fn open_incidents(state: &State) -> Vec<Sample> {
+    let mut counts: BTreeMap<&str, u32> = INCIDENT_TYPES.iter().map(|type_| (*type_, 0)).collect();
+    for incident in state.incidents.iter().filter(|incident| incident.open) {
+        *counts.entry(incident.type_).or_default() += 1;
+    }
+    let rows = counts
+        .into_iter()
+        .map(|(type_, count)| Sample(vec![type_.to_owned()], f64::from(count)));
+    rows.collect()
+}
+
+/// Per Tenant the earliest deadline, so that no second Incident hides the first one's.
+fn deadlines(state: &State) -> Vec<Sample> {
+    let mut earliest: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+    for incident in &state.incidents {
+        let Some(by) = incident.notify_by else { continue };
+        for tenant in &incident.tenants {
+            let entry = earliest.entry((&incident.namespace, tenant)).or_insert(by);
+            *entry = by.min(*entry);
+        }
+    }
+    let rows = earliest
+        .into_iter()
+        .map(|((namespace, tenant), by)| Sample(vec![namespace.to_owned(), tenant.to_owned()], seconds(by)));
+    rows.collect()
+}
+
+fn listings(state: &State) -> Vec<Sample> {
+    let rows = state.listings.iter().filter_map(|row| {
+        let labels = vec![row.region.to_string(), row.listing.to_owned()];
+        row.last_success.map(|at| Sample(labels, seconds(at)))
+    });
+    rows.collect()
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+fn describe(family: &Family) -> Result<Desc, Error> {
+    let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
+    Desc::new(family.name.to_owned(), family.help(), labels, HashMap::new())
+}
+
+fn gauges(family: &Family, samples: Vec<Sample>) -> MetricFamily {
+    let metrics = samples
+        .into_iter()
+        .map(|Sample(values, value)| {
+            let labels = family
+                .labels
+                .iter()
+                .zip(values)
+                .map(|(name, value)| label(name, value));
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            let mut metric = Metric::from_gauge(gauge);
+            metric.set_label(labels.collect());
+            metric
+        })
+        .collect();
+    let mut shown = MetricFamily::default();
+    shown.set_name(family.name.to_owned());
+    shown.set_help(family.help());
+    shown.set_field_type(MetricType::GAUGE);
+    shown.set_metric(metrics);
+    shown
+}
+
+fn label(name: &str, value: String) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value);
+    pair
+}

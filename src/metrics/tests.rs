@@ -1,0 +1,274 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    promises::Verdict,
+    terms::{Method, PromiseId},
+};
+
+struct Fixed(State);
+
+impl Source for Fixed {
+    fn read(&self) -> State {
+        self.0.clone()
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn tenant(name: &str) -> TenantRow {
+    TenantRow {
+        namespace: "acme".to_owned(),
+        tenant: name.to_owned(),
+        customer: "acme".to_owned(),
+        label: "acme-jira-prod".to_owned(),
+        application: "jira".to_owned(),
+        version: "9.12.4".to_owned(),
+        plan: "standard".to_owned(),
+        ..TenantRow::default()
+    }
+}
+
+fn incident(open: bool, notify_by: Option<i64>) -> IncidentRow {
+    IncidentRow {
+        namespace: "acme".to_owned(),
+        tenants: vec!["jira".to_owned(), "wiki".to_owned()],
+        type_: "Security",
+        open,
+        notify_by: notify_by.map(at),
+    }
+}
+
+fn rendered(state: State) -> String {
+    let metrics = Metrics::new().unwrap();
+    metrics.show(Arc::new(Fixed(state))).unwrap();
+    metrics.render().unwrap()
+}
+
+#[track_caller]
+fn assert_has(text: &str, line: &str) {
+    assert!(
+        text.lines().any(|other| other == line),
+        "{line:?} is not in\n{text}"
+    );
+}
+
+#[test]
+fn the_state_of_a_tenant_is_shown() {
+    let row = TenantRow {
+        promises: vec![(PromiseId(3), Verdict::Pass), (PromiseId(25), Verdict::Fail)],
+        drift_items: Some(2),
+        good_days: Some(3),
+        start_skew: Some(Duration::from_millis(4500)),
+        backups: vec![BackupRow {
+            method: Method::Snapshot,
+            last_success: at(1_700_000_000),
+        }],
+        ..tenant("jira")
+    };
+    let text = rendered(State {
+        tenants: vec![row],
+        ..State::default()
+    });
+    assert_has(
+        &text,
+        r#"yagura_promise_status{namespace="acme",tenant="jira",promise="P3"} 1"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_promise_status{namespace="acme",tenant="jira",promise="P25"} 0"#,
+    );
+    assert_has(&text, r#"yagura_drift_items{namespace="acme",tenant="jira"} 2"#);
+    assert_has(
+        &text,
+        r#"yagura_backup_good_days{namespace="acme",tenant="jira"} 3"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_start_skew_seconds{namespace="acme",tenant="jira"} 4.5"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_last_success_timestamp_seconds{namespace="acme",tenant="jira",method="Snapshot"} 1700000000"#,
+    );
+    assert_has(
+        &text,
+        concat!(
+            r#"yagura_tenant_info{namespace="acme",tenant="jira",customer="acme",label="acme-jira-prod","#,
+            r#"application="jira",version="9.12.4",plan="standard"} 1"#
+        ),
+    );
+}
+
+#[test]
+fn what_is_not_known_is_not_shown() {
+    let text = rendered(State {
+        tenants: vec![tenant("jira")],
+        listings: vec![ListingRow {
+            region: "ap-northeast-1".into(),
+            listing: "instances",
+            last_success: None,
+        }],
+        ..State::default()
+    });
+    for family in [
+        "drift_items",
+        "backup_good_days",
+        "backup_start_skew",
+        "backup_last_success",
+        "inventory",
+    ] {
+        assert!(!text.contains(&format!("yagura_{family}")), "{family}");
+    }
+}
+
+#[test]
+fn every_verdict_has_a_number_of_its_own() {
+    let values: Vec<f64> = Verdict::ALL.map(promise_value).to_vec();
+    assert_eq!(values, [1.0, 0.0, -1.0, -2.0, -3.0, -4.0]);
+}
+
+#[test]
+fn open_incidents_are_counted_and_none_is_a_zero() {
+    let incidents = vec![incident(true, None), incident(true, None), incident(false, None)];
+    let text = rendered(State {
+        incidents,
+        ..State::default()
+    });
+    assert_has(&text, r#"yagura_incident_open{type="Security"} 2"#);
+    assert_has(&text, r#"yagura_incident_open{type="Availability"} 0"#);
+    assert_has(&text, r#"yagura_incident_open{type="Drift"} 0"#);
+}
+
+#[test]
+fn the_earliest_deadline_of_a_tenant_counts() {
+    let incidents = vec![
+        incident(true, Some(900)),
+        incident(true, Some(300)),
+        incident(true, None),
+    ];
+    let text = rendered(State {
+        incidents,
+        ..State::default()
+    });
+    for name in ["jira", "wiki"] {
+        let labels = format!(r#"{{namespace="acme",tenant="{name}"}}"#);
+        assert_has(
+            &text,
+            &format!("yagura_incident_notify_deadline_timestamp_seconds{labels} 300"),
+        );
+    }
+}
+
+#[test]
+fn the_leader_and_its_inventory_are_shown() {
+    let listings = vec![ListingRow {
+        region: "ap-northeast-1".into(),
+        listing: "instances",
+        last_success: Some(at(500)),
+    }];
+    let text = rendered(State {
+        leader: true,
+        listings,
+        ..State::default()
+    });
+    assert_has(&text, "yagura_leader 1");
+    let labels = r#"{region="ap-northeast-1",listing="instances"}"#;
+    assert_has(
+        &text,
+        &format!("yagura_inventory_last_success_timestamp_seconds{labels} 500"),
+    );
+    assert_has(&rendered(State::default()), "yagura_leader 0");
+}
+
+#[test]
+fn requests_and_passes_are_counted() {
+    let metrics = Metrics::new().unwrap();
+    for outcome in ["ok", "ok", "throttled"] {
+        metrics.clone().request_ended(Operation::RunInstances, outcome);
+    }
+    metrics.pass_ended("Tenant", "settled", Duration::from_millis(20));
+    let text = metrics.render().unwrap();
+    let labels = |outcome| format!(r#"{{operation="RunInstances",outcome="{outcome}",service="ec2"}}"#);
+    assert_has(&text, &format!("yagura_aws_requests_total{} 2", labels("ok")));
+    assert_has(
+        &text,
+        &format!("yagura_aws_requests_total{} 1", labels("throttled")),
+    );
+    assert_has(
+        &text,
+        r#"yagura_reconcile_duration_seconds_bucket{kind="Tenant",outcome="settled",le="0.025"} 1"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_reconcile_duration_seconds_bucket{kind="Tenant",outcome="settled",le="0.005"} 0"#,
+    );
+    assert_has(
+        &text,
+        concat!(
+            r#"yagura_build_info{version=""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""} 1"#
+        ),
+    );
+}
+
+#[test]
+fn a_state_can_be_shown_once_only() {
+    let metrics = Metrics::new().unwrap();
+    metrics.show(Arc::new(Fixed(State::default()))).unwrap();
+    assert!(metrics.show(Arc::new(Fixed(State::default()))).is_err());
+}
+
+#[test]
+fn every_family_that_is_shown_is_documented() {
+    let row = TenantRow {
+        promises: vec![(PromiseId(1), Verdict::Unknown)],
+        drift_items: Some(0),
+        good_days: Some(0),
+        start_skew: Some(Duration::ZERO),
+        backups: vec![BackupRow {
+            method: Method::Snapshot,
+            last_success: at(1),
+        }],
+        ..tenant("jira")
+    };
+    let metrics = Metrics::new().unwrap();
+    metrics.request_ended(Operation::RunInstances, "ok");
+    metrics.pass_ended("Tenant", "settled", Duration::ZERO);
+    let state = State {
+        leader: true,
+        tenants: vec![row],
+        incidents: vec![incident(true, Some(1))],
+        listings: vec![ListingRow {
+            region: "r".into(),
+            listing: "l",
+            last_success: Some(at(1)),
+        }],
+    };
+    metrics.show(Arc::new(Fixed(state))).unwrap();
+    let text = metrics.render().unwrap();
+    let shown: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    let listed: Vec<String> = FAMILIES
+        .iter()
+        .map(|family| format!("{} {}", family.name, family.kind.as_str()))
+        .collect();
+    assert_eq!(shown, listed.iter().map(String::as_str).collect());
+    let docs = docs();
+    for family in FAMILIES {
+        assert!(family.name.starts_with("yagura_") && docs.contains(&format!("| `{}` |", family.name)));
+        assert!(
+            family.alert.contains(family.name),
+            "{} has no alert of its own",
+            family.name
+        );
+        assert!(text.contains(&format!("# HELP {} ", family.name)));
+    }
+}

@@ -1,0 +1,211 @@
+//! Keeping a bound instance as it must be, whatever others do to it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{
+    Bound, Finding, Lacking, METADATA, TenantAction, TenantDesired, TenantStep, TenantWorld, group::Own,
+    lack, launch::is_by_a_person, listed, push_tags, soon,
+};
+use crate::{
+    api::Reason,
+    cloud::{Instance, InstanceState, Observed, SecurityGroupId, Tags},
+    plan::Plan,
+};
+
+/// Plans the upkeep of the bound instance.
+pub(super) fn plan_upkeep(
+    desired: &TenantDesired,
+    world: &TenantWorld,
+    bound: Bound<'_>,
+    now: Timestamp,
+    plan: &mut Plan<TenantStep>,
+) {
+    let instance = match &world.instance {
+        Observed::Unknown => {
+            plan.wait(Reason::ViewStale, "what AWS holds is not known at the moment");
+            return;
+        }
+        Observed::Absent => return plan_absence(world, bound, now, plan),
+        Observed::Present(instance) => instance,
+    };
+    let Some(incarnation) = desired.identity.incarnation_of(instance) else {
+        plan.wait(
+            Reason::ForeignInstance,
+            format!("instance {} was not launched for this Tenant", instance.id),
+        );
+        return;
+    };
+    if !instance.state.is_live() {
+        plan.wait(
+            Reason::Vanished,
+            format!("instance {} was terminated", instance.id),
+        );
+        return;
+    }
+    plan_state(instance, now, plan);
+    plan_tags(desired, world, instance, incarnation, plan);
+    plan_hardening(world, instance, plan);
+    plan_interfaces(desired, world, instance, bound.group, plan);
+}
+
+/// A bound instance that a look for its id did not find. Another is never made in its place.
+fn plan_absence(world: &TenantWorld, bound: Bound<'_>, now: Timestamp, plan: &mut Plan<TenantStep>) {
+    let shows_at = world.launch.as_ref().map(|record| world.shows_at(record));
+    match shows_at {
+        Some(at) if now < at => {
+            plan.wait(
+                Reason::Starting,
+                format!("instance {} does not show in AWS yet", bound.id),
+            );
+            plan.look_again_at(at);
+        }
+        Some(_) | None => plan.wait(Reason::Vanished, format!("instance {} is gone", bound.id)),
+    }
+}
+
+fn plan_state(instance: &Instance, now: Timestamp, plan: &mut Plan<TenantStep>) {
+    let id = &instance.id;
+    match instance.state {
+        InstanceState::Pending => {
+            plan.wait(Reason::Starting, format!("instance {id} is starting"));
+            plan.look_again_at(soon(now));
+        }
+        InstanceState::Stopping | InstanceState::Stopped if is_by_a_person(instance) => plan.wait(
+            Reason::StoppedByHand,
+            format!("instance {id} was stopped by a person; it is for a person to start it"),
+        ),
+        InstanceState::Stopping | InstanceState::Stopped => {
+            let why = instance.state_reason.as_deref().unwrap_or("no reason given");
+            plan.wait(Reason::Stopped, format!("instance {id} is stopped: {why}"));
+        }
+        InstanceState::Running | InstanceState::ShuttingDown | InstanceState::Terminated => {}
+    }
+}
+
+fn plan_tags(
+    desired: &TenantDesired,
+    world: &TenantWorld,
+    instance: &Instance,
+    incarnation: i32,
+    plan: &mut Plan<TenantStep>,
+) {
+    let expected = desired.identity.instance_tags(incarnation);
+    let mut lacking = Lacking::new();
+    lack(&mut lacking, instance.id.as_str(), &expected, &instance.tags);
+    if let Some(volumes) = world.volumes.present() {
+        let none = Tags::new();
+        let attached: BTreeSet<_> = instance.volumes.iter().map(|volume| &volume.id).collect();
+        for id in attached {
+            // A volume that the listing by our tag lacks has lost that tag, and perhaps others with it.
+            let found = listed(volumes, id).map_or(&none, |volume| &volume.tags);
+            lack(&mut lacking, id.as_str(), &expected, found);
+        }
+    }
+    push_tags(lacking, plan);
+}
+
+fn plan_hardening(world: &TenantWorld, instance: &Instance, plan: &mut Plan<TenantStep>) {
+    let id = &instance.id;
+    if world.protected == Observed::Present(false) {
+        plan.steps.push(TenantStep {
+            action: TenantAction::Protect(id.clone()),
+            findings: vec![Finding::drift(format!(
+                "the termination protection of {id} was switched off and was switched on again"
+            ))],
+        });
+    }
+    if instance.metadata != METADATA {
+        let tokens = if instance.metadata.tokens_required {
+            "required"
+        } else {
+            "optional"
+        };
+        plan.steps.push(TenantStep {
+            action: TenantAction::SetMetadataOptions(id.clone(), METADATA),
+            findings: vec![Finding::drift(format!(
+                "the metadata options of {id} were weakened to tokens {tokens}, hop limit {} and were set back",
+                instance.metadata.hop_limit
+            ))],
+        });
+    }
+    let mut lost: Vec<_> = instance
+        .volumes
+        .iter()
+        .filter(|volume| volume.delete_on_termination)
+        .cloned()
+        .collect();
+    if lost.is_empty() {
+        return;
+    }
+    lost.sort_by(|one, other| one.device.cmp(&other.device));
+    let findings = lost
+        .iter()
+        .map(|volume| {
+            Finding::drift(format!(
+                "volume {} ({}) would have been deleted with {id} and is kept again",
+                volume.id, volume.device
+            ))
+        })
+        .collect();
+    plan.steps.push(TenantStep {
+        action: TenantAction::KeepVolumes(id.clone(), lost),
+        findings,
+    });
+}
+
+/// Every interface carries the environment's own group and the base groups, and no other.
+fn plan_interfaces(
+    desired: &TenantDesired,
+    world: &TenantWorld,
+    instance: &Instance,
+    group: Option<Own<'_>>,
+    plan: &mut Plan<TenantStep>,
+) {
+    let isolation = &world.isolation;
+    if isolation.by_incident {
+        plan.wait(Reason::Isolated, "an Incident keeps the environment isolated");
+        return;
+    }
+    let mut interfaces: Vec<_> = instance.interfaces.iter().collect();
+    interfaces.sort_by_key(|interface| &interface.id);
+    let (held, connected): (Vec<_>, Vec<_>) = interfaces
+        .into_iter()
+        .partition(|interface| !interface.groups.is_disjoint(&isolation.quarantine));
+    for interface in held {
+        plan.wait(
+            Reason::IsolatedByHand,
+            format!(
+                "interface {} was put into quarantine by a person; an Incident can take it over",
+                interface.id
+            ),
+        );
+    }
+    let Some(own) = group else { return };
+    let mut groups = desired.base_groups.clone();
+    groups.insert(own.group.id.clone());
+    for interface in connected {
+        let findings = interface_findings(interface.id.as_str(), &groups, &interface.groups);
+        if !findings.is_empty() {
+            plan.steps.push(TenantStep {
+                action: TenantAction::SetInterfaceGroups(interface.id.clone(), groups.clone()),
+                findings,
+            });
+        }
+    }
+}
+
+fn interface_findings(
+    id: &str,
+    desired: &BTreeSet<SecurityGroupId>,
+    found: &BTreeSet<SecurityGroupId>,
+) -> Vec<Finding> {
+    let foreign = found.difference(desired).map(|group| {
+        format!("security group {group} on interface {id} does not belong there and was taken off")
+    });
+    let missing = desired
+        .difference(found)
+        .map(|group| format!("security group {group} was missing on interface {id} and was put on again"));
+    foreign.chain(missing).map(Finding::drift).collect()
+}

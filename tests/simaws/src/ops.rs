@@ -1,0 +1,128 @@
+//! The operations: one function each, from parameters to the content of the answer.
+//!
+//! Each checks everything before it changes anything, so that a refused call has no effect.
+
+mod context;
+mod images;
+mod instance_attributes;
+mod instance_status;
+mod instances;
+mod interfaces;
+mod launch;
+mod lifecycle;
+mod profiles;
+mod regions;
+mod render;
+mod rule_spec;
+mod rules;
+mod security_groups;
+mod snapshot_attributes;
+mod snapshots;
+mod sts;
+mod tagging;
+mod volume_changes;
+mod volumes;
+mod vpcs;
+
+pub(crate) use context::Context;
+pub(crate) use sts::Caller;
+
+use crate::protocol::{Answer, Params};
+
+type Run = fn(&mut Context<'_>, &Params) -> Answer;
+
+/// An EC2 operation.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation {
+    pub(crate) run: Run,
+    /// Whether it changes something.
+    pub(crate) mutates: bool,
+}
+
+/// The EC2 operation of this name.
+pub(crate) fn ec2(action: &str) -> Option<Operation> {
+    reading(action)
+        .map(|run| Operation { run, mutates: false })
+        .or_else(|| mutating(action).map(|run| Operation { run, mutates: true }))
+}
+
+/// Runs an STS operation; `None` when there is none of this name.
+pub(crate) fn sts(
+    world: &mut crate::state::World,
+    caller: &Caller,
+    action: &str,
+    params: &Params,
+) -> Option<Answer> {
+    match action {
+        "GetCallerIdentity" => Some(Ok(sts::get_caller_identity(world, caller))),
+        "AssumeRole" => Some(sts::assume_role(world, caller, params)),
+        _ => None,
+    }
+}
+
+fn reading(action: &str) -> Option<Run> {
+    Some(match action {
+        "DescribeAvailabilityZones" => regions::describe_availability_zones,
+        "DescribeIamInstanceProfileAssociations" => profiles::describe,
+        "DescribeImages" => images::describe,
+        "DescribeInstanceAttribute" => instance_attributes::describe,
+        "DescribeInstanceStatus" => instance_status::describe,
+        "DescribeInstances" => instances::describe,
+        "DescribeNetworkInterfaces" => interfaces::describe,
+        "DescribeRegions" => regions::describe_regions,
+        "DescribeSecurityGroupRules" => rules::describe,
+        "DescribeSecurityGroups" => security_groups::describe,
+        "DescribeSnapshotAttribute" => snapshot_attributes::describe,
+        "DescribeSnapshots" => snapshots::describe,
+        "DescribeSubnets" => vpcs::describe_subnets,
+        "DescribeTags" => tagging::describe,
+        "DescribeVolumes" => volumes::describe,
+        "DescribeVolumesModifications" => volume_changes::describe_modifications,
+        "DescribeVpcAttribute" => vpcs::describe_vpc_attribute,
+        "DescribeVpcs" => vpcs::describe_vpcs,
+        _ => return None,
+    })
+}
+
+fn mutating(action: &str) -> Option<Run> {
+    Some(match action {
+        "AssociateIamInstanceProfile" => profiles::associate,
+        "AttachVolume" => volume_changes::attach,
+        "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
+        "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
+        "CreateNetworkInterface" => interfaces::create,
+        "CreateSecurityGroup" => security_groups::create,
+        "CreateSnapshot" => snapshots::create,
+        "CreateSnapshots" => snapshots::create_of_instance,
+        "CreateSubnet" => vpcs::create_subnet,
+        "CreateTags" => tagging::create,
+        "CreateVolume" => volumes::create,
+        "CreateVpc" => vpcs::create_vpc,
+        "DeleteNetworkInterface" => interfaces::delete,
+        "DeleteSecurityGroup" => security_groups::delete,
+        "DeleteSnapshot" => snapshots::delete,
+        "DeleteTags" => tagging::delete,
+        "DeleteVolume" => volumes::delete,
+        "DeregisterImage" => images::deregister,
+        "DetachVolume" => volume_changes::detach,
+        "DisassociateIamInstanceProfile" => profiles::disassociate,
+        "ModifyInstanceAttribute" => instance_attributes::modify,
+        "ModifyInstanceMetadataOptions" => instance_attributes::modify_metadata_options,
+        "ModifyNetworkInterfaceAttribute" => interfaces::modify_attribute,
+        "ModifySecurityGroupRules" => rules::modify,
+        "ModifySnapshotAttribute" => snapshot_attributes::modify,
+        "ModifyVolume" => volume_changes::modify,
+        "ModifyVpcAttribute" => vpcs::modify_vpc_attribute,
+        "RebootInstances" => lifecycle::reboot,
+        "RegisterImage" => images::register,
+        "RevokeSecurityGroupEgress" => rules::revoke_egress,
+        "RevokeSecurityGroupIngress" => rules::revoke_ingress,
+        "RunInstances" => launch::run,
+        "StartInstances" => lifecycle::start,
+        "StopInstances" => lifecycle::stop,
+        "TerminateInstances" => lifecycle::terminate,
+        "UpdateSecurityGroupRuleDescriptionsEgress" => rules::update_descriptions_egress,
+        "UpdateSecurityGroupRuleDescriptionsIngress" => rules::update_descriptions_ingress,
+        _ => return None,
+    })
+}

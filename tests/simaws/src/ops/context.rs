@@ -1,0 +1,97 @@
+//! What an operation works on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::clock::earlier;
+use crate::protocol::{ApiError, Params};
+use crate::state::{Region, Tags, Timings};
+
+/// One call's surroundings.
+pub(crate) struct Context<'a> {
+    pub(crate) region: &'a mut Region,
+    pub(crate) timings: &'a Timings,
+    /// What Describe shows was there this long ago.
+    pub(crate) describe_lag: std::time::Duration,
+    /// How many security groups a region takes.
+    pub(crate) group_quota: usize,
+    /// What this call makes fails later.
+    pub(crate) doomed: bool,
+    /// Set when the call only repeats an earlier one with its client token.
+    pub(crate) replayed: bool,
+}
+
+impl Context<'_> {
+    /// Things made after this instant are not listed yet.
+    pub(crate) fn visible_before(&self) -> Timestamp {
+        earlier(self.region.now, self.describe_lag)
+    }
+}
+
+/// The most tags a resource takes.
+pub(crate) const MOST_TAGS: usize = 50;
+
+/// The tags of the request for each of `allowed` resource types; another type is refused.
+pub(crate) fn tag_specifications(
+    params: &Params,
+    allowed: &[&'static str],
+) -> Result<BTreeMap<&'static str, Tags>, ApiError> {
+    let mut by_type: BTreeMap<&'static str, Tags> = BTreeMap::new();
+    for specification in params.structs("TagSpecification") {
+        let wanted = specification.required("ResourceType")?;
+        let Some(kind) = allowed.iter().find(|kind| **kind == wanted) else {
+            return Err(ApiError::value(format!(
+                "'{wanted}' is not a valid taggable resource type for this operation."
+            )));
+        };
+        if by_type.insert(kind, tags(&specification)?).is_some() {
+            return Err(ApiError::value(format!(
+                "Resource type '{wanted}' was specified more than once"
+            )));
+        }
+    }
+    Ok(by_type)
+}
+
+/// The tags of the request for its one resource type.
+pub(crate) fn tags_for(params: &Params, kind: &'static str) -> Result<Tags, ApiError> {
+    Ok(tag_specifications(params, &[kind])?
+        .remove(kind)
+        .unwrap_or_default())
+}
+
+/// Reads `Tag.N.Key` and `Tag.N.Value`, within AWS's rules for tags.
+pub(crate) fn tags(params: &Params) -> Result<Tags, ApiError> {
+    let mut tags = Tags::new();
+    for tag in params.structs("Tag") {
+        let key = tag.required("Key")?.to_owned();
+        let value = tag.owned("Value").unwrap_or_default();
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(ApiError::value(
+                "Tag keys starting with 'aws:' are reserved for internal use",
+            ));
+        }
+        if key.chars().count() > 128 || value.chars().count() > 256 {
+            return Err(ApiError::value(
+                "Tag key exceeds 128 or tag value exceeds 256 characters",
+            ));
+        }
+        if tags.insert(key.clone(), value).is_some() {
+            return Err(ApiError::value(format!("Duplicate tag key '{key}' specified.")));
+        }
+    }
+    within_tag_limit(&tags)?;
+    Ok(tags)
+}
+
+/// Refuses more tags than a resource takes.
+pub(crate) fn within_tag_limit(tags: &Tags) -> Result<(), ApiError> {
+    if tags.len() > MOST_TAGS {
+        return Err(ApiError::new(
+            "TagLimitExceeded",
+            format!("The maximum number of Tags for a resource has been reached. The limit is {MOST_TAGS}"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! XML as AWS writes it: elements and text, no attributes but the root's namespace.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+
+/// An element with its text or children.
+#[derive(Clone, Debug)]
+pub(crate) struct Element {
+    name: Cow<'static, str>,
+    text: Option<String>,
+    children: Vec<Element>,
+}
+
+impl Element {
+    /// An empty element.
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            text: None,
+            children: Vec::new(),
+        }
+    }
+
+    /// The content of an answer, before the operation's name is put around it.
+    pub(crate) fn content() -> Self {
+        Self::new("")
+    }
+
+    /// The answer of the many operations that only say that they succeeded.
+    pub(crate) fn success() -> Self {
+        Self::content().text("return", true)
+    }
+
+    /// Adds `<name>value</name>`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a value reads better at each call than a reference to it"
+    )]
+    pub(crate) fn text(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.children.push(Self {
+            name: name.into(),
+            text: Some(value.to_string()),
+            children: Vec::new(),
+        });
+        self
+    }
+
+    /// Adds `<name>value</name>` when there is a value; AWS leaves unset members out.
+    pub(crate) fn maybe(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a child.
+    pub(crate) fn child(mut self, child: Element) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Adds `<name>` around the items.
+    pub(crate) fn list(mut self, name: &'static str, items: impl IntoIterator<Item = Element>) -> Self {
+        let children = items.into_iter().collect();
+        self.children.push(Self {
+            name: name.into(),
+            text: None,
+            children,
+        });
+        self
+    }
+
+    /// The same content under another name.
+    pub(crate) fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The document with this element as its root.
+    pub(crate) fn document(&self, namespace: Option<&str>) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new());
+        let written = writer
+            .write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))
+            .and_then(|()| self.write(&mut writer, namespace));
+        // A Vec takes every write; were this to fail, half a document would be the worst answer.
+        match written {
+            Ok(()) => writer.into_inner(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer<Vec<u8>>, namespace: Option<&str>) -> std::io::Result<()> {
+        let mut start = BytesStart::new(self.name.as_ref());
+        if let Some(namespace) = namespace {
+            start.push_attribute(("xmlns", namespace));
+        }
+        if self.text.is_none() && self.children.is_empty() && namespace.is_none() {
+            return writer.write_event(Event::Empty(start));
+        }
+        writer.write_event(Event::Start(start))?;
+        if let Some(text) = &self.text {
+            writer.write_event(Event::Text(BytesText::new(text)))?;
+        }
+        for child in &self.children {
+            child.write(writer, None)?;
+        }
+        writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))
+    }
+}
+
+/// One element of a list, as EC2 names it.
+pub(crate) fn item() -> Element {
+    Element::new("item")
+}
+
+/// A time as EC2 writes it: UTC with milliseconds.
+pub(crate) fn timestamp(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
