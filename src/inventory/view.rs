@@ -41,6 +41,16 @@ impl View {
         self.now
     }
 
+    /// When the last complete listing of each kind of resource began.
+    pub fn listed(&self) -> [(&'static str, Option<Timestamp>); 4] {
+        [
+            ("instances", self.instances.listed_at()),
+            ("volumes", self.volumes.listed_at()),
+            ("groups", self.groups.listed_at()),
+            ("snapshots", self.snapshots.listed_at()),
+        ]
+    }
+
     /// The instance of this id.
     pub fn instance(&self, id: &InstanceId) -> Observed<&Instance> {
         self.instances.by_id(id, self.now)
