@@ -148,6 +148,8 @@ vocabulary! {
         SeveralInstances,
         /// A person stopped the instance; it is not started again.
         StoppedByHand,
+        /// The Tenant has no instance yet, or has it no more.
+        InstanceMissing,
         /// The instance is stopped.
         Stopped,
         /// A person put interfaces into quarantine; they are not connected again.

@@ -24,6 +24,7 @@ use crate::{
     plan::{
         Plan,
         backup::{self as planner, Call, CallEnd, Run, Step},
+        tenant::TenantIdentity,
     },
 };
 
@@ -106,12 +107,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
         }
     }
 
-    async fn apply(
-        &self,
-        pass: &mut Pass<'_, C, Backup>,
-        world: &World,
-        step: &Step,
-    ) -> Result<(), Failure> {
+    async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         let Some(place) = &world.place else {
             // Nothing is planned without it.
             return Err(defect("no class says in which region the Tenant is"));
@@ -138,7 +134,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
         };
         let max_skew = look::max_skew(ctx, backup);
         if let Some(refusal) = resolved.refusals.first() {
-            return status::refused(backup, refusal);
+            return status::refused(backup, refusal, now);
         }
         // As it is now: with what was recorded, and how the call ended.
         let mut seen = world.seen.clone();
@@ -171,7 +167,12 @@ impl Backups {
             description: pass.object.uid().to_owned(),
             tags: snapshot_tags(pass, place, Some(n)),
         };
-        let answer = pass.ctx.inventories.cloud(&place.region).create_snapshots(&set).await;
+        let answer = pass
+            .ctx
+            .inventories
+            .cloud(&place.region)
+            .create_snapshots(&set)
+            .await;
         let ended = pass.ctx.now();
         let uid = pass.object.uid();
         match answer {
@@ -179,7 +180,14 @@ impl Backups {
                 let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.id.to_string()).collect();
                 let inventory = pass.ctx.inventories.of(&place.region);
                 inventory.record(Effect::SnapshotsCreated(snapshots));
-                self.remember(uid, Call { n, ended, end: CallEnd::Answered });
+                self.remember(
+                    uid,
+                    Call {
+                        n,
+                        ended,
+                        end: CallEnd::Answered,
+                    },
+                );
                 let message = format!("AWS takes the snapshots {}", ids.join(", "));
                 pass.happened(Happened::normal(Reason::BackupStarted, message));
                 Ok(())
@@ -201,7 +209,11 @@ async fn tag<C: Cluster>(
 ) -> Result<(), Failure> {
     let tags = snapshot_tags(pass, place, None);
     let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    pass.ctx.inventories.cloud(&place.region).set_tags(&names, &tags).await?;
+    pass.ctx
+        .inventories
+        .cloud(&place.region)
+        .set_tags(&names, &tags)
+        .await?;
     let inventory = pass.ctx.inventories.of(&place.region);
     for id in &names {
         inventory.record(Effect::Tagged {
@@ -209,14 +221,17 @@ async fn tag<C: Cluster>(
             tags: tags.clone(),
         });
     }
-    let message = format!("tags of the snapshots {} were removed and were put back", names.join(", "));
+    let message = format!(
+        "tags of the snapshots {} were removed and were put back",
+        names.join(", ")
+    );
     pass.happened(Happened::warning(Reason::DriftRepaired, message));
     Ok(())
 }
 
 /// Where a Tenant's resources are, and whose they are.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Place {
+pub(super) struct Place {
     region: Region,
     owner: Tags,
 }

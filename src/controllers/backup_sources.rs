@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    api::{Backup, BackupPolicy, Key, Tenant, TenantClass},
+    api::{Backup, BackupPolicy, Condition, ConditionType, Key, Reason, Tenant, TenantClass},
     cluster::{Cluster, Kind},
     engine::Context,
     plan::selection::Candidate,
+    report::conditions::find_condition,
     terms::{BackupTerms, Terms},
 };
 
@@ -83,4 +84,10 @@ pub(super) fn candidates(policies: &[Arc<BackupPolicy>]) -> Vec<Candidate> {
             }
         })
         .collect()
+}
+
+/// Whether a status says that its object is Stalled for this reason.
+pub(super) fn is_stalled_for(conditions: &[Condition], reason: Reason) -> bool {
+    find_condition(conditions, ConditionType::Stalled.as_str())
+        .is_some_and(|condition| condition.reason == reason.as_str())
 }

@@ -4,6 +4,7 @@ mod backup;
 mod backup_policy;
 mod backup_sources;
 mod schedule;
+mod selector;
 mod wake;
 
 use std::sync::Arc;

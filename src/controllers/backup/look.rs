@@ -32,7 +32,10 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         .and_then(|tenant| class_of(ctx, tenant))
         .map(|class| Region::new(&class.spec.region));
     let mut world = World {
-        place: tenant.as_ref().zip(region).map(|(tenant, region)| Place::of(ctx, tenant, region)),
+        place: tenant
+            .as_ref()
+            .zip(region)
+            .map(|(tenant, region)| Place::of(ctx, tenant, region)),
         tenant,
         seen: planner::World {
             target: Observed::Unknown,
@@ -71,7 +74,9 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
 
 /// The Tenant that the Backup is of: not a later namesake.
 fn tenant_of<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Arc<Tenant>> {
-    let tenant = ctx.cluster.cached::<Tenant>(&backup.key().sibling(&backup.spec.tenant_ref))?;
+    let tenant = ctx
+        .cluster
+        .cached::<Tenant>(&backup.key().sibling(&backup.spec.tenant_ref))?;
     is_of(backup, &tenant).then_some(tenant)
 }
 
@@ -79,7 +84,9 @@ fn tenant_of<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Arc<Tenant
 fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
     let key = backup.key().to_string();
     let found = view.snapshots_of_backup(&key).map(|found| {
-        let own = found.into_iter().filter(|snapshot| is_of_run(snapshot, backup, &key));
+        let own = found
+            .into_iter()
+            .filter(|snapshot| is_of_run(snapshot, backup, &key));
         own.cloned().collect::<Vec<_>>()
     });
     match found {
@@ -103,7 +110,10 @@ fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
         return BTreeSet::new();
     }
     let methods = backup.status.iter().flat_map(|status| &status.methods);
-    methods.flat_map(|method| &method.snapshot_ids).map(SnapshotId::new).collect()
+    methods
+        .flat_map(|method| &method.snapshot_ids)
+        .map(SnapshotId::new)
+        .collect()
 }
 
 fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
@@ -114,7 +124,10 @@ fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
 
 /// The Tenant's instance with its volumes.
 fn target(view: &View, tenant: &Tenant) -> Observed<Target> {
-    let bound = tenant.status.as_ref().and_then(|status| status.instance_id.as_deref());
+    let bound = tenant
+        .status
+        .as_ref()
+        .and_then(|status| status.instance_id.as_deref());
     let Some(id) = bound.map(InstanceId::new) else {
         return Observed::Absent;
     };
@@ -149,7 +162,11 @@ pub(super) async fn search<C: Cluster>(
     let Some(place) = &world.place else {
         return Ok(());
     };
-    let mut found = ctx.inventories.cloud(&place.region).find_snapshots(backup.uid()).await?;
+    let mut found = ctx
+        .inventories
+        .cloud(&place.region)
+        .find_snapshots(backup.uid())
+        .await?;
     found.retain(|snapshot| belongs(snapshot, backup.uid(), None));
     let ids: BTreeSet<_> = found.iter().map(|snapshot| snapshot.id.clone()).collect();
     let seen = &mut world.seen;
