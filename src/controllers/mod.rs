@@ -1,10 +1,14 @@
 //! The kinds' own parts of a pass, one file per controller, and who wakes whom.
 
+pub mod access_policy;
 mod backup;
 mod backup_policy;
 mod backup_sources;
 mod schedule;
 mod selector;
+mod subnets;
+pub mod tenant;
+pub mod tenant_class;
 mod wake;
 
 use std::sync::Arc;
@@ -14,6 +18,7 @@ use tokio::task::JoinSet;
 pub use backup::Backups;
 pub use backup_policy::BackupPolicies;
 pub use schedule::Schedule;
+pub use subnets::Subnets;
 pub use wake::{Waker, owner_changed, wake_everything};
 
 use crate::{cluster::KubeCluster, engine::Context, operator::Caches};
