@@ -1,3 +1,5 @@
 //! it
 
+#[cfg(test)]
+mod contract;
 mod lease;
