@@ -1,5 +1,8 @@
-//! it
+//! The integration tests: one binary, since each links the whole SDK.
 
-#[cfg(test)]
+#![cfg(test)]
+
+mod cluster;
 mod contract;
 mod lease;
+mod support;
