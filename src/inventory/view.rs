@@ -53,13 +53,7 @@ impl View {
 
     /// When the oldest of its listings was begun; `None` while one is missing. What was made since may not be in it.
     pub fn listed_at(&self) -> Option<Timestamp> {
-        let listed_at = [
-            self.instances.listing.as_deref().map(|listing| listing.begun_at),
-            self.volumes.listing.as_deref().map(|listing| listing.begun_at),
-            self.groups.listing.as_deref().map(|listing| listing.begun_at),
-            self.snapshots.listing.as_deref().map(|listing| listing.begun_at),
-        ];
-        listed_at.into_iter().min().flatten()
+        self.listed().into_iter().map(|(_, at)| at).min().flatten()
     }
 
     /// The instance of this id.

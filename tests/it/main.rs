@@ -1,5 +1,9 @@
-//! it
+//! The integration tests: one binary, since each links the whole SDK.
 
-// The attribute tells clippy that this is test code all through.
+#![cfg(test)]
+
+mod cluster;
 #[cfg(test)]
+mod contract;
 mod lease;
+mod support;
