@@ -175,7 +175,11 @@ impl Bed {
         let end = crate::clock::later(self.ctx.now(), span);
         while self.ctx.now() < end {
             let left = elapsed(self.ctx.now(), end);
-            let step = if left > Duration::from_secs(3_600) { 240 } else { 30 };
+            let step = if left > Duration::from_secs(3_600) {
+                240
+            } else {
+                30
+            };
             self.stage.advance(left.min(Duration::from_secs(step)));
             self.sweep().await;
             self.settle().await;
