@@ -18,5 +18,9 @@ use crate::{
 
 /// Starts every controller; none of them ends by itself.
 pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches: &Caches) {
-    running.spawn(engine::run(IncidentReconciler, Arc::clone(ctx), caches.incidents()));
+    running.spawn(engine::run(
+        IncidentReconciler,
+        Arc::clone(ctx),
+        caches.incidents(),
+    ));
 }
