@@ -21,6 +21,8 @@ pub struct ClassIdentity {
     pub cluster: String,
     /// The tag `yagura.dev/cluster-uid`.
     pub cluster_uid: String,
+    /// The class's name.
+    pub name: String,
     /// The class's uid: its name may come back with another meaning.
     pub uid: String,
 }
@@ -36,6 +38,7 @@ impl ClassIdentity {
         let tags = [
             (names::tags::CLUSTER, self.cluster.as_str()),
             (names::tags::CLUSTER_UID, &self.cluster_uid),
+            (names::tags::CLASS, &self.name),
             (names::tags::UID, &self.uid),
             (names::tags::ROLE, names::roles::QUARANTINE),
         ];

@@ -1,3 +1,7 @@
-//! it
+//! The integration tests: one binary, since each links the whole SDK.
 
+#![cfg(test)]
+
+mod cluster;
 mod lease;
+mod support;

@@ -22,17 +22,23 @@ pub(crate) fn catch() -> Outcome {
     Ok(())
 }
 
+/// Whether a signal has come.
+pub(crate) fn came() -> bool {
+    FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
 /// Fails when a signal has come.
 pub(crate) fn check() -> Outcome {
-    if FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-        return Err(Failure::interrupted());
+    if came() {
+        Err(Failure::interrupted())
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 /// Stays until a signal comes; `look` runs in between and may end the wait with its failure.
 pub(crate) fn stay(mut look: impl FnMut() -> Outcome) -> Outcome {
-    while check().is_ok() {
+    while !came() {
         look()?;
         pause(Duration::from_millis(200));
     }

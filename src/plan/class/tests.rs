@@ -14,6 +14,7 @@ fn desired() -> NewGroup {
     ClassIdentity {
         cluster: "prod".to_owned(),
         cluster_uid: "c-1".to_owned(),
+        name: "tokyo-standard".to_owned(),
         uid: UID.to_owned(),
     }
     .quarantine(&"vpc-1".into())

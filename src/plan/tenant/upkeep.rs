@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{
-    Bound, Finding, Lacking, METADATA, TenantAction, TenantDesired, TenantStep, TenantWorld, group::Own,
-    lack, launch::is_by_a_person, listed, push_tags, soon,
+    Bound, CONSISTENCY_LAG, Finding, Lacking, METADATA, TenantAction, TenantDesired, TenantStep, TenantWorld,
+    group::Own, lack, launch::is_by_a_person, listed, push_tags, soon,
 };
 use crate::{
     api::Reason,
+    clock::later,
     cloud::{Instance, InstanceState, Observed, SecurityGroupId, Tags},
     plan::Plan,
 };
@@ -52,7 +53,11 @@ pub(super) fn plan_upkeep(
 
 /// A bound instance that a look for its id did not find. Another is never made in its place.
 fn plan_absence(world: &TenantWorld, bound: Bound<'_>, now: Timestamp, plan: &mut Plan<TenantStep>) {
-    let shows_at = world.launch.as_ref().map(|record| world.shows_at(record));
+    // It was seen before it was bound, so only AWS's lag after its launch can hide it.
+    let shows_at = world
+        .launch
+        .as_ref()
+        .map(|record| later(record.at, CONSISTENCY_LAG));
     match shows_at {
         Some(at) if now < at => {
             plan.wait(

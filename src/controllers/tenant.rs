@@ -1,0 +1,139 @@
+//! The Tenant's controller: makes and keeps the environment, and says how it stands.
+//!
+//! Deliberately absent: isolating and reconnecting (an Incident's work), taking backups, judging policies. What
+//! others found is read from their objects; this is the only writer of a Tenant's status.
+
+mod access;
+mod apply;
+mod memory;
+mod observe;
+mod report;
+mod resolve;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use self::access::{InForce, Origin, candidate};
+pub(super) use self::apply::{change_rules, create_group};
+use self::memory::Memory;
+use super::Subnets;
+use crate::{
+    api::{AccessPolicy, Reason, Tenant, TenantClass, TenantStatus},
+    cloud::{Region, Subnet, SubnetId},
+    cluster::Cluster,
+    engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
+    plan::{
+        Plan,
+        tenant::{Claim, TenantDesired, TenantIdentity, TenantStep, TenantWorld, plan_release, plan_tenant},
+    },
+    terms::Terms,
+};
+
+/// Makes and keeps environments.
+#[derive(Debug)]
+pub struct TenantReconciler {
+    subnets: Arc<Subnets>,
+    memory: Memory,
+}
+
+impl TenantReconciler {
+    /// A reconciler that begins at `started_at`: what an earlier process asked of AWS, it asked before.
+    pub fn new(subnets: Arc<Subnets>, started_at: Timestamp) -> Self {
+        Self {
+            subnets,
+            memory: Memory::new(started_at),
+        }
+    }
+}
+
+/// The objects that a Tenant refers to or that refer to it.
+#[derive(Clone, Debug)]
+pub struct References {
+    /// Its class.
+    pub class: Option<Arc<TenantClass>>,
+    /// Whether the class allows its namespace.
+    pub is_allowed: bool,
+    /// The terms of its class.
+    pub terms: Option<Arc<Terms>>,
+    /// The AccessPolicies of its namespace.
+    pub policies: Vec<Arc<AccessPolicy>>,
+    /// Whether an Incident isolates it, or has not reconnected it yet.
+    pub is_isolated: bool,
+    /// Every Tenant that asks for its label, itself included.
+    pub claims: Vec<Claim>,
+}
+
+/// What a pass looks at.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The objects around it.
+    pub references: References,
+    /// Its region; `None` without a class.
+    pub region: Option<Region>,
+    /// The subnet of its next launch, and what is known of it; `None` when there is none of that id.
+    pub subnet: Option<(SubnetId, Option<Subnet>)>,
+    /// What is known of it in AWS; `None` where nothing was looked at.
+    pub aws: Option<TenantWorld>,
+}
+
+/// What a Tenant asks for.
+#[derive(Clone, Debug)]
+pub enum Desired {
+    /// An environment, behind the firewall that is in force.
+    Kept(Box<TenantDesired>, InForce),
+    /// To be let go.
+    Released(TenantIdentity),
+}
+
+impl<C: Cluster> Reconciler<C> for TenantReconciler {
+    type Kind = Tenant;
+    type World = World;
+    type Desired = Desired;
+    type Step = TenantStep;
+
+    const NAME: ControllerName = ControllerName::Tenant;
+    const FINALIZER: bool = true;
+
+    async fn observe(&self, ctx: &Context<C>, object: &Tenant) -> Result<World, Failure> {
+        observe::observe(self, ctx, object).await
+    }
+
+    fn resolve(&self, ctx: &Context<C>, object: &Tenant, world: &World) -> Resolved<Desired> {
+        resolve::resolve(&ctx.identity, object, world)
+    }
+
+    fn plan(&self, _: &Tenant, desired: &Desired, world: &World, now: Timestamp) -> Plan<TenantStep> {
+        let Some(aws) = &world.aws else {
+            let mut plan = Plan::default();
+            plan.wait(Reason::ViewStale, "what AWS holds is not known at the moment");
+            return plan;
+        };
+        match desired {
+            Desired::Kept(desired, _) => plan_tenant(desired, aws, now),
+            Desired::Released(identity) => plan_release(identity, aws, now),
+        }
+    }
+
+    async fn apply(
+        &self,
+        pass: &mut Pass<'_, C, Tenant>,
+        world: &World,
+        step: &TenantStep,
+    ) -> Result<(), Failure> {
+        apply::apply(self, pass, world, step).await
+    }
+
+    fn report(
+        &self,
+        _: &Context<C>,
+        object: &Tenant,
+        outcome: &OutcomeOf<Self, C>,
+        now: Timestamp,
+    ) -> Report<TenantStatus> {
+        report::report(object, outcome, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

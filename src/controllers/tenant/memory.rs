@@ -1,0 +1,87 @@
+//! What this process remembers of its own calls and no listing shows yet.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+
+use crate::cloud::{Tags, VolumeId};
+
+/// The memory of one process. Losing it loses nothing but time.
+#[derive(Debug)]
+pub(super) struct Memory {
+    started_at: Timestamp,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By the Tenant's uid.
+    launches: HashMap<String, Called>,
+    volume_tags: HashMap<VolumeId, (Timestamp, Tags)>,
+}
+
+#[derive(Clone, Debug)]
+struct Called {
+    token: String,
+    at: Timestamp,
+    is_refused: bool,
+}
+
+impl Memory {
+    pub(super) fn new(started_at: Timestamp) -> Self {
+        Self {
+            started_at,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A launch is asked for, or was.
+    pub(super) fn launch_called(&self, uid: &str, token: &str, at: Timestamp, is_refused: bool) {
+        let called = Called {
+            token: token.to_owned(),
+            at,
+            is_refused,
+        };
+        self.kept().launches.insert(uid.to_owned(), called);
+    }
+
+    /// The latest time at which a launch may have been asked for, and whether its token was refused. An earlier
+    /// process may have asked until this one began.
+    pub(super) fn last_call(&self, uid: &str, token: &str) -> (Timestamp, bool) {
+        match self.kept().launches.get(uid) {
+            Some(called) => (
+                called.at.max(self.started_at),
+                called.is_refused && called.token == token,
+            ),
+            None => (self.started_at, false),
+        }
+    }
+
+    /// The instance is bound: its launch is over.
+    pub(super) fn launch_over(&self, uid: &str) {
+        self.kept().launches.remove(uid);
+    }
+
+    /// Tags were set on a volume that the listing may lack.
+    pub(super) fn volume_tagged(&self, id: VolumeId, tags: Tags, at: Timestamp) {
+        self.kept().volume_tags.insert(id, (at, tags));
+    }
+
+    /// The tags that were set on a volume since this listing was begun.
+    pub(super) fn tags_of_volume(&self, id: &VolumeId, listed_at: Option<Timestamp>) -> Option<Tags> {
+        let mut kept = self.kept();
+        let (at, tags) = kept.volume_tags.get(id)?;
+        if listed_at.is_some_and(|listed_at| listed_at > *at) {
+            kept.volume_tags.remove(id);
+            return None;
+        }
+        Some(tags.clone())
+    }
+}

@@ -1,0 +1,288 @@
+//! Saying how an environment stands.
+//!
+//! The three conditions that `Ready` is made of are judged each for itself; what is not known keeps its last value.
+//! A repair that succeeded is told by an event and in `drift`, and costs no condition.
+
+mod events;
+mod parts;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::parts::{Part, Parts};
+use super::{Desired, World};
+use crate::{
+    api::{ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantPhase, TenantStatus, time},
+    clock::{elapsed, later},
+    cluster::{Happened, Kind},
+    engine::{Outcome, Report},
+    plan::tenant::{Finding, TenantStep, needs_a_person},
+    report::{
+        failure,
+        standing::{Because, Conditions, Standing},
+    },
+};
+
+/// What a pass of a Tenant came to.
+pub(super) type TenantOutcome = Outcome<World, Desired, TenantStep>;
+
+/// How long a deleted Tenant waits for AWS before it goes without its tag.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How soon to look again where only the first sweep is missing.
+const FIRST_SWEEP: Duration = Duration::from_secs(2);
+
+/// The longest finding that fits the status.
+const FOUND_MAX: usize = 1024;
+
+/// What to say.
+pub(super) fn report(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> Report<TenantStatus> {
+    if tenant.is_terminating() {
+        return report_release(tenant, outcome, now);
+    }
+    let before = tenant.status.clone().unwrap_or_default();
+    let mut status = before.clone();
+    status.observed_generation = Some(tenant.generation());
+    status.mode = Some(Mode::Enforce);
+    take_facts(&mut status, tenant, outcome);
+    let findings = findings(outcome);
+    take_findings(&mut status, &findings, now);
+
+    let parts = Parts::of(tenant, outcome);
+    let mut conditions = Conditions::over(&before.conditions, tenant.generation(), now);
+    for (type_, part) in parts.each() {
+        if let Part::Known(holds, because) = part {
+            conditions.set(type_, Some(*holds), because);
+        }
+    }
+    let standing = standing(tenant, outcome, &parts, &conditions);
+    if let Some(phase) = phase(&status, outcome, &standing) {
+        status.phase = Some(phase);
+    }
+    if matches!(standing, Standing::Ready(_)) && status.first_ready_at.is_none() {
+        status.first_ready_at = Some(time(now));
+    }
+    status.conditions = conditions.settle(&standing);
+    let mut events = events::of_findings(outcome);
+    events.extend(events::of_edges(&before, &status));
+    Report {
+        look_again: waits_for_first_sweep(outcome).then(|| later(now, FIRST_SWEEP)),
+        status: Some(status),
+        events,
+        release: false,
+    }
+}
+
+/// A status that says that work goes on, where none said anything yet: a status without conditions would read as done.
+pub(super) fn in_progress(status: &mut TenantStatus, tenant: &Tenant, now: Timestamp) {
+    if !status.conditions.is_empty() {
+        return;
+    }
+    status.observed_generation = Some(tenant.generation());
+    let because = Because::new(Reason::Launching, "the instance is being made");
+    status.conditions = Conditions::over(&[], tenant.generation(), now).settle(&Standing::Working(because));
+}
+
+fn waits_for_first_sweep(outcome: &TenantOutcome) -> bool {
+    let Ok(world) = &outcome.world else { return false };
+    let is_wanted = outcome
+        .resolved
+        .as_ref()
+        .is_some_and(|resolved| resolved.desired.is_some());
+    is_wanted && world.region.is_some() && world.aws.is_none()
+}
+
+/// What was seen in AWS, and what the steps made of it.
+fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcome) {
+    status.label = Some(tenant.spec.label.clone());
+    if let Some(Desired::Kept(_, in_force)) = outcome.resolved.as_ref().and_then(|r| r.desired.as_ref())
+        && !in_force.access.policy.is_empty()
+    {
+        status.access = Some(in_force.access.clone());
+    }
+    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
+        return;
+    };
+    if let Some(group) = aws.group.present() {
+        status.security_group_id = Some(group.id.to_string());
+    }
+    if let Some(instance) = aws.instance.present() {
+        status.private_ip.clone_from(&instance.private_ip);
+        let mut volumes: Vec<_> = instance
+            .volumes
+            .iter()
+            .map(|volume| volume.id.to_string())
+            .collect();
+        volumes.sort();
+        status.volume_ids = volumes;
+    }
+    if let Some(id) = events::bound(outcome) {
+        status.instance_id = Some(id.to_string());
+    }
+}
+
+fn findings(outcome: &TenantOutcome) -> Vec<&Finding> {
+    outcome.done.iter().flat_map(|step| &step.findings).collect()
+}
+
+fn take_findings(status: &mut TenantStatus, findings: &[&Finding], now: Timestamp) {
+    let Some(last) = findings.last() else { return };
+    let count = i32::try_from(findings.len()).unwrap_or(i32::MAX);
+    let drift = status.drift.get_or_insert_with(Drift::default);
+    drift.count = drift.count.saturating_add(count);
+    drift.last_seen_at = Some(time(now));
+    status.last_tampering = Some(Tampering {
+        at: time(now),
+        found: events::shortened(&last.message, FOUND_MAX),
+    });
+}
+
+/// Where the environment stands as a whole; the first answer counts.
+fn standing(tenant: &Tenant, outcome: &TenantOutcome, parts: &Parts, conditions: &Conditions) -> Standing {
+    let refusals = outcome.resolved.iter().flat_map(|resolved| &resolved.refusals);
+    let messages: Vec<_> = refusals.clone().map(|refusal| refusal.message.as_str()).collect();
+    if let Some(first) = refusals.clone().next() {
+        return Standing::Stalled(Because::new(first.reason, messages.join("; ")));
+    }
+    if let Some(failed) = failed(outcome) {
+        return failed;
+    }
+    let waiting = outcome.plan.iter().flat_map(|plan| &plan.waiting_for);
+    if let Some(waiting) = waiting.clone().find(|waiting| needs_a_person(waiting.reason)) {
+        return Standing::Stalled(Because::new(waiting.reason, waiting.message.clone()));
+    }
+    let is_unknown = parts.each().iter().any(|(_, part)| matches!(part, Part::Unknown));
+    let is_new = tenant
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation)
+        != Some(tenant.generation());
+    if is_unknown && is_new {
+        return Standing::Unknown(Because::new(
+            Reason::ViewStale,
+            "what AWS holds is not known at the moment",
+        ));
+    }
+    let first_false = parts
+        .each()
+        .map(|(type_, _)| type_)
+        .into_iter()
+        .find(|type_| !conditions.is_true(*type_));
+    match first_false {
+        None => Standing::Ready(Because::new(Reason::Succeeded, "the environment is as declared")),
+        Some(type_) => because_of(type_, parts, conditions),
+    }
+}
+
+fn failed(outcome: &TenantOutcome) -> Option<Standing> {
+    let failure = match (&outcome.world, &outcome.failed) {
+        (Err(failure), _) | (_, Some((_, failure))) => failure,
+        (Ok(_), None) => return None,
+    };
+    let because = Because::new(failure::reason_of(failure), failure.to_string());
+    Some(if outcome.world.is_err() {
+        Standing::Unknown(because)
+    } else if failure::needs_a_person(failure) {
+        Standing::Stalled(because)
+    } else {
+        Standing::Working(because)
+    })
+}
+
+/// Not Ready because of this part.
+fn because_of(type_: ConditionType, parts: &Parts, conditions: &Conditions) -> Standing {
+    let known = parts.each().into_iter().find_map(|(other, part)| match part {
+        Part::Known(_, because) if other == type_ => Some(because.clone()),
+        Part::Known(..) | Part::Unknown => None,
+    });
+    match known {
+        Some(because) if parts::passes_by_itself(because.reason) => Standing::Working(because),
+        Some(because) => Standing::Resting(because),
+        None => {
+            let message = conditions
+                .find(type_)
+                .map_or("what AWS holds is not known at the moment", |condition| {
+                    condition.message.as_str()
+                });
+            Standing::Working(Because::new(Reason::ViewStale, message))
+        }
+    }
+}
+
+fn phase(status: &TenantStatus, outcome: &TenantOutcome, standing: &Standing) -> Option<TenantPhase> {
+    let waits_for = |reasons: &[Reason]| {
+        let mut waiting = outcome.plan.iter().flat_map(|plan| &plan.waiting_for);
+        waiting.any(|waiting| reasons.contains(&waiting.reason))
+    };
+    if waits_for(&[Reason::Isolated, Reason::IsolatedByHand]) {
+        return Some(TenantPhase::Isolated);
+    }
+    if waits_for(&[Reason::StoppedByHand, Reason::Stopped]) {
+        return Some(TenantPhase::Stopped);
+    }
+    match standing {
+        Standing::Ready(_) => Some(TenantPhase::Ready),
+        Standing::Unknown(_) if status.phase.is_some() => None,
+        _ if status.instance_id.is_some() => Some(TenantPhase::Degraded),
+        _ => Some(TenantPhase::Pending),
+    }
+}
+
+/// A deleted Tenant: goes once everything in AWS says that it was released, or when AWS stays out of reach.
+fn report_release(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> Report<TenantStatus> {
+    let deleted_at = tenant
+        .metadata
+        .deletion_timestamp
+        .as_ref()
+        .map_or(now, |time| time.0);
+    let before = tenant.status.clone().unwrap_or_default();
+    let was_made =
+        before.launch.is_some() || before.instance_id.is_some() || before.security_group_id.is_some();
+    let is_done = outcome.failed.is_none()
+        && outcome
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.steps.is_empty() && plan.waiting_for.is_empty());
+    let is_out_of_patience = elapsed(deleted_at, now) >= RELEASE_PATIENCE;
+    let has_no_class = outcome.world.as_ref().is_ok_and(|world| world.region.is_none());
+    let event = match (is_done, is_out_of_patience) {
+        (true, _) if was_made => Some(Happened::normal(
+            Reason::Released,
+            "everything in AWS stays as it is and carries the tag yagura.dev/released",
+        )),
+        (true, _) => None,
+        (false, _) if has_no_class && !was_made => None,
+        (false, true) => Some(Happened::warning(
+            Reason::ReleasedUntagged,
+            "AWS was out of reach for 15 minutes: what stands there was left as it is, without a tag",
+        )),
+        (false, false) => return still_releasing(tenant, before, deleted_at, now),
+    };
+    Report {
+        status: None,
+        events: event.into_iter().collect(),
+        look_again: None,
+        release: true,
+    }
+}
+
+fn still_releasing(
+    tenant: &Tenant,
+    before: TenantStatus,
+    deleted_at: Timestamp,
+    now: Timestamp,
+) -> Report<TenantStatus> {
+    let mut status = before;
+    status.observed_generation = Some(tenant.generation());
+    status.phase = Some(TenantPhase::Deleting);
+    let because = Because::new(Reason::Deleting, "what stands in AWS is being tagged as released");
+    status.conditions =
+        Conditions::over(&status.conditions, tenant.generation(), now).settle(&Standing::Working(because));
+    Report {
+        status: Some(status),
+        events: Vec::new(),
+        look_again: Some(later(deleted_at, RELEASE_PATIENCE).min(later(now, Duration::from_secs(10)))),
+        release: false,
+    }
+}

@@ -1,0 +1,229 @@
+//! The three conditions that `Ready` is made of. Each is a chain of questions: the first answer counts, and its
+//! reason goes to the condition unchanged.
+
+use super::TenantOutcome;
+use crate::{
+    api::{ConditionType, Reason, Tenant},
+    controllers::tenant::{Desired, access::Origin},
+    plan::{
+        Waiting,
+        tenant::{TenantAction, TenantStep, TenantWorld},
+    },
+    report::standing::Because,
+};
+
+/// What is known of one condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Nothing new: the last value stays.
+    Unknown,
+    /// It holds or does not.
+    Known(bool, Because),
+}
+
+impl Part {
+    fn holds(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Known(true, Because::new(reason, message))
+    }
+
+    fn fails(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Known(false, Because::new(reason, message))
+    }
+
+    fn fails_as(waiting: &Waiting) -> Self {
+        Self::fails(waiting.reason, waiting.message.clone())
+    }
+}
+
+/// The three conditions.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    instance: Part,
+    firewall: Part,
+    hardened: Part,
+}
+
+/// What keeps an instance from being ready, the gravest first.
+const INSTANCE_REASONS: [Reason; 8] = [
+    Reason::ForeignInstance,
+    Reason::SeveralInstances,
+    Reason::LaunchFailed,
+    Reason::Vanished,
+    Reason::StoppedByHand,
+    Reason::Stopped,
+    Reason::Starting,
+    Reason::Launching,
+];
+
+/// Whether a part that fails for this reason comes right without a person.
+pub(super) fn passes_by_itself(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Starting
+            | Reason::Launching
+            | Reason::GroupChanging
+            | Reason::Drifted
+            | Reason::Progressing
+            | Reason::ViewStale
+    )
+}
+
+impl Parts {
+    /// Judges the outcome of a pass.
+    pub(super) fn of(tenant: &Tenant, outcome: &TenantOutcome) -> Self {
+        let refusal = outcome
+            .resolved
+            .iter()
+            .flat_map(|resolved| &resolved.refusals)
+            .next();
+        let aws = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref());
+        let desired = outcome
+            .resolved
+            .as_ref()
+            .and_then(|resolved| resolved.desired.as_ref());
+        let (Some(aws), Some(Desired::Kept(_, in_force)), Some(plan)) = (aws, desired, &outcome.plan) else {
+            // Nothing was looked at. An environment that never was is said not to be; any other stays as it was.
+            let never_was = tenant
+                .status
+                .as_ref()
+                .is_none_or(|status| status.instance_id.is_none());
+            let part = match refusal {
+                Some(refusal) if never_was => Part::fails(refusal.reason, refusal.message.clone()),
+                _ => Part::Unknown,
+            };
+            return Self {
+                instance: part.clone(),
+                firewall: part.clone(),
+                hardened: part,
+            };
+        };
+        let case = Case {
+            outcome,
+            aws,
+            waiting_for: &plan.waiting_for,
+            remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
+        };
+        let instance = case.instance();
+        let instance = match (instance, refusal) {
+            // A refused launch does not go on, whatever the plan says of it.
+            (Part::Known(false, _), Some(refusal)) if aws.bound.is_none() => {
+                Part::fails(refusal.reason, refusal.message.clone())
+            }
+            (instance, _) => instance,
+        };
+        Self {
+            firewall: case.firewall(in_force.origin, &in_force.access.policy),
+            hardened: case.hardened(&instance),
+            instance,
+        }
+    }
+
+    /// Each with its type, in the order in which they are told.
+    pub(super) fn each(&self) -> [(ConditionType, &Part); 3] {
+        [
+            (ConditionType::InstanceReady, &self.instance),
+            (ConditionType::FirewallReady, &self.firewall),
+            (ConditionType::Hardened, &self.hardened),
+        ]
+    }
+}
+
+/// One pass that looked at AWS.
+struct Case<'a> {
+    outcome: &'a TenantOutcome,
+    aws: &'a TenantWorld,
+    waiting_for: &'a [Waiting],
+    /// The steps that were not taken.
+    remaining: &'a [TenantStep],
+}
+
+impl Case<'_> {
+    fn waits_for(&self, reason: Reason) -> Option<&Waiting> {
+        self.waiting_for.iter().find(|waiting| waiting.reason == reason)
+    }
+
+    fn instance(&self) -> Part {
+        if let Some(waiting) = INSTANCE_REASONS.iter().find_map(|reason| self.waits_for(*reason)) {
+            return Part::fails_as(waiting);
+        }
+        match (&self.aws.bound, self.aws.instance.present()) {
+            (Some(_), Some(instance)) => {
+                Part::holds(Reason::Running, format!("instance {} runs", instance.id))
+            }
+            (Some(_), None) => Part::Unknown,
+            (None, _) => Part::fails(Reason::Launching, "the instance is being made"),
+        }
+    }
+
+    fn firewall(&self, origin: Origin, policy: &str) -> Part {
+        if let Some(waiting) = self.waits_for(Reason::ForeignGroup) {
+            return Part::fails_as(waiting);
+        }
+        if self.aws.group.is_unknown() {
+            return Part::Unknown;
+        }
+        let makes_group = |step: &TenantStep| matches!(step.action, TenantAction::CreateGroup(_));
+        let changes_rules = |step: &TenantStep| matches!(step.action, TenantAction::ChangeRules { .. });
+        let is_incomplete = self.aws.group.present().is_none()
+            || self.outcome.done.iter().any(makes_group)
+            || self
+                .remaining
+                .iter()
+                .any(|step| makes_group(step) || changes_rules(step));
+        if is_incomplete {
+            return Part::fails(Reason::GroupChanging, "the security group is being made exact");
+        }
+        match origin {
+            Origin::Policy => Part::holds(
+                Reason::GroupExact,
+                format!("the security group holds exactly what AccessPolicy {policy} says"),
+            ),
+            Origin::LastAccepted => Part::holds(
+                Reason::LastAcceptedInForce,
+                format!(
+                    "what AccessPolicy {policy} says now cannot be accepted; what it said before stays in force"
+                ),
+            ),
+            Origin::NoPolicy if policy.is_empty() => Part::fails(
+                Reason::NoAccessPolicy,
+                "no accepted AccessPolicy is for the Tenant: it can be reached from nowhere",
+            ),
+            Origin::NoPolicy => Part::fails(
+                Reason::NoAccessPolicy,
+                format!("no accepted AccessPolicy is for the Tenant: what {policy} said stays in force"),
+            ),
+        }
+    }
+
+    fn hardened(&self, instance: &Part) -> Part {
+        if self.aws.bound.is_none() {
+            return instance.clone();
+        }
+        let blocks = [
+            Reason::ForeignInstance,
+            Reason::SeveralInstances,
+            Reason::Vanished,
+            Reason::Isolated,
+            Reason::IsolatedByHand,
+        ];
+        if let Some(waiting) = blocks.iter().find_map(|reason| self.waits_for(*reason)) {
+            return Part::fails_as(waiting);
+        }
+        if self.aws.instance.present().is_none() {
+            return Part::Unknown;
+        }
+        let hardens = |step: &TenantStep| {
+            !matches!(
+                step.action,
+                TenantAction::CreateGroup(_) | TenantAction::ChangeRules { .. } | TenantAction::Bind(_)
+            )
+        };
+        if self.remaining.iter().any(hardens) {
+            return Part::fails(Reason::Drifted, "changes by others are being undone");
+        }
+        Part::holds(
+            Reason::Succeeded,
+            "metadata options, protection, tags, volumes and groups are as they must be",
+        )
+    }
+}

@@ -1,0 +1,307 @@
+//! The TenantClass's controller: keeps what all Tenants of a class share, and says whether the class can be used.
+//!
+//! Deliberately absent: a finalizer. The quarantine group stays when its class goes; an instance may stand in it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    Subnets,
+    tenant::{change_rules, create_group},
+};
+use crate::{
+    api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
+    cloud::{NewGroup, Observed, Region, Subnet, SubnetId},
+    cluster::{Cluster, Happened, Kind},
+    engine::{
+        Context, ControllerName, Failure, Identity, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved,
+    },
+    inventory::Effect,
+    plan::{
+        Plan,
+        class::{ClassIdentity, ClassStep, QuarantineWorld, plan_quarantine, quarantine_name},
+        tenant::needs_a_person,
+    },
+    report::{
+        conditions::is_true,
+        failure,
+        standing::{Because, Conditions, Standing},
+    },
+    terms::Terms,
+};
+
+/// How soon to look again where only the first sweep is missing.
+const FIRST_SWEEP: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Keeps what the Tenants of a class share.
+#[derive(Debug)]
+pub struct TenantClassReconciler {
+    subnets: Arc<Subnets>,
+}
+
+impl TenantClassReconciler {
+    /// A reconciler that looks at subnets by way of `subnets`.
+    pub fn new(subnets: Arc<Subnets>) -> Self {
+        Self { subnets }
+    }
+}
+
+/// What a pass looks at.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The terms that the class names.
+    pub terms: Option<Arc<Terms>>,
+    /// Its subnets; `None` for one that does not exist.
+    pub subnets: Vec<(SubnetId, Option<Subnet>)>,
+    /// Its quarantine group.
+    pub quarantine: QuarantineWorld,
+    /// How many Tenants name it.
+    pub tenants: i32,
+}
+
+/// The identity of a class's quarantine group.
+pub fn identity_of(us: &Identity, class: &TenantClass) -> ClassIdentity {
+    ClassIdentity {
+        cluster: us.cluster_id.to_string(),
+        cluster_uid: us.cluster_uid.clone(),
+        name: class.metadata.name.clone().unwrap_or_default(),
+        uid: class.metadata.uid.clone().unwrap_or_default(),
+    }
+}
+
+fn region_of(class: &TenantClass) -> Region {
+    Region::from(class.spec.region.as_str())
+}
+
+impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
+    type Kind = TenantClass;
+    type World = World;
+    type Desired = NewGroup;
+    type Step = ClassStep;
+
+    const NAME: ControllerName = ControllerName::TenantClass;
+    const FINALIZER: bool = false;
+
+    async fn observe(&self, ctx: &Context<C>, class: &TenantClass) -> Result<World, Failure> {
+        let region = region_of(class);
+        let inventory = ctx.inventories.of(&region);
+        let cloud = ctx.inventories.cloud(&region);
+        let mut subnets = Vec::new();
+        for id in &class.spec.network.subnet_ids {
+            let id = SubnetId::from(id.as_str());
+            let found = self.subnets.find(&*cloud, &region, &id, ctx.now()).await?;
+            subnets.push((id, found));
+        }
+        let vpc = subnets
+            .iter()
+            .find_map(|(_, subnet)| subnet.as_ref())
+            .map(|subnet| &subnet.vpc_id);
+        let group = match vpc {
+            Some(vpc) if inventory.has_swept() => {
+                let name = quarantine_name(class.uid());
+                let view = inventory.view();
+                match view.group_named(vpc, &name) {
+                    Observed::Present(group) => Observed::Present(group.clone()),
+                    Observed::Unknown | Observed::Absent => {
+                        let found = cloud.find_group_named(vpc, &name).await?;
+                        if let Some(group) = &found {
+                            inventory.record(Effect::SeenGroup(group.clone()));
+                        }
+                        found.map_or(Observed::Absent, Observed::Present)
+                    }
+                }
+            }
+            Some(_) | None => Observed::Unknown,
+        };
+        let name = class.metadata.name.as_deref().unwrap_or_default();
+        let tenants = ctx.cluster.cached_all::<Tenant>();
+        let tenants = tenants
+            .iter()
+            .filter(|tenant| tenant.spec.class_name == name)
+            .count();
+        Ok(World {
+            terms: ctx.terms.find(&class.spec.terms),
+            subnets,
+            quarantine: QuarantineWorld {
+                group,
+                was_empty: class
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| is_true(&status.conditions, ConditionType::Ready.as_str())),
+            },
+            tenants: i32::try_from(tenants).unwrap_or(i32::MAX),
+        })
+    }
+
+    fn resolve(&self, ctx: &Context<C>, class: &TenantClass, world: &World) -> Resolved<NewGroup> {
+        let known: Vec<_> = world
+            .subnets
+            .iter()
+            .filter_map(|(_, subnet)| subnet.as_ref())
+            .collect();
+        let desired = known
+            .first()
+            .map(|subnet| identity_of(&ctx.identity, class).quarantine(&subnet.vpc_id));
+        Resolved {
+            desired,
+            refusals: mistakes(class, world),
+        }
+    }
+
+    fn plan(&self, _: &TenantClass, desired: &NewGroup, world: &World, _: Timestamp) -> Plan<ClassStep> {
+        plan_quarantine(desired, &world.quarantine)
+    }
+
+    async fn apply(
+        &self,
+        pass: &mut Pass<'_, C, TenantClass>,
+        _: &World,
+        step: &ClassStep,
+    ) -> Result<(), Failure> {
+        let region = region_of(&pass.object);
+        let cloud = pass.ctx.inventories.cloud(&region);
+        let inventory = pass.ctx.inventories.of(&region);
+        match step {
+            ClassStep::CreateGroup(group) => create_group(&*cloud, &inventory, group).await,
+            ClassStep::ChangeRules { group, change, .. } => {
+                change_rules(&*cloud, &inventory, group, change).await
+            }
+            ClassStep::SetTags { group, tags, .. } => {
+                cloud.set_tags(&[group.to_string()], tags).await?;
+                inventory.record(Effect::Tagged {
+                    id: group.to_string(),
+                    tags: tags.clone(),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        _: &Context<C>,
+        class: &TenantClass,
+        outcome: &OutcomeOf<Self, C>,
+        now: Timestamp,
+    ) -> Report<TenantClassStatus> {
+        let mut status = class.status.clone().unwrap_or_default();
+        let conditions = Conditions::over(&status.conditions, class.generation(), now);
+        let standing = standing::<C>(outcome);
+        status.conditions = conditions.settle(&standing);
+        status.observed_generation = Some(class.generation());
+        if let Ok(world) = &outcome.world {
+            status.tenants = Some(world.tenants);
+        }
+        let findings = outcome.done.iter().flat_map(|step| match step {
+            ClassStep::CreateGroup(_) => &[],
+            ClassStep::ChangeRules { findings, .. } | ClassStep::SetTags { findings, .. } => {
+                findings.as_slice()
+            }
+        });
+        let events = findings.map(|finding| Happened::warning(finding.reason, finding.message.clone()));
+        let waits = matches!(&outcome.world, Ok(world) if world.quarantine.group.is_unknown());
+        Report {
+            status: Some(status),
+            events: events.collect(),
+            look_again: waits.then(|| crate::clock::later(now, FIRST_SWEEP)),
+            release: false,
+        }
+    }
+}
+
+fn mistakes(class: &TenantClass, world: &World) -> Vec<Refusal> {
+    let refusal = |reason, message| Refusal { reason, message };
+    let mut found = Vec::new();
+    let region = region_of(class);
+    match &world.terms {
+        None => found.push(refusal(
+            Reason::UnknownTerms,
+            format!("spec.terms: no terms are named {}", class.spec.terms),
+        )),
+        Some(terms) if !terms.regions.contains(&region) => {
+            let regions: Vec<_> = terms.regions.iter().map(Region::as_str).collect();
+            found.push(refusal(
+                Reason::RegionNotInTerms,
+                format!(
+                    "spec.region: the terms {} allow {} only, not {region}",
+                    terms.name,
+                    regions.join(", ")
+                ),
+            ));
+        }
+        Some(_) => {}
+    }
+    for (id, subnet) in &world.subnets {
+        if subnet.is_none() {
+            found.push(refusal(
+                Reason::InvalidSpec,
+                format!("spec.network.subnetIds: {id} does not exist in {region}"),
+            ));
+        }
+    }
+    let vpcs: BTreeSet<_> = world
+        .subnets
+        .iter()
+        .filter_map(|(_, subnet)| subnet.as_ref())
+        .map(|subnet| subnet.vpc_id.as_str())
+        .collect();
+    if vpcs.len() > 1 {
+        let vpcs: Vec<_> = vpcs.into_iter().collect();
+        found.push(refusal(
+            Reason::InvalidSpec,
+            format!(
+                "spec.network.subnetIds: all must be of one VPC, these are of {}",
+                vpcs.join(", ")
+            ),
+        ));
+    }
+    found
+}
+
+fn standing<C: Cluster>(outcome: &OutcomeOf<TenantClassReconciler, C>) -> Standing {
+    let refusals: Vec<_> = outcome
+        .resolved
+        .iter()
+        .flat_map(|resolved| &resolved.refusals)
+        .collect();
+    if let Some(first) = refusals.first() {
+        let messages: Vec<_> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+        return Standing::Stalled(Because::new(first.reason, messages.join("; ")));
+    }
+    let failure = match (&outcome.world, &outcome.failed) {
+        (Err(failure), _) | (_, Some((_, failure))) => Some(failure),
+        (Ok(_), None) => None,
+    };
+    if let Some(failure) = failure {
+        let because = Because::new(failure::reason_of(failure), failure.to_string());
+        return if failure::needs_a_person(failure) {
+            Standing::Stalled(because)
+        } else {
+            Standing::Working(because)
+        };
+    }
+    let waiting = outcome.plan.iter().flat_map(|plan| &plan.waiting_for).next();
+    if let Some(waiting) = waiting {
+        let because = Because::new(waiting.reason, waiting.message.clone());
+        return if needs_a_person(waiting.reason) {
+            Standing::Stalled(because)
+        } else {
+            Standing::Working(because)
+        };
+    }
+    let makes = |step: &ClassStep| matches!(step, ClassStep::CreateGroup(_));
+    if outcome.done.iter().any(makes) {
+        return Standing::Working(Because::new(
+            Reason::GroupChanging,
+            "the quarantine group is being made",
+        ));
+    }
+    Standing::Ready(Because::new(
+        Reason::Succeeded,
+        "the class can be used, and its quarantine group is there and empty",
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! A failed call as a status says it.
+
+use crate::{
+    api::Reason,
+    cloud::{CloudError, Disposition, ErrorKind},
+    cluster::ClusterError,
+    engine::Failure,
+};
+
+/// AWS's codes for having no machine to give, where a quota is not the matter.
+const NO_CAPACITY: [&str; 4] = [
+    "InsufficientInstanceCapacity",
+    "InsufficientHostCapacity",
+    "InsufficientReservedInstanceCapacity",
+    "InsufficientCapacity",
+];
+
+/// Why, in one word.
+pub fn reason_of(failure: &Failure) -> Reason {
+    match failure {
+        Failure::Cloud(error) => cloud_reason(error),
+        Failure::Cluster(ClusterError::Refused(_)) => Reason::UnexpectedResponse,
+        Failure::Cluster(ClusterError::OutdatedCrd(_)) => Reason::OutdatedSchema,
+        Failure::Cluster(ClusterError::Forbidden(_)) => Reason::Denied,
+        Failure::Cluster(_) => Reason::CallFailed,
+        Failure::Blocked { reason, .. } => *reason,
+    }
+}
+
+fn cloud_reason(error: &CloudError) -> Reason {
+    match error.kind {
+        ErrorKind::Throttled => Reason::Throttled,
+        ErrorKind::Denied => Reason::Denied,
+        ErrorKind::Exhausted if NO_CAPACITY.contains(&error.code.as_str()) => Reason::CapacityMissing,
+        ErrorKind::Exhausted => Reason::QuotaExceeded,
+        ErrorKind::InvalidSpec => Reason::InvalidSpec,
+        ErrorKind::Defect => Reason::UnexpectedResponse,
+        ErrorKind::Transient
+        | ErrorKind::Lost
+        | ErrorKind::NotFound
+        | ErrorKind::Duplicate
+        | ErrorKind::TokenReused
+        | ErrorKind::IncorrectState => Reason::CallFailed,
+    }
+}
+
+/// Whether a retry cannot help, so that the object is Stalled.
+pub fn needs_a_person(failure: &Failure) -> bool {
+    match failure {
+        Failure::Cloud(error) => {
+            error.kind != ErrorKind::Defect && error.kind.disposition() == Disposition::Stall
+        }
+        Failure::Cluster(error) => matches!(error, ClusterError::Refused(_) | ClusterError::OutdatedCrd(_)),
+        Failure::Blocked { .. } => false,
+    }
+}
