@@ -148,7 +148,7 @@ async fn an_interface_that_a_person_had_isolated_is_taken_over_and_given_back_wh
         connected.iter().map(ToString::to_string).collect::<Vec<_>>()
     );
     stage.edit_named("second", |incident| {
-        incident.spec.containment = crate::api::Containment::None
+        incident.spec.containment = crate::api::Containment::None;
     });
     stage.settle().await;
     assert_eq!(stage.groups().await, connected);
@@ -171,7 +171,7 @@ async fn the_groups_return_with_the_last_of_two_incidents() {
     assert_ne!(stage.groups().await, connected, "the second still isolates");
     assert_eq!(stage.condition("Ready"), ("True", "Open"));
     stage.edit_named("second", |incident| {
-        incident.spec.containment = crate::api::Containment::None
+        incident.spec.containment = crate::api::Containment::None;
     });
     stage.settle().await;
     assert_eq!(stage.groups().await, connected);
