@@ -3,5 +3,7 @@
 #![cfg(test)]
 
 mod cluster;
+#[cfg(test)]
+mod contract;
 mod lease;
 mod support;
