@@ -11,7 +11,11 @@ use crate::{generate, lease, operator};
 /// Engineers declare Tenant, AccessPolicy, BackupPolicy and Incident objects with kubectl or from Git; the
 /// controller makes AWS match them and says in each status which published promises hold.
 #[derive(Debug, Parser)]
-#[command(name = "yagura", version, after_help = "Exit codes: 0 done, 1 failed, 2 the command line was wrong.")]
+#[command(
+    name = "yagura",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 the command line was wrong."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,7 +51,12 @@ struct ControllerArgs {
     #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// The namespace this operator runs in, where its Lease is.
-    #[arg(long, env = "POD_NAMESPACE", default_value = "yagura-system", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "yagura-system",
+        value_name = "NAME"
+    )]
     namespace: String,
     /// What this process is called in the Lease; a restarted process of the same name goes on at once.
     /// [default: the host's name]
@@ -95,13 +104,17 @@ fn controller(args: ControllerArgs) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(operator::run(options)).map_err(|error| chain(&error))
+    runtime
+        .block_on(operator::run(options))
+        .map_err(|error| chain(&error))
 }
 
 fn log_as(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Human => logs.init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
@@ -137,8 +150,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{text:?} is no span of time such as 30s or 2m"))?;
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no span of time such as 30s or 2m"))?;
     let span = Duration::try_from(span).map_err(|_| "a span of time cannot be negative".to_owned())?;
     if span < Duration::from_secs(1) {
         return Err("at least 1s: faster listing only uses up AWS's rate limit".to_owned());
@@ -148,7 +162,9 @@ fn span(text: &str) -> Result<Duration, String> {
 
 fn cluster_id(text: &str) -> Result<String, String> {
     let fits = (1..=32).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-');
     if fits {

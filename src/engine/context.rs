@@ -4,9 +4,11 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::DueQueue;
 use crate::{
@@ -143,6 +145,8 @@ pub struct Context<C> {
     pub metrics: Arc<Metrics>,
     /// Who is due when.
     pub wakes: Wakes,
+    /// Held by every pass; whoever takes it whole keeps new ones out.
+    gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
     written: Mutex<HashMap<(KindName, Key), u64>>,
 }
@@ -165,7 +169,22 @@ impl<C: Cluster> Context<C> {
             terms,
             metrics,
             wakes: Wakes::default(),
+            gate: RwLock::default(),
             written: Mutex::default(),
+        }
+    }
+
+    /// Lets a pass in. It holds the guard until it ends.
+    pub(super) async fn enter(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().await
+    }
+
+    /// Keeps new passes out for good, and waits for those under way, at most `patience`.
+    pub async fn close(&self, patience: Duration) {
+        tokio::select! {
+            // Never given back: no pass comes in any more.
+            whole = self.gate.write() => std::mem::forget(whole),
+            () = self.clock.after(patience) => tracing::warn!("a pass did not end in time"),
         }
     }
 

@@ -61,6 +61,7 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
     backoff: &Backoff,
     key: &Key,
 ) {
+    let _inside = ctx.enter().await;
     let Some(seen) = ctx.cluster.seen::<R::Kind>(key) else {
         backoff.succeeded(key);
         return;

@@ -93,6 +93,11 @@ impl<T: Resource> Default for Facts<T> {
 }
 
 impl<T: Resource> Facts<T> {
+    /// When the last complete listing began.
+    pub(super) fn listed_at(&self) -> Option<Timestamp> {
+        self.listing.as_ref().map(|listing| listing.begun_at)
+    }
+
     /// The listing, unless it is too old to be believed.
     fn believed(&self, now: Timestamp) -> Option<&Listing<T>> {
         let listing = self.listing.as_deref()?;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use super::{state::Swept, sweep::Inventory};
+use super::{state::Swept, sweep::Inventory, view::View};
 use crate::{
     clock::Clock,
     cloud::{Cloud, ClusterId, Region, Regions},
@@ -82,6 +82,14 @@ impl Inventories {
             swept.push((region, result));
         }
         swept
+    }
+
+    /// What is known of each region in use.
+    pub fn views(&self) -> Vec<(Region, Arc<View>)> {
+        self.all()
+            .into_iter()
+            .map(|(region, inventory)| (region, inventory.view()))
+            .collect()
     }
 
     /// Whether every region in use was swept at least once; true while none is.

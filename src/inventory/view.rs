@@ -41,15 +41,14 @@ impl View {
         self.now
     }
 
-    /// When the oldest of its listings was begun; `None` while one is missing. What was made since may not be in it.
-    pub fn listed_at(&self) -> Option<Timestamp> {
-        let listed_at = [
-            self.instances.listing.as_deref().map(|listing| listing.begun_at),
-            self.volumes.listing.as_deref().map(|listing| listing.begun_at),
-            self.groups.listing.as_deref().map(|listing| listing.begun_at),
-            self.snapshots.listing.as_deref().map(|listing| listing.begun_at),
-        ];
-        listed_at.into_iter().min().flatten()
+    /// When the last complete listing of each kind of resource began.
+    pub fn listed(&self) -> [(&'static str, Option<Timestamp>); 4] {
+        [
+            ("instances", self.instances.listed_at()),
+            ("volumes", self.volumes.listed_at()),
+            ("groups", self.groups.listed_at()),
+            ("snapshots", self.snapshots.listed_at()),
+        ]
     }
 
     /// The instance of this id.

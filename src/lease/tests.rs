@@ -167,10 +167,14 @@ async fn one_of_several_leads_and_goes_on_leading() {
     let first = Process::start(&store, claimant("a"), &clock);
     settle().await;
     let second = Process::start(&store, claimant("b"), &clock);
+    let mut told = second.told.clone();
+    told.mark_unchanged();
     for _ in 0..60 {
         pass(&clock, Duration::from_secs(1)).await;
         assert!(first.leads() && !second.leads());
     }
+    // Nobody is woken to be told what they know.
+    assert!(!told.has_changed().unwrap());
     assert_eq!(store.holder().as_deref(), Some("a"));
 }
 

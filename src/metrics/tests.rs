@@ -128,7 +128,7 @@ fn what_is_not_known_is_not_shown() {
 
 #[test]
 fn every_verdict_has_a_number_of_its_own() {
-    let values: Vec<f64> = Verdict::ALL.map(promise_value).to_vec();
+    let values: Vec<f64> = Verdict::ALL.iter().copied().map(promise_value).collect();
     assert_eq!(values, [1.0, 0.0, -1.0, -2.0, -3.0, -4.0]);
 }
 

@@ -18,42 +18,8 @@ pub use facts::{
     SetState, VIEW_MAX_AGE,
 };
 
+pub use crate::api::Verdict;
 use crate::terms::{PromiseId, Terms};
-
-/// How a promise stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// It is kept, and something was seen that shows it.
-    Pass,
-    /// It is broken.
-    Fail,
-    /// Nothing was seen that tells.
-    Unknown,
-    /// Only a person can vouch for it, and no record exists.
-    Manual,
-    /// An exception that is in force covers it.
-    Waived,
-    /// There was no occasion to keep or break it yet; outside the total.
-    Idle,
-}
-
-impl Verdict {
-    /// Every verdict, in the order of declaration.
-    pub const ALL: [Self; 6] = [
-        Self::Pass,
-        Self::Fail,
-        Self::Unknown,
-        Self::Manual,
-        Self::Waived,
-        Self::Idle,
-    ];
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
 
 /// One promise with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,161 @@
+//! One watch and one cache per kind.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use kube::{
+    Client,
+    runtime::reflector::{self, Store, store::Writer},
+};
+use tokio::task::JoinSet;
+
+use super::OperatorError;
+use crate::{
+    api::{AccessPolicy, Backup, BackupPolicy, Incident, Tenant, TenantClass},
+    cluster::{Changed, Kind, KubeCluster, Seen, watch},
+    controllers::Waker,
+    engine::Context,
+};
+
+/// A cache, and until its watch starts the side that fills it.
+struct Cache<K: Kind> {
+    store: Store<Seen<K>>,
+    writer: Arc<Mutex<Option<Writer<Seen<K>>>>>,
+}
+
+impl<K: Kind> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            writer: Arc::clone(&self.writer),
+        }
+    }
+}
+
+impl<K: Kind> Cache<K> {
+    fn new() -> Self {
+        let (store, writer) = reflector::store();
+        Self {
+            store,
+            writer: Arc::new(Mutex::new(Some(writer))),
+        }
+    }
+
+    fn watch(
+        &self,
+        parts: &mut JoinSet<OperatorError>,
+        client: &Client,
+        ctx: &Arc<Context<KubeCluster>>,
+        waker: &Arc<Waker>,
+    ) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else { return };
+        let changes = watch(client.clone(), writer);
+        let (ctx, waker) = (Arc::clone(ctx), Arc::clone(waker));
+        parts.spawn(async move {
+            let mut changes = std::pin::pin!(changes);
+            while let Some(change) = changes.next().await {
+                if let Changed::Object(key) = change {
+                    waker.object_changed(&ctx, K::NAME, &key);
+                }
+            }
+            OperatorError::Ended("a watch")
+        });
+    }
+
+    async fn ready(&self) {
+        // An error means that the watch ended, which ends the operator anyway.
+        drop(self.store.wait_until_ready().await);
+    }
+}
+
+/// The caches of all kinds.
+#[derive(Clone)]
+pub struct Caches {
+    classes: Cache<TenantClass>,
+    tenants: Cache<Tenant>,
+    access_policies: Cache<AccessPolicy>,
+    backup_policies: Cache<BackupPolicy>,
+    backups: Cache<Backup>,
+    incidents: Cache<Incident>,
+}
+
+impl Caches {
+    pub(super) fn new() -> Self {
+        Self {
+            classes: Cache::new(),
+            tenants: Cache::new(),
+            access_policies: Cache::new(),
+            backup_policies: Cache::new(),
+            backups: Cache::new(),
+            incidents: Cache::new(),
+        }
+    }
+
+    /// Lets the cluster answer cached reads from here.
+    pub(super) fn serve(&self, cluster: KubeCluster) -> KubeCluster {
+        cluster
+            .with_cache(self.classes.store.clone())
+            .with_cache(self.tenants.store.clone())
+            .with_cache(self.access_policies.store.clone())
+            .with_cache(self.backup_policies.store.clone())
+            .with_cache(self.backups.store.clone())
+            .with_cache(self.incidents.store.clone())
+    }
+
+    /// Starts filling them.
+    pub(super) fn watch(
+        &self,
+        parts: &mut JoinSet<OperatorError>,
+        client: &Client,
+        ctx: &Arc<Context<KubeCluster>>,
+        waker: &Arc<Waker>,
+    ) {
+        self.classes.watch(parts, client, ctx, waker);
+        self.tenants.watch(parts, client, ctx, waker);
+        self.access_policies.watch(parts, client, ctx, waker);
+        self.backup_policies.watch(parts, client, ctx, waker);
+        self.backups.watch(parts, client, ctx, waker);
+        self.incidents.watch(parts, client, ctx, waker);
+    }
+
+    /// Ends once each holds a complete first list.
+    pub(super) async fn ready(&self) {
+        self.classes.ready().await;
+        self.tenants.ready().await;
+        self.access_policies.ready().await;
+        self.backup_policies.ready().await;
+        self.backups.ready().await;
+        self.incidents.ready().await;
+    }
+
+    /// The stores, for the controllers.
+    pub fn classes(&self) -> Store<Seen<TenantClass>> {
+        self.classes.store.clone()
+    }
+
+    /// The stores, for the controllers.
+    pub fn tenants(&self) -> Store<Seen<Tenant>> {
+        self.tenants.store.clone()
+    }
+
+    /// The stores, for the controllers.
+    pub fn access_policies(&self) -> Store<Seen<AccessPolicy>> {
+        self.access_policies.store.clone()
+    }
+
+    /// The stores, for the controllers.
+    pub fn backup_policies(&self) -> Store<Seen<BackupPolicy>> {
+        self.backup_policies.store.clone()
+    }
+
+    /// The stores, for the controllers.
+    pub fn backups(&self) -> Store<Seen<Backup>> {
+        self.backups.store.clone()
+    }
+
+    /// The stores, for the controllers.
+    pub fn incidents(&self) -> Store<Seen<Incident>> {
+        self.incidents.store.clone()
+    }
+}

@@ -1,0 +1,154 @@
+//! The state of the installation as the caches hold it, for metrics and readiness.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::sync::watch;
+
+use super::Caches;
+use crate::{
+    api::{Backup, Incident, Key, MethodState, Tenant, Verdict},
+    cluster::{Cluster, Kind, KubeCluster},
+    engine::Context,
+    http::Readiness,
+    lease::Leadership,
+    metrics::{BackupRow, IncidentRow, ListingRow, Source, State, TenantRow},
+    terms::{Method, PromiseId},
+};
+
+/// Where state is read from.
+#[derive(Clone)]
+pub(super) struct Stores {
+    pub(super) ctx: Arc<Context<KubeCluster>>,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) caches: Caches,
+}
+
+impl Stores {
+    fn leads(&self) -> bool {
+        *self.leadership.borrow() == Leadership::Leading
+    }
+
+    /// Ready is who could act, or acts: caches are filled, and a leader has seen every region in use.
+    pub(super) fn readiness(&self) -> Readiness {
+        let stores = self.clone();
+        Arc::new(move || {
+            if stores.caches.ready().now_or_never().is_none() {
+                return Err("the caches are not filled yet".to_owned());
+            }
+            if stores.leads() && !stores.ctx.inventories.has_swept() {
+                return Err("AWS was not listed yet".to_owned());
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Source for Stores {
+    fn read(&self) -> State {
+        let cluster = &self.ctx.cluster;
+        let backups = cluster.cached_all::<Backup>();
+        State {
+            leader: self.leads(),
+            tenants: cluster
+                .cached_all::<Tenant>()
+                .iter()
+                .map(|tenant| tenant_row(tenant, &backups))
+                .collect(),
+            incidents: cluster
+                .cached_all::<Incident>()
+                .iter()
+                .map(|incident| incident_row(incident))
+                .collect(),
+            listings: self.listings(),
+        }
+    }
+}
+
+impl Stores {
+    fn listings(&self) -> Vec<ListingRow> {
+        let views = self.ctx.inventories.views();
+        let rows = views.into_iter().flat_map(|(region, view)| {
+            view.listed().map(|(listing, last_success)| ListingRow {
+                region: region.clone(),
+                listing,
+                last_success,
+            })
+        });
+        rows.collect()
+    }
+}
+
+fn tenant_row(tenant: &Tenant, backups: &[Arc<Backup>]) -> TenantRow {
+    let Key { namespace, name } = tenant.key();
+    let spec = &tenant.spec;
+    let status = tenant.status.clone().unwrap_or_default();
+    let own: Vec<_> = backups
+        .iter()
+        .filter(|backup| backup.key().namespace == namespace && backup.spec.tenant_ref == name)
+        .collect();
+    TenantRow {
+        customer: spec.customer.clone(),
+        label: spec.label.to_string(),
+        application: spec.application.name.clone(),
+        version: spec.application.version.clone(),
+        plan: spec.plan.clone(),
+        promises: promises_of(&status),
+        drift_items: status
+            .drift
+            .as_ref()
+            .and_then(|drift| u32::try_from(drift.count).ok()),
+        good_days: status.good_backup_days.and_then(|days| u32::try_from(days).ok()),
+        start_skew: newest_skew(&own),
+        backups: newest_success(&own).into_iter().collect(),
+        namespace,
+        tenant: name,
+    }
+}
+
+fn promises_of(status: &crate::api::TenantStatus) -> Vec<(PromiseId, Verdict)> {
+    let results = status.promises.iter().flat_map(|promises| &promises.results);
+    results
+        .filter_map(|result| {
+            let id = result.id.trim_start_matches('P').parse().ok()?;
+            Some((PromiseId(id), result.verdict))
+        })
+        .collect()
+}
+
+fn newest_skew(backups: &[&Arc<Backup>]) -> Option<Duration> {
+    let scheduled = backups.iter().filter_map(|backup| {
+        let at = backup.spec.scheduled_time.as_ref()?;
+        let skew = backup.status.as_ref()?.start_skew_seconds?;
+        Some((at.0, u64::try_from(skew).unwrap_or_default()))
+    });
+    scheduled.max().map(|(_, skew)| Duration::from_secs(skew))
+}
+
+fn newest_success(backups: &[&Arc<Backup>]) -> Option<BackupRow> {
+    let methods = backups
+        .iter()
+        .filter_map(|backup| backup.status.as_ref())
+        .flat_map(|status| &status.methods);
+    methods
+        .filter(|method| method.state == MethodState::Complete)
+        .filter_map(|method| method.started_at.as_ref())
+        .map(|at| at.0)
+        .max()
+        .map(|last_success| BackupRow {
+            method: Method::Snapshot,
+            last_success,
+        })
+}
+
+fn incident_row(incident: &Incident) -> IncidentRow {
+    let status = incident.status.clone().unwrap_or_default();
+    let told = status.notified_at.is_some();
+    IncidentRow {
+        namespace: incident.key().namespace,
+        tenants: incident.spec.tenant_refs.clone(),
+        type_: incident.spec.type_.as_str(),
+        open: status.phase != Some(crate::api::IncidentPhase::Closed),
+        notify_by: status.notify_by.filter(|_| !told).map(|at| at.0),
+    }
+}
