@@ -3,12 +3,13 @@
 //! The files are committed, so that a reader sees what is installed and `kubectl apply -f` needs no
 //! build; a test refuses them when they are stale. Nothing here talks to a cluster.
 
+mod charts;
+mod conditions;
 mod crds;
+mod rbac;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 pub use crds::{crds, definitions};
 
@@ -27,15 +28,6 @@ pub enum GenerateError {
         #[source]
         source: serde_saphyr::ser::Error,
     },
-    /// A file could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
     /// A value of ours does not have the shape of the Kubernetes type.
     #[error("cannot make {what}")]
     Shape {
@@ -44,6 +36,25 @@ pub enum GenerateError {
         /// Why not.
         #[source]
         source: serde_json::Error,
+    },
+    /// A file in `deploy/` no longer holds, exactly once, what a chart has to put a value in place of.
+    #[error("cannot make {template}: its source holds {count} times, not once, the text {text:?}")]
+    Template {
+        /// The chart's template.
+        template: String,
+        /// The text that was looked for.
+        text: String,
+        /// How often it was found.
+        count: usize,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
 }
 
@@ -56,25 +67,26 @@ pub struct GeneratedFile {
     pub text: String,
 }
 
-/// Writes every generated file below `root`.
-///
-/// # Errors
-/// Where a file could not be made or written.
-pub fn write(root: &Path) -> Result<(), GenerateError> {
-    for file in files()? {
-        let path = root.join(&file.path);
-        let written = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&path, &file.text));
-        written.map_err(|source| GenerateError::Write { path, source })?;
-    }
-    Ok(())
-}
-
 /// Every generated file.
 pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
-    crds()
+    let rbac = rbac::file()?;
+    let mut files = crds()?;
+    files.extend(charts::files(&rbac)?);
+    files.push(conditions::file());
+    files.push(rbac);
+    Ok(files)
+}
+
+/// Writes every generated file below `dir`, the root of the repository or an empty folder.
+pub fn write(dir: &Path) -> Result<(), GenerateError> {
+    for file in files()? {
+        let path = dir.join(&file.path);
+        let folder = path.parent().unwrap_or(dir);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, &file.text))
+            .map_err(|source| GenerateError::Write { path, source })?;
+    }
+    Ok(())
 }
 
 /// `value` as one YAML document.

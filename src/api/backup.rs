@@ -127,7 +127,8 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<BackupPhase>,
 
-    /// Whether it started after its time by more than the terms allow.
+    /// Whether it was begun later than it should have been: after an outage, after a time was moved into
+    /// the past, or by more than the terms allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late: Option<bool>,
 

@@ -35,8 +35,9 @@ use super::types::Method;
     ),
     printcolumn(name = "Missed", type_ = "integer", json_path = ".status.tenants.missed"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Good-Days", type_ = "integer", json_path = ".status.goodDaysHeld"),
     printcolumn(
-        name = "Good-Days",
+        name = "Keep-Days",
         type_ = "integer",
         json_path = ".status.effective.goodDays",
         priority = 1
@@ -138,6 +139,10 @@ pub struct BackupPolicyStatus {
     /// How many Tenants the policy is for, and how they stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantCounts>,
+
+    /// How many days with a complete backup are held: of the Tenant that has the fewest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_days_held: Option<i32>,
 
     /// By how many seconds the slowest snapshot of the last run began after its time.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,7 @@ mod backup_policy;
 mod incident;
 pub mod names;
 pub mod reasons;
+pub mod rights;
 mod tenant;
 mod tenant_class;
 mod types;

@@ -148,6 +148,8 @@ vocabulary! {
         SeveralInstances,
         /// A person stopped the instance; it is not started again.
         StoppedByHand,
+        /// The Tenant has no instance yet, or has it no more.
+        InstanceMissing,
         /// The instance is stopped.
         Stopped,
         /// A person put interfaces into quarantine; they are not connected again.
@@ -210,6 +212,8 @@ vocabulary! {
         BackupMissed,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
+        /// The Backup was complete, and not all of its snapshots are there any more.
+        SnapshotsGone,
 
         /// The Incident is open and its clock runs.
         Open,

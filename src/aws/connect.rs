@@ -59,7 +59,7 @@ pub struct Connection {
 
 /// AWS, region by region.
 pub struct AwsRegions {
-    config: SdkConfig,
+    pub(super) config: SdkConfig,
     cluster: ClusterId,
     observer: CallObserver,
     made: Mutex<BTreeMap<Region, Arc<Ec2>>>,

@@ -16,8 +16,13 @@ use crate::cloud::{CloudError, ErrorKind, ImageId, Instance, Launch, NewVolume, 
 /// How many network hops an answer of the metadata service may travel: none beyond the instance itself.
 const METADATA_HOPS: i32 = 1;
 
-/// The device names of the volumes that come with an image, its root volume among them.
-pub(super) struct ImageVolumes(Vec<String>);
+/// The volumes that come with an image, as a launch has to repeat them to change anything about them.
+pub(super) struct ImageVolumes(Vec<ImageVolume>);
+
+struct ImageVolume {
+    device: String,
+    like: EbsBlockDevice,
+}
 
 impl Ec2 {
     pub(super) async fn run_instance(&self, launch: &Launch) -> Result<Instance, CloudError> {
@@ -72,8 +77,8 @@ impl Ec2 {
         let answer = self.call(operation, request.send()).await?;
         let image = answer.images.unwrap_or_default().into_iter().next();
         let image = image.ok_or_else(|| no_such_image(id))?;
-        let volumes = image_devices(image).map_err(|unreadable| unreadable.of(operation))?;
-        let volumes = Arc::new(ImageVolumes(volumes));
+        let volumes = read_image(image).map_err(|unreadable| unreadable.of(operation))?;
+        let volumes = Arc::new(volumes);
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         images.insert(id.clone(), Arc::clone(&volumes));
         Ok(volumes)
@@ -89,37 +94,63 @@ fn no_such_image(id: &ImageId) -> CloudError {
     }
 }
 
-fn image_devices(image: Image) -> Result<Vec<String>, Unreadable> {
+fn read_image(image: Image) -> Result<ImageVolumes, Unreadable> {
     let root = convert::required(image.root_device_name, "rootDeviceName")?;
-    let mut devices = vec![root];
+    // Of the root AWS refuses to be told the snapshot, and keeps what it is not told.
+    let mut volumes = vec![ImageVolume {
+        device: root,
+        like: EbsBlockDevice::builder().build(),
+    }];
     for mapping in image.block_device_mappings.unwrap_or_default() {
         // Without `ebs` it is an instance store, which no promise covers.
-        let device = mapping.ebs.and(mapping.device_name);
-        devices.extend(device.filter(|device| !devices.contains(device)));
+        let (Some(device), Some(ebs)) = (mapping.device_name, mapping.ebs) else {
+            continue;
+        };
+        if volumes.iter().all(|volume| volume.device != device) {
+            volumes.push(ImageVolume {
+                device,
+                like: repeatable(ebs),
+            });
+        }
     }
-    Ok(devices)
+    Ok(ImageVolumes(volumes))
+}
+
+/// Naming a device replaces what the image says of it: all that shall stay has to be said again.
+fn repeatable(ebs: EbsBlockDevice) -> EbsBlockDevice {
+    EbsBlockDevice::builder()
+        .set_snapshot_id(ebs.snapshot_id)
+        .set_volume_size(ebs.volume_size)
+        .set_volume_type(ebs.volume_type)
+        .set_iops(ebs.iops)
+        .set_throughput(ebs.throughput)
+        .build()
 }
 
 /// Every volume the instance will have, the image's own included: all encrypted, all outliving it.
 fn mappings(launch: &Launch, image: &ImageVolumes) -> Vec<BlockDeviceMapping> {
-    let asked_for = |device: &String| launch.volumes.iter().any(|volume| volume.device == *device);
-    let untouched = image.0.iter().filter(|device| !asked_for(device));
-    let untouched = untouched.map(|device| NewVolume {
-        device: device.clone(),
-        size_gib: None,
+    let of_image = image.0.iter().map(|volume| {
+        let asked_for = launch.volumes.iter().find(|asked| asked.device == volume.device);
+        let size = asked_for.and_then(|asked| asked.size_gib);
+        mapping(launch, &volume.device, volume.like.clone(), size)
     });
-    untouched
-        .chain(launch.volumes.iter().cloned())
-        .map(|volume| {
-            let ebs = EbsBlockDevice::builder()
-                .set_volume_size(volume.size_gib)
-                .encrypted(true)
-                .set_kms_key_id(launch.kms_key_id.clone())
-                .delete_on_termination(false);
-            BlockDeviceMapping::builder()
-                .device_name(volume.device)
-                .ebs(ebs.build())
-                .build()
-        })
-        .collect()
+    let is_new = |volume: &&NewVolume| image.0.iter().all(|own| own.device != volume.device);
+    let new = launch.volumes.iter().filter(is_new);
+    let new = new.map(|volume| {
+        let blank = EbsBlockDevice::builder().build();
+        mapping(launch, &volume.device, blank, volume.size_gib)
+    });
+    of_image.chain(new).collect()
 }
+
+fn mapping(launch: &Launch, device: &str, like: EbsBlockDevice, size_gib: Option<i32>) -> BlockDeviceMapping {
+    let mut ebs = like;
+    ebs.volume_size = size_gib.or(ebs.volume_size);
+    ebs.encrypted = Some(true);
+    ebs.kms_key_id.clone_from(&launch.kms_key_id);
+    ebs.delete_on_termination = Some(false);
+    BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,4 +22,6 @@ pub use connect::{AwsRegions, Connection, Transport};
 pub use ec2::CallObserver;
 
 #[cfg(test)]
+pub(crate) mod stage;
+#[cfg(test)]
 mod tests;

@@ -110,10 +110,12 @@ impl<T: Resource> Facts<T> {
     }
 
     pub(super) fn by_id(&self, id: &T::Id, now: Timestamp) -> Observed<&T> {
-        if let Some(overlaid) = self.overlay.get(id)
-            && is_fresh(overlaid.known_at, now)
-        {
-            return Observed::Present(&overlaid.item);
+        if let Some(overlaid) = self.overlay.get(id) {
+            return match is_fresh(overlaid.known_at, now) {
+                true => Observed::Present(&overlaid.item),
+                // No listing since could have shown it, so none can say that it is gone.
+                false => Observed::Unknown,
+            };
         }
         let Some(listing) = self.believed(now) else {
             return Observed::Unknown;
@@ -152,12 +154,14 @@ impl<T: Resource> Facts<T> {
             return Observed::Unknown;
         };
         let is_overlaid = |item: &T| self.overlay.contains_key(item.id());
-        // One that was missed once may be there still, and then the rest is not all.
-        if listing
-            .missed
+        // One that may or may not be there still: without it the rest is not all.
+        let missed = listing.missed.values().filter(|item| !is_overlaid(item));
+        let outdated = self
+            .overlay
             .values()
-            .any(|item| fits(item) && !is_overlaid(item))
-        {
+            .filter(|overlaid| !is_fresh(overlaid.known_at, now));
+        let mut uncertain = missed.chain(outdated.map(|overlaid| &overlaid.item));
+        if uncertain.any(|item| fits(item)) {
             return Observed::Unknown;
         }
         let listed = listed.filter(|item| !is_overlaid(item));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::{runtime::Handle, task::AbortHandle};
+use tracing::Instrument;
 
 use super::{state::Swept, sweep::Inventory, view::View};
 use crate::{
@@ -105,10 +106,12 @@ impl Inventories {
             self.cluster.clone(),
         ));
         let running = self.background.as_ref().map(|background| {
+            let span = tracing::info_span!("inventory", %region);
             let region = region.clone();
             let on_sweep = Arc::clone(&background.on_sweep);
             let tell = move |swept| on_sweep(&region, swept);
             let sweeps = Arc::clone(&inventory).run(background.period, tell);
+            let sweeps = sweeps.instrument(span);
             background.runtime.spawn(sweeps).abort_handle()
         });
         Made { inventory, running }

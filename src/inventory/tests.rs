@@ -1,1 +1,5 @@
+//! What a view may say, on the pure core first, then with a simulated AWS behind the sweeps.
 
+mod core;
+mod model;
+mod sweeps;

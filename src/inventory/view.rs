@@ -51,6 +51,11 @@ impl View {
         ]
     }
 
+    /// When the oldest of its listings was begun; `None` while one is missing. What was made since may not be in it.
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        self.listed().into_iter().map(|(_, at)| at).min().flatten()
+    }
+
     /// The instance of this id.
     pub fn instance(&self, id: &InstanceId) -> Observed<&Instance> {
         self.instances.by_id(id, self.now)

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use super::slot::{Decision, STARTING_DEADLINE};
 use crate::{
     clock::later,
-    cloud::{CloudError, Disposition, ErrorKind, InstanceId, Observed, Snapshot, SnapshotId, Volume},
+    cloud::{
+        CloudError, Disposition, ErrorKind, InstanceId, Observed, Snapshot, SnapshotId, Volume, VolumeId,
+    },
 };
 
 use sets::Sets;
@@ -91,7 +93,9 @@ pub struct Run {
 pub struct Target {
     /// The instance.
     pub instance: InstanceId,
-    /// Its volumes, the root volume included.
+    /// The volumes attached to it, the root volume included.
+    pub attached: Vec<VolumeId>,
+    /// What is known of them.
     pub volumes: Vec<Volume>,
 }
 
@@ -131,6 +135,8 @@ pub struct World {
     pub empty: Vec<Timestamp>,
     /// Whether the snapshots were also searched by description, whatever their tags say.
     pub searched: bool,
+    /// Snapshots of the run that only the search found: somebody took their tags away.
+    pub untagged: Vec<SnapshotId>,
     /// What this process knows of its last call.
     pub call: Option<Call>,
 }
@@ -147,6 +153,8 @@ pub enum Step {
         /// The instance.
         instance: InstanceId,
     },
+    /// Put the tags of the run back on these, so that sweeps show them again.
+    Tag(Vec<SnapshotId>),
 }
 
 /// Where the run stands.
@@ -209,12 +217,20 @@ pub struct Plan {
     pub outcome: Outcome,
     /// When to look again, if AWS shows nothing new before.
     pub look_again: Option<Timestamp>,
-    /// The run may be repeated once its snapshots were searched by description, and are not there.
+    /// Nothing more is done before the snapshots were searched by description.
     pub wants_search: bool,
 }
 
 /// What to do now for a run.
 pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
+    let mut plan = untagged_aside(run, world, now);
+    if !world.untagged.is_empty() {
+        plan.steps.insert(0, Step::Tag(world.untagged.clone()));
+    }
+    plan
+}
+
+fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     if let Some(ended) = run.ended {
         return after_the_end(ended, world, now);
     }
@@ -242,7 +258,11 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
 
 fn after_the_end(ended: Ended, world: &World, now: Timestamp) -> Plan {
     match (ended, world.empty.len()) {
-        (Ended::Complete, SWEEPS..) => Plan::outcome(Outcome::Expired),
+        (Ended::Complete, SWEEPS..) if world.searched => Plan::outcome(Outcome::Expired),
+        (Ended::Complete, SWEEPS..) => Plan {
+            wants_search: true,
+            ..Plan::outcome(Outcome::Unchanged)
+        },
         (Ended::Complete, 1) => Plan::waiting(Outcome::Unchanged, Some(later(now, SWEEP))),
         (Ended::Complete | Ended::Otherwise, _) => Plan::outcome(Outcome::Unchanged),
     }
@@ -376,13 +396,16 @@ fn pause_after(times: u32) -> Duration {
 
 /// Records and makes an attempt, where there is an instance.
 fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Plan {
+    // What is waited for here may wake nobody when it comes.
+    let soon = later(now, SWEEP);
+    let look_again = Some(end.map_or(soon, |end| end.min(soon)));
     let waits = |for_what| {
         let outcome = if n == 1 {
             Outcome::Pending(for_what)
         } else {
             Outcome::Running(for_what, Facts::default())
         };
-        Plan::waiting(outcome, end)
+        Plan::waiting(outcome, look_again)
     };
     match &world.target {
         Observed::Unknown => waits(Waiting::Inventory),

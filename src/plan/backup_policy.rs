@@ -171,11 +171,13 @@ pub fn rule_by_terms(terms: &BackupTerms) -> Rule {
 }
 
 /// The strictest of several terms: the most good days, and among equals always the same.
-pub fn strictest<'a>(terms: impl IntoIterator<Item = (&'a str, &'a BackupTerms)>) -> Option<&'a BackupTerms> {
-    terms
-        .into_iter()
-        .max_by(|(name, a), (other, b)| a.good_days.cmp(&b.good_days).then_with(|| other.cmp(name)))
-        .map(|(_, terms)| terms)
+pub fn strictest<'a>(
+    terms: impl IntoIterator<Item = (&'a str, &'a BackupTerms)>,
+) -> Option<(&'a str, &'a BackupTerms)> {
+    terms.into_iter().max_by(|(name, terms), (other_name, other)| {
+        let by_days = terms.good_days.cmp(&other.good_days);
+        by_days.then_with(|| other_name.cmp(name))
+    })
 }
 
 #[cfg(test)]

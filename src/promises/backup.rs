@@ -12,12 +12,13 @@ use super::{
 };
 use crate::{
     clock::elapsed,
+    plan::{backup::TIMEOUT, slot::STARTING_DEADLINE},
     terms::{Method, Terms},
 };
 
-/// How long after its slot a run may still be under way: twelve hours to start late and six to end. Longer is
-/// no longer a run but a failure.
-const RUN_MAX: Duration = Duration::from_secs(18 * 60 * 60);
+/// How long after its slot a run may still be under way: to start late, and to end. Longer is no longer a run
+/// but a failure.
+const RUN_MAX: Duration = STARTING_DEADLINE.saturating_add(TIMEOUT);
 
 /// P23: the newest run that should have started did, and not late.
 pub(super) fn starts_daily_and_together(terms: &Terms, facts: &Facts) -> Finding {
@@ -88,7 +89,7 @@ pub(super) fn holds_the_good_days(terms: &Terms, facts: &Facts) -> Finding {
         .sets
         .iter()
         .filter(|set| set.held && set.state == SetState::Complete && backup.methods.is_subset(&set.succeeded))
-        .map(|set| set.day)
+        .filter_map(|set| set.day)
         .collect();
     let held = held.len();
     if held < wanted {
@@ -132,9 +133,9 @@ fn settled<'a>(
     })
 }
 
-/// The set the schedule made for this date.
-fn scheduled(backup: &BackupFacts, day: Date) -> Option<&BackupSet> {
-    backup.sets.iter().find(|set| set.scheduled && set.day == day)
+/// The set made for the slot of this date.
+fn scheduled(backup: &BackupFacts, date: Date) -> Option<&BackupSet> {
+    backup.sets.iter().find(|set| set.slot == Some(date))
 }
 
 /// What is promised and not there, as the beginning of a sentence.

@@ -129,10 +129,10 @@ impl SetState {
 /// One set of backups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupSet {
-    /// The local date it counts for.
-    pub day: Date,
-    /// Whether the schedule made it.
-    pub scheduled: bool,
+    /// The local date of the slot it was made for; `None`: it was made by hand.
+    pub slot: Option<Date>,
+    /// The local date it counts for, by AWS's own time; `None` while it has not started.
+    pub day: Option<Date>,
     /// Where it is in its life.
     pub state: SetState,
     /// By how much it started after its slot, by AWS's own time; `None` while it has not started.

@@ -10,6 +10,7 @@ mod firewall;
 mod hardening;
 mod incident;
 mod label;
+mod records;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub use facts::{
     AttachedGroup, BackupFacts, BackupSet, Decision, DueSlot, Facts, GroupRole, IncidentSummary, LabelFacts,
     SetState, VIEW_MAX_AGE,
 };
+pub use records::BackupCalendar;
 
 pub use crate::api::Verdict;
 use crate::terms::{PromiseId, Terms};

@@ -44,8 +44,8 @@ pub(super) fn tcp(port: i32, peer: &str) -> Rule {
 
 pub(super) fn set(day: i8) -> BackupSet {
     BackupSet {
-        day: date(2026, 11, day),
-        scheduled: true,
+        slot: Some(date(2026, 11, day)),
+        day: Some(date(2026, 11, day)),
         state: SetState::Complete,
         start_skew: Some(Duration::from_secs(4)),
         succeeded: BTreeSet::from([Method::Files, Method::Database, Method::Snapshot]),

@@ -1,3 +1,9 @@
-//! it
+//! The integration tests: one binary, since each links the whole SDK.
 
+#![cfg(test)]
+
+mod cluster;
+#[cfg(test)]
+mod contract;
 mod lease;
+mod support;

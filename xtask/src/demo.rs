@@ -9,9 +9,10 @@ mod incident;
 mod stranger;
 
 use crate::failure::{Failure, Outcome};
-use crate::stage::Stage;
+use crate::stage::{OPERATOR_KEY, Stage};
 use crate::{http, say, signals, up};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Short, so that nobody waits for half a minute to see a stranger's rule go.
 const INVENTORY_PERIOD: &str = "2s";
@@ -45,9 +46,9 @@ fn tell(stage: &mut Stage) -> Outcome {
 }
 
 fn epilogue(stage: &Stage) -> Outcome {
-    say::heading("what it cost: AWS calls by operation");
+    say::heading("what it cost: the operator's AWS calls by operation");
     say::block(counts(&http::get_json(&format!(
-        "{}/_sim/counts",
+        "{}/_sim/calls",
         stage.endpoint()
     ))?));
     for kinds in [
@@ -67,24 +68,26 @@ fn epilogue(stage: &Stage) -> Outcome {
     Ok(())
 }
 
-/// One line an operation, its outcomes behind it. Takes the counts as an object of operations, each a number or
-/// an object of outcomes.
-fn counts(json: &Value) -> String {
-    let Some(operations) = json.as_object() else {
-        return json.to_string();
+/// One line an operation, with how often it ended in what. Of the operator's calls alone: the strangers and
+/// onlookers of the story use other keys.
+fn counts(calls: &Value) -> String {
+    let mut tally: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    let calls = calls.as_array().map(Vec::as_slice).unwrap_or_default();
+    for call in calls
+        .iter()
+        .filter(|call| text(call, "/accessKey") == OPERATOR_KEY)
+    {
+        *tally
+            .entry(text(call, "/operation"))
+            .or_default()
+            .entry(text(call, "/code"))
+            .or_default() += 1;
+    }
+    let row = |(operation, codes): (&str, BTreeMap<&str, u64>)| {
+        let codes: Vec<String> = codes.iter().map(|(code, n)| format!("{n} {code}")).collect();
+        format!("{operation:<40} {}", codes.join(", "))
     };
-    let row = |(operation, outcomes): (&String, &Value)| {
-        let outcomes = match outcomes.as_object() {
-            Some(outcomes) => outcomes
-                .iter()
-                .map(|(outcome, n)| format!("{n} {outcome}"))
-                .collect::<Vec<_>>()
-                .join(", "),
-            None => outcomes.to_string(),
-        };
-        format!("{operation:<40} {outcomes}")
-    };
-    operations.iter().map(row).collect::<Vec<_>>().join("\n")
+    tally.into_iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// The string at a JSON pointer; empty when there is none.

@@ -16,9 +16,10 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
+        // Ctrl-C reaches a kubectl or cargo of ours too: what fails after a signal fails because of it.
         Self {
             text: text.into(),
-            interrupted: false,
+            interrupted: crate::signals::came(),
         }
     }
 

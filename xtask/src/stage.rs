@@ -23,6 +23,9 @@ const DEPLOY: [&str; 4] = ["namespace.yaml", "rbac.yaml", "admission.yaml", "lea
 pub(crate) const REGION: &str = "ap-northeast-1";
 pub(crate) const KEY: &str = "test";
 
+/// The operator's own key, so that the log of calls tells its calls from those of people.
+pub(crate) const OPERATOR_KEY: &str = "operator";
+
 /// The simulated AWS on a port of loopback.
 #[derive(Debug)]
 pub(crate) struct Simaws {
@@ -272,8 +275,8 @@ fn operator_command(plane: &ControlPlane, simaws: &Simaws, dir: &Path) -> Comman
         .env("KUBECONFIG", plane.kubeconfig(User::Operator))
         .env("AWS_ENDPOINT_URL", simaws.endpoint())
         .env("AWS_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", "operator")
-        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .env("AWS_ACCESS_KEY_ID", OPERATOR_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", OPERATOR_KEY)
         .env("AWS_EC2_METADATA_DISABLED", "true");
     for name in ["PATH", "RUST_LOG", "RUST_BACKTRACE"] {
         if let Some(value) = env::var_os(name) {

@@ -46,10 +46,14 @@ pub(crate) fn how_to_go_on(stage: &Stage, file: Option<&Path>) {
     ));
 }
 
+/// boto3 reads the region from `AWS_DEFAULT_REGION`, everything else from `AWS_REGION`. A profile or a session of
+/// the caller's would go before the keys.
 fn variables(stage: &Stage) -> String {
     format!(
-        "export KUBECONFIG='{}'\nexport AWS_ENDPOINT_URL='{}'\nexport AWS_REGION='{REGION}'\n\
-         export AWS_ACCESS_KEY_ID='{KEY}'\nexport AWS_SECRET_ACCESS_KEY='{KEY}'\n",
+        "export KUBECONFIG='{}'\nexport AWS_ENDPOINT_URL='{}'\n\
+         export AWS_REGION='{REGION}'\nexport AWS_DEFAULT_REGION='{REGION}'\n\
+         export AWS_ACCESS_KEY_ID='{KEY}'\nexport AWS_SECRET_ACCESS_KEY='{KEY}'\n\
+         unset AWS_PROFILE AWS_SESSION_TOKEN\n",
         stage.kubeconfig().display(),
         stage.endpoint(),
     )

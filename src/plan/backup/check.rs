@@ -65,14 +65,14 @@ pub(super) fn judge(set: &[&Snapshot], target: &Observed<Target>, is_settled: bo
     {
         return Judgement::Pending;
     }
-    let volumes: &[Volume] = match target {
+    let (attached, volumes): (&[VolumeId], &[Volume]) = match target {
         // There is nothing to compare it with yet.
         Observed::Unknown => return Judgement::Pending,
         // The instance is gone: what its volumes were is not known any more.
-        Observed::Absent => &[],
-        Observed::Present(target) => &target.volumes,
+        Observed::Absent => (&[], &[]),
+        Observed::Present(target) => (&target.attached, &target.volumes),
     };
-    let missing = missing_volume(set, volumes);
+    let missing = missing_volume(set, attached);
     if missing.is_some() && !is_settled {
         return Judgement::Pending;
     }
@@ -109,14 +109,9 @@ fn error_of(set: &[&Snapshot]) -> Option<String> {
     Some(format!("snapshot {} failed: {why}", failed.id))
 }
 
-fn missing_volume(set: &[&Snapshot], volumes: &[Volume]) -> Option<VolumeId> {
+fn missing_volume<'a>(set: &[&Snapshot], attached: &'a [VolumeId]) -> Option<&'a VolumeId> {
     let covered: BTreeSet<_> = set.iter().map(|snapshot| &snapshot.volume_id).collect();
-    volumes
-        .iter()
-        .map(|volume| &volume.id)
-        .filter(|id| !covered.contains(id))
-        .min()
-        .cloned()
+    attached.iter().filter(|id| !covered.contains(id)).min()
 }
 
 fn empty_snapshot(set: &[&Snapshot]) -> Option<String> {

@@ -41,6 +41,7 @@ fn empty_world() -> World {
         swept: Some(at(0)),
         empty: Vec::new(),
         searched: false,
+        untagged: Vec::new(),
         call: None,
     }
 }
@@ -369,10 +370,13 @@ fn a_set_that_is_gone_from_two_sweeps_makes_the_backup_expired() {
             .look_again
             .is_some()
     );
-    assert_eq!(
-        plan(&complete, &empty_since(&[100, 130]), at(HOUR)).outcome,
-        Outcome::Expired
-    );
+    let gone = empty_since(&[100, 130]);
+    assert!(plan(&complete, &gone, at(HOUR)).wants_search);
+    let gone = World {
+        searched: true,
+        ..gone
+    };
+    assert_eq!(plan(&complete, &gone, at(HOUR)).outcome, Outcome::Expired);
     let failed = Run {
         ended: Some(Ended::Otherwise),
         ..started(1, 2)
@@ -381,6 +385,17 @@ fn a_set_that_is_gone_from_two_sweeps_makes_the_backup_expired() {
         plan(&failed, &empty_since(&[100, 130]), at(HOUR)).outcome,
         Outcome::Unchanged
     );
+}
+
+#[test]
+fn snapshots_without_their_tags_get_them_back() {
+    let world = World {
+        untagged: vec!["snap-1-0".into()],
+        ..showing(vec![snapshot(1, 0, 3), snapshot(1, 1, 4)])
+    };
+    let plan = plan(&started(1, 2), &world, at(60));
+    assert_eq!(plan.steps, [Step::Tag(vec!["snap-1-0".into()])]);
+    assert!(matches!(plan.outcome, Outcome::Complete(_)));
 }
 
 #[test]

@@ -11,9 +11,13 @@ mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cloud::{
-    Direction, InstanceId, NetworkInterfaceId, NewGroup, Observed, Region, Rule, SecurityGroup,
-    SecurityGroupId, VpcId,
+use crate::{
+    api::Reason,
+    cloud::{
+        Direction, InstanceId, NetworkInterfaceId, NewGroup, Observed, Region, Rule, SecurityGroup,
+        SecurityGroupId, VpcId,
+    },
+    plan::tenant::{Standing, standing_of},
 };
 
 pub use undo::is_undone;
@@ -116,7 +120,7 @@ pub struct TenantWorld {
 pub struct World {
     /// What this Incident recorded.
     pub held: Vec<Held>,
-    /// Its Tenants by name.
+    /// Its Tenants by name; one that is not listed is gone.
     pub tenants: BTreeMap<String, TenantWorld>,
     /// The quarantine groups of those Tenants. One that is not listed is unknown.
     pub quarantines: BTreeMap<Place, Quarantine>,
@@ -206,6 +210,33 @@ pub enum Waiting {
     },
 }
 
+impl From<Waiting> for crate::plan::Waiting {
+    fn from(waiting: Waiting) -> Self {
+        match waiting {
+            Waiting::View { tenant } => Self::new(
+                Reason::ViewStale,
+                format!("what AWS holds of {tenant} is not known at the moment"),
+            ),
+            Waiting::Quarantine(place) => Self::new(
+                Reason::GroupChanging,
+                format!("the quarantine group of {} is being made", place.class),
+            ),
+            Waiting::ForeignQuarantine { group, name } => Self::new(
+                Reason::ForeignGroup,
+                format!("security group {group} has the name {name} but not our tags: rename or delete it"),
+            ),
+            Waiting::OwnGroup { tenant } => Self::new(
+                Reason::GroupChanging,
+                format!("the security group of {tenant} is not exact yet"),
+            ),
+            Waiting::Elsewhere { tenant, incident } => Self::new(
+                Reason::Isolated,
+                format!("Incident {incident} still isolates {tenant}"),
+            ),
+        }
+    }
+}
+
 /// What to do, in this order, and what to wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -266,18 +297,11 @@ fn quarantine_of<'a>(tenant: &'a TenantWorld, world: &'a World) -> Known<'a> {
     match &quarantine.observed {
         Observed::Unknown => Known::Unknown,
         Observed::Absent => Known::Absent(place),
-        Observed::Present(group) if is_ours(quarantine, group) => Known::Ours(place, group),
+        Observed::Present(group) if standing_of(&quarantine.wanted.tags, group, false) == Standing::Ours => {
+            Known::Ours(place, group)
+        }
         Observed::Present(group) => Known::Foreign(group),
     }
-}
-
-/// Whether the group carries every tag that we would have given it.
-fn is_ours(quarantine: &Quarantine, group: &SecurityGroup) -> bool {
-    quarantine
-        .wanted
-        .tags
-        .iter()
-        .all(|(key, value)| group.tags.get(key) == Some(value))
 }
 
 /// The parts of an isolation, put into their order at the end.

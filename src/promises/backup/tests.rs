@@ -62,7 +62,7 @@ fn a_day_without_a_start_fails() {
         last(|set| (set.state, set.start_skew) = (SetState::Missed, None)),
         last(|set| (set.state, set.start_skew) = (SetState::Failed, None)),
         last(|set| (set.state, set.start_skew) = (SetState::Pending, None)),
-        last(|set| set.scheduled = false),
+        last(|set| set.slot = None),
     ] {
         assert_eq!(
             said(23, &facts),
@@ -188,7 +188,7 @@ fn two_sets_of_a_day_are_one_good_day() {
             set(24),
             set(25),
             BackupSet {
-                scheduled: false,
+                slot: None,
                 ..set(25)
             },
         ];

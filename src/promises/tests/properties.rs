@@ -73,7 +73,7 @@ fn sets() -> impl Strategy<Value = Vec<BackupSet>> {
                 .zip(rest)
                 .map(
                     |(day, (state, start_skew, succeeded, held, scheduled))| BackupSet {
-                        scheduled,
+                        slot: set(day).slot.filter(|_| scheduled),
                         state,
                         start_skew,
                         succeeded,

@@ -28,10 +28,19 @@ impl Plane {
         let root = env!("CARGO_MANIFEST_DIR");
         plane.kubectl(&["apply", "--server-side", "-f", &format!("{root}/crds")]);
         plane.kubectl(&[
-            "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s",
+            "wait",
+            "--for=condition=Established",
+            "crd",
+            "--all",
+            "--timeout=60s",
         ]);
         for file in ["namespace", "rbac", "admission", "lease"] {
-            plane.kubectl(&["apply", "--server-side", "-f", &format!("{root}/deploy/{file}.yaml")]);
+            plane.kubectl(&[
+                "apply",
+                "--server-side",
+                "-f",
+                &format!("{root}/deploy/{file}.yaml"),
+            ]);
         }
         plane
     }
@@ -41,6 +50,38 @@ impl Plane {
         self.inner
             .kubectl(User::Admin, args, None)
             .unwrap_or_else(|error| panic!("kubectl {}: {error}", args.join(" ")))
+    }
+
+    /// Runs kubectl as one of the users.
+    pub(crate) fn kubectl_as(
+        &self,
+        user: User,
+        args: &[&str],
+        stdin: Option<&str>,
+    ) -> Result<String, String> {
+        self.inner
+            .kubectl(user, args, stdin)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The requests of a user that the API server forbade.
+    pub(crate) fn denied(&self, user: User) -> Vec<String> {
+        self.audited(user)
+            .filter(|entry| entry["responseStatus"]["code"] == 403)
+            .map(|entry| format!("{} {}", entry["verb"], entry["requestURI"]))
+            .collect()
+    }
+
+    /// Every completed request of a user, as the audit log has it.
+    pub(crate) fn audited(&self, user: User) -> impl Iterator<Item = serde_json::Value> {
+        let log = std::fs::read_to_string(self.inner.audit_log()).unwrap_or_default();
+        let entries: Vec<serde_json::Value> = log
+            .lines()
+            // The last line may be half written.
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|entry: &serde_json::Value| entry["user"]["username"] == user.username())
+            .collect();
+        entries.into_iter()
     }
 
     /// A client for one of the users.

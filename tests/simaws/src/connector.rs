@@ -61,3 +61,6 @@ fn read(request: HttpRequest) -> Result<http::Request<Bytes>, ConnectorError> {
         .ok_or_else(|| ConnectorError::user("simaws takes no streamed body".into()))?;
     Ok(http::Request::from_parts(parts, Bytes::copy_from_slice(bytes)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,6 @@ fn value<T: serde::Serialize>(of: &T) -> Result<Value, Refusal> {
 fn bad(message: impl Into<String>) -> Refusal {
     (StatusCode::BAD_REQUEST, message.into())
 }
+
+#[cfg(test)]
+mod tests;

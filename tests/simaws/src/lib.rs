@@ -24,6 +24,8 @@ mod protocol;
 mod server;
 mod sim;
 mod state;
+#[cfg(test)]
+mod testing;
 
 pub use clock::{Clock, ManualClock};
 pub use connector::Connector;

@@ -112,3 +112,6 @@ async fn respond(sim: Sim, request: http::Request<Incoming>) -> Result<http::Res
         .map(|response| response.map(Full::new))
         .ok_or(Broken::ByFault)
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ pub struct Hold {
     fault: String,
     call: u64,
     gate: watch::Receiver<bool>,
-    what: Held,
+    /// Taken when the hold is released.
+    what: Option<Held>,
 }
 
 enum Held {
@@ -61,20 +62,30 @@ enum Held {
 impl Hold {
     /// Waits, without any lock, until the fault is released or removed; gives the answer.
     pub async fn released(mut self) -> http::Response<Bytes> {
-        // An error means that the fault was removed, which lets its calls go on as well.
-        let _removed = self.gate.wait_for(|released| *released).await;
+        // An error means that the fault was removed, which lets its calls go on as well. What is
+        // given here locks the gate: it must go before the state is locked, or a second release,
+        // which takes these two locks the other way round, would wait for ever.
+        drop(self.gate.wait_for(|released| *released).await);
         let mut state = self.sim.lock();
-        state.faults.set_held(&self.fault, self.call, false);
-        let response = match self.what {
-            Held::Answer(response) => response,
-            Held::Request(request) => {
+        let response = match self.what.take() {
+            Some(Held::Answer(response)) => response,
+            Some(Held::Request(request)) => {
                 let executed = state.backend.execute(&request, self.call, false);
                 state.log.update(self.call, |call| executed.note(call));
                 executed.response
             }
+            // A hold is released once, for `released` consumes it.
+            None => http::Response::default(),
         };
         state.log.update(self.call, |call| call.delivered = true);
         response
+    }
+}
+
+impl Drop for Hold {
+    /// Whether it was answered or the client went away: it holds no more.
+    fn drop(&mut self) {
+        self.sim.lock().faults.set_held(&self.fault, self.call, false);
     }
 }
 
@@ -180,7 +191,7 @@ impl Sim {
             fault: strike.id,
             call: call.seq,
             gate: strike.gate,
-            what,
+            what: Some(what),
         };
         state.log.add(call);
         Outcome::Held(hold)
@@ -308,3 +319,6 @@ fn answered(state: &mut State, mut call: Call, executed: Executed) -> Outcome {
     state.log.add(call);
     Outcome::Answered(executed.response)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,7 @@ fn describe(stage: &Stage, group: &str) -> Outcome<String> {
         .unwrap_or_default()
         .to_owned();
     let rules = http::elements(&xml, "ipProtocol").len();
-    Ok(format!("{group} ({name}), which has {rules} rules"))
+    Ok(format!("{group} ({name}), rules: {rules}"))
 }
 
 fn join(groups: &BTreeSet<String>) -> String {

@@ -2,16 +2,23 @@ use super::{condition, counts, standing};
 use serde_json::json;
 
 #[test]
-fn counts_are_one_line_an_operation() {
-    let json = json!({"DescribeInstances": {"ok": 12, "RequestLimitExceeded": 1}, "RunInstances": 2});
-    let text = counts(&json);
-    assert!(
-        text.lines()
-            .any(|line| line.starts_with("DescribeInstances ") && line.contains("12 ok"))
-    );
-    assert!(
-        text.lines()
-            .any(|line| line.starts_with("RunInstances ") && line.ends_with(" 2"))
+fn only_the_operators_calls_are_counted_one_line_an_operation() {
+    let call = |key: &str, operation: &str, code: &str| json!({"accessKey": key, "operation": operation, "code": code});
+    let calls = json!([
+        call("operator", "RunInstances", "OK"),
+        call("operator", "DescribeVpcs", "OK"),
+        call("operator", "DescribeVpcs", "OK"),
+        call("operator", "DescribeVpcs", "RequestLimitExceeded"),
+        call("stranger", "AuthorizeSecurityGroupIngress", "OK"),
+    ]);
+    let text = counts(&calls);
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        ["DescribeVpcs 2 OK, 1 RequestLimitExceeded", "RunInstances 1 OK"]
     );
 }
 

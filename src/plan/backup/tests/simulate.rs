@@ -20,6 +20,7 @@ pub(super) fn volume(i: u32) -> Volume {
 pub(super) fn target() -> Target {
     Target {
         instance: "i-1".into(),
+        attached: vec!["vol-0".into(), "vol-1".into()],
         volumes: vec![volume(0), volume(1)],
     }
 }
@@ -172,6 +173,7 @@ impl Sim {
             swept: operator.sweeps.last().map(|&(begun, _)| at(begun)),
             empty: empty.collect(),
             searched: true,
+            untagged: Vec::new(),
             call: operator.call.clone(),
         }
     }

@@ -194,6 +194,18 @@ fn an_incident_is_not_done_while_its_successor_has_recorded_nothing() {
 }
 
 #[test]
+fn a_tenant_that_is_gone_left_its_instance_as_it_was() {
+    let mut world = World {
+        held: vec![held("a", "eni-1", &["sg-own"])],
+        ..World::default()
+    };
+    assert_eq!(plan(Intent::Undo, &world), Plan::default());
+    assert!(is_undone(&world));
+    world.held[0].tenant = "b".into();
+    assert_eq!(plan(Intent::Isolate, &world), Plan::default());
+}
+
+#[test]
 fn what_is_gone_needs_no_reconnecting() {
     let mut world = world_of("a", tenant_world(&[("eni-2", &["sg-quarantine"])]));
     world.held = vec![held("a", "eni-1", &["sg-own"])];

@@ -32,8 +32,8 @@ pub(super) fn plan_undo(world: &World) -> Plan {
 
 fn undo(held: &Held, world: &World, parts: &mut Undo) {
     let tenant = held.tenant.clone();
+    // A Tenant that is gone left its instance behind as it was: nothing of it is touched any more.
     let Some(of) = world.tenants.get(&held.tenant) else {
-        parts.waiting_for.insert(Waiting::View { tenant });
         return;
     };
     let mut holders = of.elsewhere.iter().filter(|other| other.isolates).peekable();
@@ -97,23 +97,17 @@ fn reconnect(held: &Held, tenant: &TenantWorld, from: &BTreeSet<SecurityGroupId>
     }
 }
 
-/// Whether nothing is left to undo: every interface is connected again, gone, or in the hands of another Incident
-/// that isolates it and has recorded it.
+/// Whether nothing is left to undo: every interface is connected again, gone, of a Tenant that is gone, or in the
+/// hands of another Incident that isolates it and has recorded it.
 pub fn is_undone(world: &World) -> bool {
-    world
-        .held
-        .iter()
-        .all(|held| held.returned || is_handed_over(held, world))
-}
-
-fn is_handed_over(held: &Held, world: &World) -> bool {
-    let others = world
-        .tenants
-        .get(&held.tenant)
-        .map_or(&[][..], |tenant| &tenant.elsewhere);
-    others
-        .iter()
-        .any(|other| other.isolates && has_recorded(other, held))
+    let open = world.held.iter().filter(|held| !held.returned);
+    open.filter_map(|held| world.tenants.get(&held.tenant).map(|tenant| (held, tenant)))
+        .all(|(held, tenant)| {
+            tenant
+                .elsewhere
+                .iter()
+                .any(|other| other.isolates && has_recorded(other, held))
+        })
 }
 
 fn has_recorded(other: &Elsewhere, held: &Held) -> bool {

@@ -220,3 +220,6 @@ fn group_ids(instance: &Instance, region: &Region) -> Vec<String> {
         .map(|interface| interface.group_ids.clone())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -394,3 +394,6 @@ fn add_volume(
     region.volumes.insert(id.clone(), volume);
     (device.name.clone(), id)
 }
+
+#[cfg(test)]
+mod tests;

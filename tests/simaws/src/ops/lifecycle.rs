@@ -150,3 +150,6 @@ fn wrong_state(instance: &Instance, what: &str) -> ApiError {
         format!("The instance '{id}' is not in a state from which it can be {what} (it is '{state}')."),
     )
 }
+
+#[cfg(test)]
+mod tests;

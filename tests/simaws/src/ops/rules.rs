@@ -271,3 +271,6 @@ pub(super) fn modify(ctx: &mut Context<'_>, params: &Params) -> Answer {
     ctx.region.groups.insert(group.id.clone(), group);
     Ok(Element::success())
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ fn peer(rule: &Rule, region: &Region) -> Element {
     };
     element.maybe("description", rule.description.as_ref())
 }
+
+#[cfg(test)]
+mod tests;

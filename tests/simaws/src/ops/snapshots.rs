@@ -177,3 +177,6 @@ pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
     ctx.region.snapshots.remove(id);
     Ok(Element::success())
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ fn tags_of<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Tags, ApiErro
     };
     tags.ok_or_else(|| found.not_found(id))
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,6 @@ pub(super) fn describe_modifications(ctx: &mut Context<'_>, params: &Params) -> 
     });
     Ok(Element::content().list("volumeModificationSet", items))
 }
+
+#[cfg(test)]
+mod tests;

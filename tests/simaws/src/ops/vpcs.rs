@@ -167,3 +167,6 @@ pub(super) fn modify_vpc_attribute(ctx: &mut Context<'_>, params: &Params) -> An
     }
     Ok(Element::success())
 }
+
+#[cfg(test)]
+mod tests;

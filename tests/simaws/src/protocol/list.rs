@@ -205,3 +205,6 @@ pub(crate) fn wildcard(pattern: &str, value: &str) -> bool {
     let (pattern, value): (Vec<char>, Vec<char>) = (pattern.chars().collect(), value.chars().collect());
     fits(&pattern, &value)
 }
+
+#[cfg(test)]
+mod tests;

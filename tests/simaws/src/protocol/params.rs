@@ -120,3 +120,6 @@ impl Params {
             .map_while(move |(key, value)| key.strip_prefix(&prefix).map(|rest| (rest, value)))
     }
 }
+
+#[cfg(test)]
+mod tests;

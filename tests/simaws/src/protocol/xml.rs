@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::escape::escape;
 
 /// An element with its text or children.
 #[derive(Clone, Debug)]
@@ -81,33 +80,35 @@ impl Element {
 
     /// The document with this element as its root.
     pub(crate) fn document(&self, namespace: Option<&str>) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new());
-        let written = writer
-            .write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))
-            .and_then(|()| self.write(&mut writer, namespace));
-        // A Vec takes every write; were this to fail, half a document would be the worst answer.
-        match written {
-            Ok(()) => writer.into_inner(),
-            Err(_) => Vec::new(),
-        }
+        let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+        self.write(&mut text, namespace);
+        text.into_bytes()
     }
 
-    fn write(&self, writer: &mut Writer<Vec<u8>>, namespace: Option<&str>) -> std::io::Result<()> {
-        let mut start = BytesStart::new(self.name.as_ref());
+    /// Names are our own and need no escaping; texts and the namespace do.
+    fn write(&self, out: &mut String, namespace: Option<&str>) {
+        out.push('<');
+        out.push_str(&self.name);
         if let Some(namespace) = namespace {
-            start.push_attribute(("xmlns", namespace));
+            out.push_str(" xmlns=\"");
+            out.push_str(&escape(namespace));
+            out.push('"');
         }
+        // The root keeps both its tags: clients look for the closing one.
         if self.text.is_none() && self.children.is_empty() && namespace.is_none() {
-            return writer.write_event(Event::Empty(start));
+            out.push_str("/>");
+            return;
         }
-        writer.write_event(Event::Start(start))?;
+        out.push('>');
         if let Some(text) = &self.text {
-            writer.write_event(Event::Text(BytesText::new(text)))?;
+            out.push_str(&escape(text.as_str()));
         }
         for child in &self.children {
-            child.write(writer, None)?;
+            child.write(out, None);
         }
-        writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))
+        out.push_str("</");
+        out.push_str(&self.name);
+        out.push('>');
     }
 }
 
@@ -120,3 +121,6 @@ pub(crate) fn item() -> Element {
 pub(crate) fn timestamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
+
+#[cfg(test)]
+mod tests;

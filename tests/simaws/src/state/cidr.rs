@@ -65,3 +65,6 @@ impl fmt::Display for Cidr {
         write!(f, "{}/{}", self.address, self.length)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ pub(super) fn tenant_world(interfaces: &[(&str, &[&str])]) -> TenantWorld {
 }
 
 fn quarantine(rules: BTreeSet<Rule>) -> Quarantine {
-    let tags = Tags::from([("yagura.dev/role".into(), "quarantine".into())]);
+    let tags = Tags::from([("yagura.dev/uid".into(), "class-uid".into())]);
     Quarantine {
         wanted: NewGroup {
             name: "quarantine".into(),
@@ -113,7 +113,7 @@ pub(super) fn add_rule(world: &mut World, rule: Rule) {
 }
 
 pub(super) fn disown_quarantine(world: &mut World) {
-    quarantine_group(world).tags.clear();
+    quarantine_group(world).tags = Tags::from([("yagura.dev/uid".into(), "another".into())]);
 }
 
 fn quarantine_group(world: &mut World) -> &mut SecurityGroup {
@@ -255,7 +255,9 @@ fn quarantines() -> impl Strategy<Value = Quarantine> {
         match (kind, &mut quarantine.observed) {
             (0, observed) => *observed = Observed::Unknown,
             (1 | 2, observed) => *observed = Observed::Absent,
-            (3, Observed::Present(group)) => group.tags.clear(),
+            (3, Observed::Present(group)) => {
+                group.tags = Tags::from([("yagura.dev/uid".into(), "another".into())])
+            }
             _ => {}
         }
         quarantine

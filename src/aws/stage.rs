@@ -1,0 +1,215 @@
+//! A simulated AWS in memory with the adapter before it, for tests.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, Tag,
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
+
+use super::{AwsRegions, Connection, Transport};
+use crate::{
+    api::names::tags,
+    clock::ManualClock,
+    cloud::{
+        Cloud, ClusterId, Direction, Instance, InstanceId, Launch, NewGroup, NewVolume, Operation, Peer,
+        Protocol, Region, Regions, Rule, SecurityGroup, Tags,
+    },
+};
+
+/// The installation that the tests stand for.
+pub(crate) const CLUSTER: &str = "test";
+
+/// AWS, the clock that both sides go by, and the door.
+pub(crate) struct Stage {
+    pub(crate) sim: simaws::Sim,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) regions: Arc<AwsRegions>,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    /// Every call that the adapter reported, with its outcome.
+    pub(crate) observed: Arc<Mutex<Vec<(Operation, &'static str)>>>,
+    sim_clock: simaws::ManualClock,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        // Any instant does; this one is far from the machine's, so that nothing can read that unnoticed.
+        let start: Timestamp = "2031-05-01T00:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::new(start));
+        let sim_clock = simaws::ManualClock::at(start);
+        let sim = simaws::Sim::new(simaws::Options {
+            clock: simaws::Clock::Manual(sim_clock.clone()),
+            ..simaws::Options::default()
+        });
+        let observed = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&observed);
+        let regions = AwsRegions::connect(Connection {
+            transport: Transport::InMemory(SharedHttpClient::new(sim.connector())),
+            cluster: ClusterId::from(CLUSTER),
+            clock: Arc::<ManualClock>::clone(&clock),
+            observer: Arc::new(move |operation, outcome| seen.lock().unwrap().push((operation, outcome))),
+        });
+        let regions = Arc::new(regions.await);
+        let cloud = regions.region(&Region::from("ap-northeast-1"));
+        Self {
+            sim,
+            clock,
+            regions,
+            cloud,
+            observed,
+            sim_clock,
+        }
+    }
+
+    /// Lets time pass, for AWS first.
+    pub(crate) fn advance(&self, span: Duration) {
+        self.sim_clock.advance(span);
+        self.clock.advance(span);
+    }
+
+    /// How often this operation was called since the start.
+    pub(crate) fn calls_of(&self, operation: Operation) -> usize {
+        let name = operation.to_string();
+        self.sim
+            .calls()
+            .iter()
+            .filter(|call| call.operation == name)
+            .count()
+    }
+
+    /// Lets the next call of this operation fail this way.
+    pub(crate) fn fault(&self, operation: Operation, kind: simaws::FaultKind) {
+        let spec = simaws::FaultSpec::new(operation.to_string(), kind);
+        self.sim.add_fault(spec);
+    }
+
+    /// Lets the next call of this operation answer this error.
+    pub(crate) fn error(&self, operation: Operation, code: &str, status: u16) {
+        let mut spec = simaws::FaultSpec::new(operation.to_string(), simaws::FaultKind::Error);
+        spec.code = Some(code.to_owned());
+        spec.status = Some(status);
+        self.sim.add_fault(spec);
+    }
+
+    /// A group of ours.
+    pub(crate) async fn group(&self, name: &str) -> SecurityGroup {
+        self.cloud.create_group(&new_group(name)).await.unwrap()
+    }
+
+    /// A running instance of ours, with a group of its own.
+    pub(crate) async fn instance(&self, label: &str) -> Instance {
+        let group = self.group(&format!("yagura-{label}")).await;
+        let instance = self.cloud.launch(&launch(label, &group)).await.unwrap();
+        self.advance(Duration::from_secs(60));
+        self.cloud.find_instance(&instance.id).await.unwrap().unwrap()
+    }
+
+    /// Someone else takes a tag away.
+    pub(crate) async fn untag(&self, id: &str, key: &str) {
+        let request = self.stranger().delete_tags().resources(id);
+        request
+            .tags(Tag::builder().key(key).build())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Someone else terminates an instance, its protection first.
+    pub(crate) async fn terminate(&self, id: &InstanceId) {
+        let off = AttributeBooleanValue::builder().value(false).build();
+        let request = self
+            .stranger()
+            .modify_instance_attribute()
+            .instance_id(id.as_str());
+        request.disable_api_termination(off).send().await.unwrap();
+        let request = self.stranger().terminate_instances().instance_ids(id.as_str());
+        request.send().await.unwrap();
+    }
+
+    /// Someone else takes the protection from an instance, and lets its volumes go with it.
+    pub(crate) async fn weaken(&self, instance: &Instance) {
+        let off = AttributeBooleanValue::builder().value(false).build();
+        let request = self.stranger().modify_instance_attribute();
+        let request = request.instance_id(instance.id.as_str());
+        request.disable_api_termination(off).send().await.unwrap();
+        let mappings = instance.volumes.iter().map(|volume| {
+            let ebs = EbsInstanceBlockDeviceSpecification::builder().delete_on_termination(true);
+            let mapping = InstanceBlockDeviceMappingSpecification::builder().device_name(&volume.device);
+            mapping.ebs(ebs.build()).build()
+        });
+        let request = self.stranger().modify_instance_attribute();
+        let request = request.instance_id(instance.id.as_str());
+        let request = request.set_block_device_mappings(Some(mappings.collect()));
+        request.send().await.unwrap();
+    }
+
+    /// Another client of the same AWS.
+    pub(crate) fn stranger(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&self.regions.config)
+    }
+}
+
+/// What everything of ours carries.
+pub(crate) fn our_tags(label: &str) -> Tags {
+    let pairs = [
+        (tags::CLUSTER, CLUSTER.to_owned()),
+        (tags::LABEL, label.to_owned()),
+        (tags::TENANT, format!("acme/{label}")),
+        (tags::UID, format!("uid-{label}")),
+    ];
+    pairs.map(|(key, value)| (key.to_owned(), value)).into()
+}
+
+/// A group to be made in the default VPC.
+pub(crate) fn new_group(name: &str) -> NewGroup {
+    NewGroup {
+        name: name.to_owned(),
+        description: "made by a test".to_owned(),
+        vpc_id: simaws::DEFAULT_VPC_ID.into(),
+        tags: our_tags(name),
+    }
+}
+
+/// A launch into the default subnet, with one volume besides the image's own.
+pub(crate) fn launch(label: &str, group: &SecurityGroup) -> Launch {
+    Launch {
+        token: format!("token-{label}"),
+        image_id: simaws::DEFAULT_IMAGE_ID.into(),
+        instance_type: "m6i.large".to_owned(),
+        subnet_id: simaws::DEFAULT_SUBNET_ID.into(),
+        groups: [group.id.clone()].into(),
+        volumes: vec![NewVolume {
+            device: "/dev/sdf".to_owned(),
+            size_gib: Some(20),
+        }],
+        kms_key_id: None,
+        tags: our_tags(label),
+    }
+}
+
+/// A rule that lets HTTPS in from this range.
+pub(crate) fn https_from(range: &str) -> Rule {
+    Rule {
+        direction: Direction::Ingress,
+        protocol: Protocol::Tcp,
+        from_port: 443,
+        to_port: 443,
+        peer: Peer::Cidr(range.parse().unwrap()),
+    }
+}
+
+/// Lets a call that waits for its answer go on until AWS has seen `calls` calls, then lets it time out.
+pub(crate) async fn time_out<T>(stage: &Stage, operation: Operation, call: impl Future<Output = T>) -> T {
+    let mut call = std::pin::pin!(call);
+    let before = stage.calls_of(operation);
+    while stage.calls_of(operation) == before {
+        assert!(futures::poll!(call.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    stage.clock.advance(Duration::from_secs(10));
+    call.await
+}

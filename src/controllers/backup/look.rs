@@ -1,0 +1,187 @@
+//! What a run depends on: its Tenant, the instance, and the snapshots in AWS.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{Place, status::run_of};
+use crate::{
+    api::{Backup, Tenant},
+    cloud::{InstanceId, Observed, Region, Snapshot, SnapshotId, VolumeId},
+    cluster::{Cluster, Kind},
+    controllers::backup_sources::{class_of, is_of, terms_of},
+    engine::{Context, Failure},
+    inventory::View,
+    plan::backup::{self as planner, Call, Target, belongs},
+};
+
+/// What is known around one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// The Tenant, unless it is gone.
+    pub(super) tenant: Option<Arc<Tenant>>,
+    /// Where it is; `None` while no class says so.
+    pub(super) place: Option<Place>,
+    /// What the plan is made from.
+    pub(super) seen: planner::World,
+}
+
+/// Looks at the caches and at the inventory.
+pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Option<Call>) -> World {
+    let tenant = tenant_of(ctx, backup);
+    let region = tenant
+        .as_ref()
+        .and_then(|tenant| class_of(ctx, tenant))
+        .map(|class| Region::new(&class.spec.region));
+    let mut world = World {
+        place: tenant
+            .as_ref()
+            .zip(region)
+            .map(|(tenant, region)| Place::of(ctx, tenant, region)),
+        tenant,
+        seen: planner::World {
+            target: Observed::Unknown,
+            snapshots: Observed::Unknown,
+            swept: None,
+            empty: Vec::new(),
+            searched: false,
+            untagged: Vec::new(),
+            call,
+        },
+    };
+    let (Some(tenant), Some(place)) = (&world.tenant, &world.place) else {
+        if world.tenant.is_none() {
+            // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
+            world.seen.target = Observed::Absent;
+            world.seen.snapshots = if run_of(backup).attempts.is_empty() {
+                Observed::Absent
+            } else {
+                Observed::Unknown
+            };
+        }
+        return world;
+    };
+    let view = ctx.inventories.of(&place.region).view();
+    let snapshots = snapshots(&view, backup);
+    let [swept, before] = view.snapshots_listed();
+    world.seen.swept = swept;
+    world.seen.target = target(&view, tenant);
+    world.seen.empty = match &snapshots {
+        Observed::Absent => [before, swept].into_iter().flatten().collect(),
+        Observed::Unknown | Observed::Present(_) => Vec::new(),
+    };
+    world.seen.snapshots = snapshots;
+    world
+}
+
+/// The Tenant that the Backup is of: not a later namesake.
+fn tenant_of<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Arc<Tenant>> {
+    let tenant = ctx
+        .cluster
+        .cached::<Tenant>(&backup.key().sibling(&backup.spec.tenant_ref))?;
+    is_of(backup, &tenant).then_some(tenant)
+}
+
+/// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
+fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
+    let key = backup.key().to_string();
+    let found = view.snapshots_of_backup(&key).map(|found| {
+        let own = found
+            .into_iter()
+            .filter(|snapshot| is_of_run(snapshot, backup, &key));
+        own.cloned().collect::<Vec<_>>()
+    });
+    match found {
+        Observed::Present(found) if found.is_empty() => Observed::Absent,
+        Observed::Present(found) if lacks_any(view, &found, &recorded(backup)) => Observed::Absent,
+        found => found,
+    }
+}
+
+/// Whether a snapshot that completed the run is known to be gone.
+fn lacks_any(view: &View, found: &[Snapshot], recorded: &BTreeSet<SnapshotId>) -> bool {
+    let shown: BTreeSet<_> = found.iter().map(|snapshot| &snapshot.id).collect();
+    recorded
+        .iter()
+        .any(|id| !shown.contains(id) && matches!(view.snapshot(id), Observed::Absent))
+}
+
+/// The snapshots that completed the run; none before.
+fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
+    if run_of(backup).ended != Some(planner::Ended::Complete) {
+        return BTreeSet::new();
+    }
+    let methods = backup.status.iter().flat_map(|status| &status.methods);
+    methods
+        .flat_map(|method| &method.snapshot_ids)
+        .map(SnapshotId::new)
+        .collect()
+}
+
+fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
+    let slot = backup.spec.scheduled_time.is_some().then_some(());
+    let named = slot.and(backup.spec.tenant_uid.as_deref()).map(|uid| (key, uid));
+    belongs(snapshot, backup.uid(), named)
+}
+
+/// The Tenant's instance with its volumes.
+fn target(view: &View, tenant: &Tenant) -> Observed<Target> {
+    let bound = tenant
+        .status
+        .as_ref()
+        .and_then(|status| status.instance_id.as_deref());
+    let Some(id) = bound.map(InstanceId::new) else {
+        return Observed::Absent;
+    };
+    let instance = match view.instance(&id) {
+        Observed::Unknown => return Observed::Unknown,
+        Observed::Present(instance) if instance.state.is_live() => instance,
+        Observed::Absent | Observed::Present(_) => return Observed::Absent,
+    };
+    let attached: Vec<VolumeId> = instance.volumes.iter().map(|volume| volume.id.clone()).collect();
+    let mut volumes = Vec::with_capacity(attached.len());
+    for id in &attached {
+        match view.volume(id) {
+            Observed::Unknown => return Observed::Unknown,
+            // Somebody attached one that is not ours: it is in the set, but nothing is known of it.
+            Observed::Absent => {}
+            Observed::Present(volume) => volumes.push(volume.clone()),
+        }
+    }
+    Observed::Present(Target {
+        instance: id,
+        attached,
+        volumes,
+    })
+}
+
+/// Searches the snapshots by their description: a tag can be taken away, and then no sweep shows them.
+pub(super) async fn search<C: Cluster>(
+    ctx: &Context<C>,
+    backup: &Backup,
+    world: &mut World,
+) -> Result<(), Failure> {
+    let Some(place) = &world.place else {
+        return Ok(());
+    };
+    let mut found = ctx
+        .inventories
+        .cloud(&place.region)
+        .find_snapshots(backup.uid())
+        .await?;
+    found.retain(|snapshot| belongs(snapshot, backup.uid(), None));
+    let ids: BTreeSet<_> = found.iter().map(|snapshot| snapshot.id.clone()).collect();
+    let seen = &mut world.seen;
+    seen.searched = true;
+    if found.is_empty() || !recorded(backup).is_subset(&ids) {
+        return Ok(());
+    }
+    seen.empty.clear();
+    seen.untagged = ids.into_iter().collect();
+    seen.snapshots = Observed::Present(found);
+    Ok(())
+}
+
+/// How late a run may begin by the terms of its Tenant.
+pub(super) fn max_skew<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Duration> {
+    let tenant = tenant_of(ctx, backup)?;
+    Some(terms_of(ctx, &tenant)?.backup.start_skew_max)
+}

@@ -1,0 +1,325 @@
+//! From a Backup's status to what the plan reads in it, and from what became of it to the next status.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Method, MethodState,
+        MethodStatus, Reason, time,
+    },
+    cluster::{Happened, Kind},
+    controllers::backup_sources::{created, is_stalled_for},
+    engine::{Failure, Refusal, Report},
+    plan::{
+        backup::{self as planner, Ended, Facts, Outcome, Run, Waiting},
+        slot::Decision,
+    },
+    report::{
+        failure::reason_of,
+        standing::{Because, Conditions, Standing},
+    },
+};
+
+/// The run that an object stands for.
+pub(super) fn run_of(backup: &Backup) -> Run {
+    let status = backup.status.as_ref();
+    let slot = backup.spec.scheduled_time.as_ref().map(|time| time.0);
+    let attempts = status
+        .iter()
+        .flat_map(|status| &status.methods)
+        .flat_map(|method| &method.attempts);
+    let ended = match status.and_then(|status| status.phase) {
+        Some(BackupPhase::Complete) => Some(Ended::Complete),
+        Some(BackupPhase::Partial | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired) => {
+            Some(Ended::Otherwise)
+        }
+        Some(BackupPhase::Pending | BackupPhase::Running) | None => None,
+    };
+    Run {
+        slot,
+        decision: slot.map(|_| decision_of(backup)),
+        created: created(backup).unwrap_or(Timestamp::MAX),
+        accepted: status
+            .and_then(|status| status.accepted_at.as_ref())
+            .map(|time| time.0),
+        attempts: attempts
+            .filter_map(|attempt| {
+                Some(planner::Attempt {
+                    n: u32::try_from(attempt.n).ok()?,
+                    at: attempt.at.0,
+                })
+            })
+            .collect(),
+        ended,
+    }
+}
+
+/// What a slot's object was made for. One with another word is run: that is never the worse mistake.
+fn decision_of(backup: &Backup) -> Decision {
+    backup
+        .spec
+        .reason
+        .as_deref()
+        .and_then(Decision::parse)
+        .unwrap_or(Decision::Run)
+}
+
+/// The status before a call: with the attempt in it.
+pub(super) fn recorded(backup: &Backup, attempt: planner::Attempt, now: Timestamp) -> BackupStatus {
+    let mut status = started(backup);
+    status.phase = Some(BackupPhase::Running);
+    status.accepted_at.get_or_insert(time(now));
+    change_method(&mut status, |method| {
+        method.state = MethodState::Running;
+        let n = i32::try_from(attempt.n).unwrap_or(i32::MAX);
+        method.attempts.retain(|old| old.n != n);
+        method.attempts.push(Attempt {
+            n,
+            at: time(attempt.at),
+        });
+        method.attempts.sort_by_key(|attempt| attempt.n);
+    });
+    let because = Because::new(Reason::BackupStarted, "AWS is asked for the snapshots");
+    let mut conditions = Conditions::over(&status.conditions, backup.generation(), now);
+    conditions.set(ConditionType::Complete, Some(false), &because);
+    conditions.set(ConditionType::Failed, Some(false), &because);
+    status.conditions = conditions.settle(&Standing::Working(because));
+    status
+}
+
+/// The status of a Backup that cannot be understood.
+pub(super) fn refused(backup: &Backup, refusal: &Refusal, now: Timestamp) -> Report<BackupStatus> {
+    let mut status = started(backup);
+    status.phase.get_or_insert(BackupPhase::Pending);
+    let because = Because::new(refusal.reason, refusal.message.clone());
+    let mut events = Vec::new();
+    if !is_stalled_for(&status.conditions, refusal.reason) {
+        events.push(Happened::warning(refusal.reason, refusal.message.clone()));
+    }
+    let conditions = Conditions::over(&status.conditions, backup.generation(), now);
+    status.conditions = conditions.settle(&Standing::Stalled(because));
+    Report {
+        status: Some(status),
+        events,
+        ..Report::default()
+    }
+}
+
+/// The status after a pass.
+pub(super) fn status_of(
+    backup: &Backup,
+    outcome: &Outcome,
+    max_skew: Option<Duration>,
+    now: Timestamp,
+) -> Report<BackupStatus> {
+    let mut status = started(backup);
+    let Some(end) = shown(outcome) else {
+        return Report::default();
+    };
+    let before = status.phase;
+    status.phase = Some(end.phase);
+    if let Some(facts) = end.facts {
+        put_facts(backup, &mut status, facts, max_skew);
+    }
+    if let Some(state) = end.state {
+        change_method(&mut status, |method| {
+            method.state = state;
+            method.message = end.fault.clone();
+            if matches!(state, MethodState::Complete | MethodState::Failed) {
+                method.finished_at.get_or_insert(time(now));
+            }
+        });
+    }
+    let events = edges(before, &end);
+    let mut conditions = Conditions::over(&status.conditions, backup.generation(), now);
+    let has_failed = matches!(outcome, Outcome::Failed(..) | Outcome::Missed);
+    conditions.set(
+        ConditionType::Complete,
+        Some(end.phase == BackupPhase::Complete),
+        &end.because,
+    );
+    conditions.set(ConditionType::Failed, Some(has_failed), &end.because);
+    status.conditions = conditions.settle(&standing(outcome, end.because));
+    Report {
+        status: Some(status),
+        events,
+        ..Report::default()
+    }
+}
+
+/// An outcome as the status shows it.
+struct Shown<'a> {
+    phase: BackupPhase,
+    /// The method's; `None` leaves it as it is.
+    state: Option<MethodState>,
+    facts: Option<&'a Facts>,
+    because: Because,
+    /// What went wrong.
+    fault: Option<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(phase: BackupPhase, reason: Reason, message: &str) -> Self {
+        Self {
+            phase,
+            state: None,
+            facts: None,
+            because: Because::new(reason, message),
+            fault: None,
+        }
+    }
+
+    fn method(self, state: MethodState, facts: Option<&'a Facts>) -> Self {
+        Self {
+            state: Some(state),
+            facts,
+            ..self
+        }
+    }
+
+    fn fault(self, fault: String) -> Self {
+        Self {
+            fault: Some(fault),
+            ..self
+        }
+    }
+}
+
+fn shown(outcome: &Outcome) -> Option<Shown<'_>> {
+    Some(match outcome {
+        Outcome::Unchanged => return None,
+        Outcome::Pending(waiting) => {
+            let (reason, message) = waits_for(*waiting);
+            Shown::new(BackupPhase::Pending, reason, message)
+        }
+        Outcome::Running(waiting, facts) => {
+            let (reason, message) = waits_for(*waiting);
+            Shown::new(BackupPhase::Running, reason, message).method(MethodState::Running, Some(facts))
+        }
+        Outcome::Stalled(error) => {
+            let message = error.to_string();
+            let reason = reason_of(&Failure::Cloud(error.clone()));
+            Shown::new(BackupPhase::Running, reason, &message)
+                .method(MethodState::Running, None)
+                .fault(message)
+        }
+        Outcome::Complete(facts) => Shown::new(
+            BackupPhase::Complete,
+            Reason::BackupComplete,
+            "every method succeeded",
+        )
+        .method(MethodState::Complete, Some(facts)),
+        Outcome::Failed(why, facts) => Shown::new(BackupPhase::Failed, Reason::BackupFailed, why)
+            .method(MethodState::Failed, Some(facts))
+            .fault(why.clone()),
+        Outcome::Missed => {
+            let message = "its starting deadline passed before it could be started";
+            Shown::new(BackupPhase::Missed, Reason::BackupMissed, message)
+        }
+        Outcome::Expired => {
+            let message = "not all of its snapshots are there any more";
+            Shown::new(BackupPhase::Expired, Reason::SnapshotsGone, message)
+        }
+    })
+}
+
+fn waits_for(waiting: Waiting) -> (Reason, &'static str) {
+    match waiting {
+        Waiting::Inventory => (Reason::ViewStale, "waits for a fresh look at AWS"),
+        Waiting::Instance => (Reason::InstanceMissing, "waits for the Tenant's instance"),
+        Waiting::Start => (Reason::BackupStarted, "AWS is asked for the snapshots"),
+        Waiting::Snapshots => (Reason::BackupStarted, "AWS completes the snapshots"),
+        Waiting::Answer => (
+            Reason::BackupStarted,
+            "waits until AWS must show what it was asked for",
+        ),
+        Waiting::Pause => (Reason::CallFailed, "waits before it asks AWS again"),
+    }
+}
+
+fn standing(outcome: &Outcome, because: Because) -> Standing {
+    match outcome {
+        Outcome::Complete(_) => Standing::Ready(because),
+        // Over and not good: only a person can make it good, by another Backup.
+        Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
+            Standing::Stalled(because)
+        }
+        Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged => Standing::Working(because),
+    }
+}
+
+/// What just ended.
+fn edges(before: Option<BackupPhase>, end: &Shown<'_>) -> Vec<Happened> {
+    let (reason, message) = (end.because.reason, end.because.message.clone());
+    match end.phase {
+        _ if before == Some(end.phase) => Vec::new(),
+        BackupPhase::Pending | BackupPhase::Running => Vec::new(),
+        BackupPhase::Complete => vec![Happened::normal(reason, message)],
+        BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired | BackupPhase::Partial => {
+            vec![Happened::warning(reason, message)]
+        }
+    }
+}
+
+/// Writes what AWS says of the set.
+fn put_facts(backup: &Backup, status: &mut BackupStatus, facts: &Facts, max_skew: Option<Duration>) {
+    if let Some(started) = facts.started
+        && let Some(slot) = backup.spec.scheduled_time.as_ref()
+    {
+        let skew = started.duration_since(slot.0).as_secs();
+        status.start_skew_seconds = Some(i32::try_from(skew).unwrap_or(i32::MAX));
+        let is_over = max_skew.is_some_and(|max| u64::try_from(skew).is_ok_and(|skew| skew > max.as_secs()));
+        status.late = Some(is_over || decision_of(backup) == Decision::Late);
+    }
+    if facts.snapshots.is_empty() {
+        return;
+    }
+    change_method(status, |method| {
+        method.snapshot_ids = facts.snapshots.iter().map(ToString::to_string).collect();
+        method.started_at = facts.started.map(time);
+        method.bytes = Some(facts.size_gib.saturating_mul(1 << 30));
+        method.checks = facts
+            .checks
+            .iter()
+            .map(|check| BackupCheck {
+                name: check.name.as_str().to_owned(),
+                passed: check.fault.is_none(),
+                message: check.fault.clone(),
+            })
+            .collect();
+    });
+}
+
+/// The status so far, as one of this generation.
+fn started(backup: &Backup) -> BackupStatus {
+    let mut status = backup.status.clone().unwrap_or_default();
+    status.observed_generation = Some(backup.generation());
+    status
+}
+
+/// Changes the one method this build has.
+fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatus)) {
+    let known = status
+        .methods
+        .iter_mut()
+        .find(|method| method.method == Method::Snapshot);
+    if let Some(method) = known {
+        return change(method);
+    }
+    let mut method = MethodStatus {
+        method: Method::Snapshot,
+        state: MethodState::Pending,
+        id: None,
+        snapshot_ids: Vec::new(),
+        started_at: None,
+        finished_at: None,
+        bytes: None,
+        attempts: Vec::new(),
+        checks: Vec::new(),
+        message: None,
+    };
+    change(&mut method);
+    status.methods.push(method);
+}

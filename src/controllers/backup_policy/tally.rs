@@ -1,0 +1,211 @@
+//! How a policy's Tenants stand, counted from their Backups.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{Backup, BackupPhase, BackupPolicy, LastRun, Tenant, TenantCounts, time},
+    clock::later,
+    cluster::Kind,
+    controllers::{
+        backup_sources::{is_of, slots},
+        schedule::first_ready,
+    },
+    plan::{
+        backup::TIMEOUT,
+        backup_days::{GoodDays, Protection, began, good_days, is_overdue},
+        backup_policy::InForce,
+        slot::{History, Rule, STARTING_DEADLINE, Schedule, next_run},
+    },
+    terms::Terms,
+};
+
+/// A Tenant that the policy is in force for.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) backups: Vec<Arc<Backup>>,
+}
+
+impl Member {
+    /// The Tenant with its own among the Backups of the namespace.
+    pub(super) fn new(tenant: Arc<Tenant>, all: &[Arc<Backup>]) -> Self {
+        let backups = all
+            .iter()
+            .filter(|backup| is_of(backup, &tenant))
+            .cloned()
+            .collect();
+        Self { tenant, backups }
+    }
+
+    /// The Backup of its newest slot.
+    fn last(&self) -> Option<&Backup> {
+        let scheduled = self
+            .backups
+            .iter()
+            .filter(|backup| backup.spec.scheduled_time.is_some());
+        scheduled
+            .max_by_key(|backup| slot(backup))
+            .map(|backup| &**backup)
+    }
+
+    fn good_days(&self, schedule: &Schedule, in_force: &InForce) -> GoodDays {
+        let backups = self.backups.iter().map(|backup| &**backup);
+        good_days(backups, schedule, &in_force.effective.methods)
+    }
+}
+
+/// What a policy's status counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) counts: TenantCounts,
+    pub(super) next_run: Option<Timestamp>,
+    pub(super) last_run: Option<LastRun>,
+    pub(super) good_days: Option<i32>,
+    pub(super) max_skew_seconds: Option<i32>,
+    /// When a count can change by itself.
+    pub(super) look_again: Option<Timestamp>,
+}
+
+/// Counts.
+pub(super) fn tally(
+    policy: &BackupPolicy,
+    in_force: &InForce,
+    members: &[Member],
+    terms: Option<&Terms>,
+    now: Timestamp,
+) -> Tally {
+    let values = &in_force.effective;
+    let (Ok(schedule), Some(terms)) = (Schedule::new(&values.at, &values.time_zone), terms) else {
+        return Tally::default();
+    };
+    let mut tally = Tally {
+        next_run: next(policy, in_force, &schedule, members, now),
+        good_days: members
+            .iter()
+            .map(|member| count(member.good_days(&schedule, in_force).days.len()))
+            .min(),
+        ..Tally::default()
+    };
+    for member in members {
+        let good = member.good_days(&schedule, in_force);
+        let facts = Protection {
+            first_ready: first_ready(&member.tenant),
+            policy: None,
+            schedule: &schedule,
+            methods: &values.methods,
+            promised: &terms.backup.methods,
+            wanted: 0,
+            good: &good,
+        };
+        let is_protected = !good.days.is_empty() && !is_overdue(&facts, now);
+        let last = member.last().and_then(|backup| backup.status.as_ref());
+        let counts = &mut tally.counts;
+        counts.matched += 1;
+        counts.protected += i32::from(is_protected);
+        counts.late += i32::from(last.is_some_and(|status| status.late == Some(true)));
+        counts.missed += i32::from(last.is_some_and(|status| status.phase == Some(BackupPhase::Missed)));
+    }
+    last_run(policy, members, &mut tally);
+    let overdue_at = tally.last_run.as_ref().map(|run| overdue_at(run.scheduled_at.0));
+    let moments = [tally.next_run, overdue_at].into_iter().flatten();
+    tally.look_again = moments.filter(|moment| *moment > now).min();
+    tally
+}
+
+/// When a slot without a good set makes its Tenant unprotected.
+fn overdue_at(slot: Timestamp) -> Timestamp {
+    later(slot, STARTING_DEADLINE + TIMEOUT + Duration::from_secs(1))
+}
+
+/// When the next Backups start: of the Tenant that is first.
+fn next(
+    policy: &BackupPolicy,
+    in_force: &InForce,
+    schedule: &Schedule,
+    members: &[Member],
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let none = BTreeSet::new();
+    let rule = Rule {
+        schedule: schedule.clone(),
+        created: policy.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        changed: in_force.schedule_at,
+    };
+    let of_members = members.iter().filter_map(|member| {
+        let taken = slots(member.backups.iter().map(|backup| &**backup));
+        let history = History {
+            first_ready: first_ready(&member.tenant),
+            taken: &taken,
+            sets: &none,
+        };
+        next_run(&rule, &history, now)
+    });
+    of_members
+        .min()
+        .or_else(|| schedule.next_after(now).map(|slot| slot.at))
+}
+
+/// The newest slot of the policy over all its Tenants.
+fn last_run(policy: &BackupPolicy, members: &[Member], tally: &mut Tally) {
+    let name = policy.key().name;
+    let own: Vec<(&Member, &Backup)> = members
+        .iter()
+        .flat_map(|member| member.backups.iter().map(move |backup| (member, &**backup)))
+        .filter(|(_, backup)| backup.spec.policy_ref.as_deref() == Some(&name))
+        .collect();
+    let Some(newest) = own.iter().filter_map(|(_, backup)| slot(backup)).max() else {
+        return;
+    };
+    let run: Vec<_> = own
+        .into_iter()
+        .filter(|(_, backup)| slot(backup) == Some(newest))
+        .collect();
+    let is = |backup: &Backup, phase| backup.status.as_ref().and_then(|status| status.phase) == Some(phase);
+    let is_over = |backup: &Backup| {
+        let phase = backup.status.as_ref().and_then(|status| status.phase);
+        !matches!(phase, None | Some(BackupPhase::Pending | BackupPhase::Running))
+    };
+    let complete = run
+        .iter()
+        .filter(|(_, backup)| is(backup, BackupPhase::Complete))
+        .count();
+    let mut failed: Vec<_> = run
+        .iter()
+        .filter(|(_, backup)| is_over(backup) && !is(backup, BackupPhase::Complete))
+        .map(|(member, _)| member.tenant.key().name)
+        .collect();
+    failed.sort();
+    // As many as the status may hold.
+    failed.truncate(256);
+    let ends = run.iter().filter_map(|(_, backup)| finished(backup));
+    let is_done = run.iter().all(|(_, backup)| is_over(backup));
+    tally.last_run = Some(LastRun {
+        scheduled_at: time(newest),
+        started_at: run.iter().filter_map(|(_, backup)| began(backup)).min().map(time),
+        finished_at: if is_done { ends.max().map(time) } else { None },
+        complete: count(complete),
+        failed,
+    });
+    tally.max_skew_seconds = run
+        .iter()
+        .filter_map(|(_, backup)| backup.status.as_ref()?.start_skew_seconds)
+        .max();
+}
+
+fn slot(backup: &Backup) -> Option<Timestamp> {
+    backup.spec.scheduled_time.as_ref().map(|time| time.0)
+}
+
+fn finished(backup: &Backup) -> Option<Timestamp> {
+    let methods = backup.status.iter().flat_map(|status| &status.methods);
+    methods
+        .filter_map(|method| method.finished_at.as_ref())
+        .map(|time| time.0)
+        .max()
+}
+
+fn count(many: usize) -> i32 {
+    i32::try_from(many).unwrap_or(i32::MAX)
+}

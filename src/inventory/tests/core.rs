@@ -1,0 +1,277 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+
+use super::super::{
+    MAX_AGE, Owner,
+    effect::Effect,
+    protection::allowance,
+    shelf::CREATION_LAG,
+    state::{Listings, State, Swept},
+};
+use crate::{
+    clock::later,
+    cloud::{CloudError, ErrorKind, Observed, Operation, SecurityGroup, SecurityGroupId, Tags},
+};
+
+/// A group of the tenant `acme/<name>`, whose uid is `uid-<name>`.
+pub(super) fn group(name: &str) -> SecurityGroup {
+    let tags = [
+        ("yagura.dev/uid".to_owned(), format!("uid-{name}")),
+        ("yagura.dev/tenant".to_owned(), format!("acme/{name}")),
+    ];
+    SecurityGroup {
+        id: id(name),
+        name: name.to_owned(),
+        vpc_id: "vpc-1".into(),
+        rules: BTreeSet::new(),
+        tags: tags.into(),
+    }
+}
+
+pub(super) fn id(name: &str) -> SecurityGroupId {
+    SecurityGroupId::new(format!("sg-{name}"))
+}
+
+pub(super) fn failure(operation: Operation) -> CloudError {
+    CloudError {
+        operation,
+        kind: ErrorKind::Transient,
+        code: "InternalError".to_owned(),
+        message: String::new(),
+    }
+}
+
+/// A sweep that found these groups and nothing else.
+pub(super) fn listed(groups: Vec<SecurityGroup>) -> Listings {
+    Listings {
+        instances: Ok(Vec::new()),
+        volumes: Ok(Vec::new()),
+        groups: Ok(groups),
+        snapshots: Ok(Vec::new()),
+    }
+}
+
+pub(super) fn failed() -> Listings {
+    Listings {
+        groups: Err(failure(Operation::DescribeSecurityGroups)),
+        ..listed(Vec::new())
+    }
+}
+
+fn sweep(state: &mut State, at: Timestamp, listings: Listings) -> Swept {
+    let begun = state.begin(at);
+    state.sweep(begun, listings, at)
+}
+
+fn tenants<const N: usize>(names: [&str; N]) -> BTreeSet<Owner> {
+    names.map(|name| Owner::Tenant(format!("acme/{name}"))).into()
+}
+
+const T: Timestamp = Timestamp::UNIX_EPOCH;
+
+#[test]
+fn nothing_is_known_before_the_first_listing() {
+    let view = State::default().view(T);
+    assert_eq!(view.group(&id("a")), Observed::Unknown);
+    assert_eq!(view.groups_of("uid-a"), Observed::Unknown);
+    assert_eq!(view.group_named(&"vpc-1".into(), "a"), Observed::Unknown);
+    assert_eq!(view.protected(&"i-1".into()), Observed::Unknown);
+}
+
+#[test]
+fn one_listing_shows_what_is_there_and_two_what_is_not() {
+    let mut state = State::default();
+    let first = sweep(&mut state, T, listed(vec![group("a")]));
+    assert_eq!(first.changed, tenants(["a"]));
+    assert!(!first.became_conclusive);
+    let view = state.view(T);
+    assert!(view.group(&id("a")).present().is_some());
+    assert!(view.group_named(&"vpc-1".into(), "A").present().is_some());
+    assert_eq!(view.group(&id("b")), Observed::Unknown);
+    let second = sweep(&mut state, T, listed(vec![group("a")]));
+    assert!(second.changed.is_empty());
+    assert!(second.became_conclusive);
+    let view = state.view(T);
+    assert_eq!(view.group(&id("b")), Observed::Absent);
+    assert_eq!(view.groups_of("uid-b"), Observed::Absent);
+    assert_eq!(view.groups_of("uid-a").present().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_was_missed_once_is_unknown_and_twice_is_absent() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a"), group("b")]));
+    let once = sweep(&mut state, T, listed(vec![group("b")]));
+    assert_eq!(once.changed, tenants(["a"]));
+    let view = state.view(T);
+    assert_eq!(view.group(&id("a")), Observed::Unknown);
+    assert_eq!(view.groups_of("uid-a"), Observed::Unknown);
+    assert_eq!(view.groups(), Observed::Unknown);
+    assert!(view.groups_of("uid-b").present().is_some());
+    let twice = sweep(&mut state, T, listed(vec![group("b")]));
+    assert_eq!(twice.changed, tenants(["a"]));
+    assert_eq!(state.view(T).group(&id("a")), Observed::Absent);
+}
+
+#[test]
+fn what_comes_back_is_told_too() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    sweep(&mut state, T, listed(vec![]));
+    let back = sweep(&mut state, T, listed(vec![group("a")]));
+    assert_eq!(back.changed, tenants(["a"]));
+    assert!(state.view(T).group(&id("a")).present().is_some());
+}
+
+#[test]
+fn a_failed_listing_ages_what_is_known_until_it_is_unknown() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    sweep(&mut state, T, listed(vec![group("a")]));
+    let at = later(T, MAX_AGE);
+    assert_eq!(sweep(&mut state, at, failed()).failed.len(), 1);
+    assert!(state.view(at).group(&id("a")).present().is_some());
+    let at = later(at, Duration::from_secs(1));
+    assert_eq!(state.view(at).group(&id("a")), Observed::Unknown);
+    assert_eq!(state.view(at).groups_of("uid-b"), Observed::Unknown);
+    let recovered = sweep(&mut state, at, listed(vec![group("a")]));
+    assert!(recovered.became_conclusive);
+    assert_eq!(state.view(at).groups_of("uid-b"), Observed::Absent);
+}
+
+#[test]
+fn a_sweep_that_found_what_was_known_changes_nothing() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    sweep(&mut state, T, listed(vec![group("a")]));
+    let quiet = sweep(&mut state, T, listed(vec![group("a")]));
+    assert!(quiet.changed.is_empty() && !quiet.became_conclusive && quiet.failed.is_empty());
+}
+
+#[test]
+fn a_tag_that_changes_hands_wakes_both_owners() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    let mut stolen = group("a");
+    stolen.tags = group("b").tags;
+    let swept = sweep(&mut state, T, listed(vec![stolen]));
+    assert_eq!(swept.changed, tenants(["a", "b"]));
+}
+
+#[test]
+fn what_we_made_is_there_until_the_listings_had_their_time() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![]));
+    sweep(&mut state, T, listed(vec![]));
+    state.record(Effect::GroupCreated(group("a")), T);
+    assert!(state.view(T).group(&id("a")).present().is_some());
+    assert!(state.view(T).groups_of("uid-a").present().is_some());
+    assert!(
+        state
+            .view(T)
+            .group_named(&"vpc-1".into(), "a")
+            .present()
+            .is_some()
+    );
+    let early = later(T, CREATION_LAG - Duration::from_secs(1));
+    assert!(sweep(&mut state, early, listed(vec![])).changed.is_empty());
+    assert!(state.view(early).group(&id("a")).present().is_some());
+    let late = later(T, CREATION_LAG);
+    assert_eq!(sweep(&mut state, late, listed(vec![])).changed, tenants(["a"]));
+    assert_eq!(state.view(late).group(&id("a")), Observed::Unknown);
+    assert_eq!(sweep(&mut state, late, listed(vec![])).changed, tenants(["a"]));
+    assert_eq!(state.view(late).group(&id("a")), Observed::Absent);
+}
+
+#[test]
+fn a_failed_listing_forgets_nothing_that_we_made() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![]));
+    sweep(&mut state, T, listed(vec![]));
+    state.record(Effect::GroupCreated(group("a")), T);
+    let late = later(T, CREATION_LAG);
+    sweep(&mut state, late, failed());
+    assert!(state.view(late).group(&id("a")).present().is_some());
+}
+
+#[test]
+fn what_we_made_long_ago_and_no_listing_could_show_is_unknown() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![]));
+    sweep(&mut state, T, listed(vec![]));
+    state.record(Effect::GroupCreated(group("a")), T);
+    let early = later(T, CREATION_LAG / 2);
+    sweep(&mut state, early, listed(vec![]));
+    let late = later(T, MAX_AGE + Duration::from_secs(1));
+    assert_eq!(state.view(late).group(&id("b")), Observed::Absent);
+    assert_eq!(state.view(late).group(&id("a")), Observed::Unknown);
+    assert_eq!(state.view(late).groups_of("uid-a"), Observed::Unknown);
+}
+
+#[test]
+fn a_change_of_ours_holds_against_a_listing_begun_before_it_only() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    let begun_before = state.begin(T);
+    let tags = Tags::from([("extra".to_owned(), "1".to_owned())]);
+    let tagged = Effect::Tagged {
+        id: "sg-a".to_owned(),
+        tags,
+    };
+    state.record(tagged, T);
+    let extra = |state: &State| {
+        state
+            .view(T)
+            .group(&id("a"))
+            .present()
+            .unwrap()
+            .tags
+            .contains_key("extra")
+    };
+    state.sweep(begun_before, listed(vec![group("a")]), T);
+    assert!(extra(&state));
+    // The next one was begun later, at the same instant even: what it shows is the truth.
+    let after = sweep(&mut state, T, listed(vec![group("a")]));
+    assert!(!extra(&state));
+    assert_eq!(after.changed, tenants(["a"]));
+}
+
+#[test]
+fn a_change_to_what_we_made_lasts_as_long_as_its_making() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![]));
+    let mut made = group("a");
+    made.rules = BTreeSet::from([crate::aws::stage::https_from("0.0.0.0/0")]);
+    state.record(Effect::GroupCreated(made), T);
+    let changed = Effect::RulesChanged {
+        group: id("a"),
+        rules: BTreeSet::new(),
+    };
+    state.record(changed, T);
+    // It lags: shown neither the group nor what we did to it.
+    sweep(&mut state, T, listed(vec![]));
+    let view = state.view(T);
+    assert!(view.group(&id("a")).present().unwrap().rules.is_empty());
+}
+
+#[test]
+fn what_a_look_found_is_there_although_no_listing_shows_it() {
+    let mut state = State::default();
+    sweep(&mut state, T, listed(vec![group("a")]));
+    let mut untagged = group("a");
+    untagged.tags.clear();
+    state.record(Effect::SeenGroup(untagged), T);
+    sweep(&mut state, T, listed(vec![]));
+    assert!(state.view(T).group(&id("a")).present().unwrap().tags.is_empty());
+    // By its tags it is no longer found: it has none.
+    assert_eq!(state.view(T).groups_of("uid-a"), Observed::Absent);
+}
+
+#[test]
+fn readings_are_earned_by_time_within_bounds() {
+    assert_eq!(allowance(None), 20);
+    assert_eq!(allowance(Some(Duration::ZERO)), 1);
+    assert_eq!(allowance(Some(Duration::from_secs(30))), 30);
+    assert_eq!(allowance(Some(Duration::from_secs(24 * 60 * 60))), 60);
+}

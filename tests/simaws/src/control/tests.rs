@@ -1,0 +1,111 @@
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::handle;
+use crate::testing::{ask, call, run, sim, sim_with};
+use crate::{Clock, Sim};
+
+fn control(sim: &Sim, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = if body.is_null() {
+        Bytes::new()
+    } else {
+        Bytes::from(body.to_string())
+    };
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("/_sim/{path}"))
+        .body(body)
+        .unwrap();
+    let response = handle(sim, &request);
+    (
+        response.status().as_u16(),
+        serde_json::from_slice(response.body()).unwrap(),
+    )
+}
+
+#[test]
+fn the_clock_moves_when_told_to() {
+    let sim = sim();
+    run(&sim, &[]);
+    assert_eq!(
+        control(&sim, "POST", "clock", &json!({ "advance": "10s" })).0,
+        200
+    );
+    assert!(
+        call(&sim, "DescribeInstances", &[])
+            .text("instanceState")
+            .contains("running")
+    );
+}
+
+#[test]
+fn the_wall_clock_does_not_move() {
+    let sim = sim_with(|options| options.clock = Clock::Wall);
+    assert_eq!(
+        control(&sim, "POST", "clock", &json!({ "advance": "10s" })).0,
+        409
+    );
+}
+
+#[test]
+fn a_fault_that_is_misspelt_is_refused() {
+    let fault = json!({ "operation": "RunInstances", "kind": "hold", "timse": 2 });
+    assert_eq!(control(&sim(), "POST", "faults", &fault).0, 400);
+}
+
+#[test]
+fn denials_come_and_go() {
+    let sim = sim();
+    control(&sim, "POST", "deny", &json!({ "action": "DescribeVpcs" }));
+    assert_eq!(ask(&sim, "DescribeVpcs", &[]).code(), "UnauthorizedOperation");
+    control(&sim, "DELETE", "deny", &Value::Null);
+    call(&sim, "DescribeVpcs", &[]);
+}
+
+#[test]
+fn calls_can_be_read_from_a_number_on() {
+    let sim = sim();
+    call(&sim, "DescribeVpcs", &[]);
+    call(&sim, "DescribeSubnets", &[]);
+    let (_, calls) = control(&sim, "GET", "calls?since=1", &Value::Null);
+    assert_eq!(calls.as_array().unwrap().len(), 1);
+    assert_eq!(calls[0]["operation"], "DescribeSubnets");
+}
+
+#[test]
+fn the_state_shows_what_is_true() {
+    let sim = sim();
+    let id = run(
+        &sim,
+        &[
+            ("DisableApiTermination", "true"),
+            ("MetadataOptions.HttpTokens", "required"),
+        ],
+    );
+    let (_, state) = control(
+        &sim,
+        "GET",
+        "state?account=111122223333&region=ap-northeast-1",
+        &Value::Null,
+    );
+    let instance = &state["instances"][0];
+    assert_eq!(instance["id"], id.as_str());
+    assert_eq!(instance["state"], "pending");
+    assert_eq!(instance["disableApiTermination"], true);
+    assert_eq!(instance["metadataOptions"]["httpTokens"], "required");
+    assert_eq!(
+        state["networkInterfaces"][0]["attachment"]["instanceId"],
+        id.as_str()
+    );
+    assert_eq!(state["volumes"][0]["attachment"]["instanceId"], id.as_str());
+    assert_eq!(state["securityGroups"][0]["name"], "default");
+}
+
+#[test]
+fn an_unknown_path_is_not_found() {
+    assert_eq!(control(&sim(), "GET", "moon", &Value::Null).0, 404);
+    assert_eq!(
+        control(&sim(), "POST", "faults/fault-9/release", &Value::Null).0,
+        404
+    );
+}

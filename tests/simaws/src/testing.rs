@@ -1,0 +1,141 @@
+//! What the tests of this crate ask a simulated AWS with.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{Clock, Options, Outcome, Sim};
+
+/// A simulated AWS whose time stands still.
+pub(crate) fn sim() -> Sim {
+    sim_with(|_| {})
+}
+
+/// The same, set up otherwise.
+pub(crate) fn sim_with(change: impl FnOnce(&mut Options)) -> Sim {
+    let mut options = Options {
+        clock: Clock::manual(),
+        ..Options::default()
+    };
+    change(&mut options);
+    Sim::new(options)
+}
+
+/// Lets time pass.
+pub(crate) fn advance(sim: &Sim, seconds: u64) {
+    match sim.clock() {
+        Clock::Manual(clock) => clock.advance(Duration::from_secs(seconds)),
+        Clock::Wall => panic!("tests run on the manual clock"),
+    }
+}
+
+/// A request as an AWS client signs it.
+pub(crate) fn request(action: &str, params: &[(&str, &str)]) -> http::Request<Bytes> {
+    signed("test", "ap-northeast-1", action, params)
+}
+
+/// A request by a key in a region.
+pub(crate) fn signed(key: &str, region: &str, action: &str, params: &[(&str, &str)]) -> http::Request<Bytes> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", action);
+    form.append_pair("Version", "2016-11-15");
+    form.extend_pairs(params);
+    let service = if matches!(action, "GetCallerIdentity" | "AssumeRole") {
+        "sts"
+    } else {
+        "ec2"
+    };
+    let credential = format!("{key}/20260101/{region}/{service}/aws4_request");
+    let authorization = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+    http::Request::post("http://ec2.invalid/")
+        .header("authorization", authorization)
+        .header("user-agent", "test")
+        .body(Bytes::from(form.finish()))
+        .unwrap()
+}
+
+/// An answer, read.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn new(response: &http::Response<Bytes>) -> Self {
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        Self {
+            status: response.status().as_u16(),
+            body,
+        }
+    }
+
+    /// All texts of elements with this name, in order.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let pieces = self.body.split(&open).skip(1);
+        pieces
+            .map(|piece| piece.split(&close).next().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The first of them.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.all(name)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+
+    /// The error's code; the answer must be an error.
+    pub(crate) fn code(&self) -> String {
+        assert!(self.status >= 400, "not an error: {}", self.body);
+        self.text("Code")
+    }
+}
+
+/// Asks, whatever comes of it; an answer is due at once.
+pub(crate) fn ask(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Reply {
+    match sim.handle(&request(action, params)) {
+        Outcome::Answered(response) => Reply::new(&response),
+        Outcome::Held(_) | Outcome::Lost => panic!("{action} was not answered"),
+    }
+}
+
+/// Asks for something that must succeed.
+pub(crate) fn call(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Reply {
+    let reply = ask(sim, action, params);
+    assert_eq!(reply.status, 200, "{action}: {}", reply.body);
+    reply
+}
+
+/// Asks for something that must fail; gives the error's code.
+pub(crate) fn refused(sim: &Sim, action: &str, params: &[(&str, &str)]) -> String {
+    ask(sim, action, params).code()
+}
+
+/// Starts an instance; gives its id.
+pub(crate) fn run(sim: &Sim, params: &[(&str, &str)]) -> String {
+    let base = [
+        ("ImageId", crate::DEFAULT_IMAGE_ID),
+        ("InstanceType", "t3.micro"),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+    ];
+    let all: Vec<_> = base.into_iter().chain(params.iter().copied()).collect();
+    call(sim, "RunInstances", &all).text("instanceId")
+}
+
+/// Makes a VPC that is not the default one; gives its id.
+pub(crate) fn vpc(sim: &Sim) -> String {
+    call(sim, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).text("vpcId")
+}
+
+/// Makes a group; gives its id.
+pub(crate) fn group(sim: &Sim, vpc: &str, name: &str) -> String {
+    let params = [
+        ("GroupName", name),
+        ("GroupDescription", "for a test"),
+        ("VpcId", vpc),
+    ];
+    call(sim, "CreateSecurityGroup", &params).text("groupId")
+}
