@@ -5,6 +5,7 @@
 
 mod access;
 mod apply;
+mod judge;
 mod memory;
 mod observe;
 mod report;
@@ -126,12 +127,12 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
 
     fn report(
         &self,
-        _: &Context<C>,
+        ctx: &Context<C>,
         object: &Tenant,
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
     ) -> Report<TenantStatus> {
-        report::report(object, outcome, now)
+        report::report(ctx, object, outcome, now)
     }
 }
 

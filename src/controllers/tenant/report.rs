@@ -11,13 +11,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::parts::{Part, Parts};
-use super::{Desired, World};
+use super::{
+    Desired, InForce, World,
+    judge::{Judged, judge},
+};
 use crate::{
     api::{ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantPhase, TenantStatus, time},
     clock::{elapsed, later},
-    cluster::{Happened, Kind},
-    engine::{Outcome, Report},
-    plan::tenant::{Finding, TenantStep, needs_a_person},
+    cluster::{Cluster, Happened, Kind},
+    engine::{Context, Outcome, Report},
+    plan::tenant::{Claim, Finding, TenantStep, needs_a_person},
     report::{
         failure,
         standing::{Because, Conditions, Standing},
@@ -37,7 +40,12 @@ const FIRST_SWEEP: Duration = Duration::from_secs(2);
 const FOUND_MAX: usize = 1024;
 
 /// What to say.
-pub(super) fn report(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> Report<TenantStatus> {
+pub(super) fn report<C: Cluster>(
+    ctx: &Context<C>,
+    tenant: &Tenant,
+    outcome: &TenantOutcome,
+    now: Timestamp,
+) -> Report<TenantStatus> {
     if tenant.is_terminating() {
         return report_release(tenant, outcome, now);
     }
@@ -63,11 +71,23 @@ pub(super) fn report(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -
     if matches!(standing, Standing::Ready(_)) && status.first_ready_at.is_none() {
         status.first_ready_at = Some(time(now));
     }
+    let judged = judge(ctx, tenant, known(outcome), &mut status);
+    if let Some(Judged {
+        protected: (holds, because),
+        ..
+    }) = &judged
+    {
+        conditions.set(ConditionType::Protected, Some(*holds), because);
+    }
     status.conditions = conditions.settle(&standing);
     let mut events = events::of_findings(outcome);
     events.extend(events::of_edges(&before, &status));
     Report {
-        look_again: waits_for_first_sweep(outcome).then(|| later(now, FIRST_SWEEP)),
+        look_again: if waits_for_first_sweep(outcome) {
+            Some(later(now, FIRST_SWEEP))
+        } else {
+            judged.and_then(|judged| judged.look_again)
+        },
         status: Some(status),
         events,
         release: false,
@@ -82,6 +102,24 @@ pub(super) fn in_progress(status: &mut TenantStatus, tenant: &Tenant, now: Times
     status.observed_generation = Some(tenant.generation());
     let because = Because::new(Reason::Launching, "the instance is being made");
     status.conditions = Conditions::over(&[], tenant.generation(), now).settle(&Standing::Working(because));
+}
+
+/// What the pass learned that no cache shows: whose the label is, and which firewall is in force.
+fn known(outcome: &TenantOutcome) -> (Option<&[Claim]>, Option<&InForce>) {
+    let claims = outcome
+        .world
+        .as_ref()
+        .ok()
+        .map(|world| world.references.claims.as_slice());
+    let desired = outcome
+        .resolved
+        .as_ref()
+        .and_then(|resolved| resolved.desired.as_ref());
+    let in_force = match desired {
+        Some(Desired::Kept(_, in_force)) => Some(in_force),
+        Some(Desired::Released(_)) | None => None,
+    };
+    (claims, in_force)
 }
 
 fn waits_for_first_sweep(outcome: &TenantOutcome) -> bool {
