@@ -166,28 +166,22 @@ async fn empty_quarantine<C: Cluster>(
     region: &Region,
     (group, direction, rules): (&SecurityGroupId, Direction, &BTreeSet<Rule>),
 ) -> Result<(), Failure> {
-    let cloud = pass.ctx.inventories.cloud(region);
-    cloud.revoke(group, direction, rules).await?;
-    let left = world
-        .isolation
-        .quarantines
-        .values()
-        .filter_map(|quarantine| match &quarantine.observed {
-            Observed::Present(seen) if seen.id == *group => Some(&seen.rules),
-            Observed::Present(_) | Observed::Absent | Observed::Unknown => None,
-        })
-        .flatten()
-        .filter(|rule| rule.direction != direction || !rules.contains(rule))
-        .cloned()
-        .collect();
-    // The other direction, if it is to be emptied too, is recorded by its own call from the same picture; the
-    // look before the next pass puts both right.
-    pass.ctx.inventories.of(region).record(Effect::RulesChanged {
-        group: group.clone(),
-        rules: left,
-    });
+    pass.ctx
+        .inventories
+        .cloud(region)
+        .revoke(group, direction, rules)
+        .await?;
+    let inventory = pass.ctx.inventories.of(region);
+    // From the newest picture, not from the one that was planned on: the other direction may be done already.
+    if let Observed::Present(seen) = inventory.view().group(group) {
+        let left = seen.rules.difference(rules).cloned().collect();
+        inventory.record(Effect::RulesChanged {
+            group: group.clone(),
+            rules: left,
+        });
+    }
     // A group that was just made has a rule that nobody added.
-    if world.isolation.held.iter().any(|held| !held.returned) {
+    if is_in_use(group, world) {
         for rule in rules {
             pass.happened(Happened::warning(
                 Reason::RuleRevoked,
@@ -199,6 +193,17 @@ async fn empty_quarantine<C: Cluster>(
         }
     }
     Ok(())
+}
+
+fn is_in_use(group: &SecurityGroupId, world: &IncidentWorld) -> bool {
+    let targets = world
+        .isolation
+        .tenants
+        .values()
+        .filter_map(|tenant| tenant.target.present());
+    targets
+        .flat_map(|target| target.interfaces.values())
+        .any(|groups| groups.contains(group))
 }
 
 async fn swap_groups<C: Cluster>(pass: &mut Pass<'_, C, Incident>, swap: &Swap) -> Result<(), Failure> {

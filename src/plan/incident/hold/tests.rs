@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{elsewhere, is_isolated};
 use crate::api::{Incident, Key};
 
-fn incident(containment: &str, closed: bool, status: Value) -> Incident {
+fn incident(containment: &str, closed: bool, status: &Value) -> Incident {
     serde_json::from_value(json!({
         "apiVersion": "yagura.dev/v1alpha1",
         "kind": "Incident",
@@ -38,16 +38,16 @@ fn holds(incident: &Incident, tenant: &str) -> bool {
 
 #[test]
 fn an_open_incident_isolates_what_it_names_in_its_namespace_even_before_its_first_pass() {
-    let new = incident("Isolate", false, Value::Null);
+    let new = incident("Isolate", false, &Value::Null);
     assert!(holds(&new, "acme/acme-jira"));
     assert!(!holds(&new, "acme/other"));
     assert!(!holds(&new, "globex/acme-jira"));
-    assert!(!holds(&incident("None", false, Value::Null), "acme/acme-jira"));
+    assert!(!holds(&incident("None", false, &Value::Null), "acme/acme-jira"));
 }
 
 #[test]
 fn a_tenant_is_held_until_the_undo_is_finished() {
-    let undoing = incident("None", false, json!({"isolated": [entry(None)]}));
+    let undoing = incident("None", false, &json!({"isolated": [entry(None)]}));
     assert!(holds(&undoing, "acme/acme-jira"));
     assert!(!elsewhere(&undoing, "acme-jira").isolates);
     assert_eq!(elsewhere(&undoing, "acme-jira").held.len(), 1);
@@ -79,8 +79,8 @@ fn an_incident_that_was_refused_from_the_start_stops_no_repair() {
         "message": "spec.tenantRefs: no Tenant other",
         "lastTransitionTime": "2031-05-01T00:00:00Z",
     }]);
-    let refused = incident("Isolate", false, json!({"conditions": stalled}));
+    let refused = incident("Isolate", false, &json!({"conditions": stalled}));
     assert!(!holds(&refused, "acme/acme-jira"));
     let accepted = json!({"conditions": stalled, "notifyBy": "2031-05-02T00:00:00Z"});
-    assert!(holds(&incident("Isolate", false, accepted), "acme/acme-jira"));
+    assert!(holds(&incident("Isolate", false, &accepted), "acme/acme-jira"));
 }

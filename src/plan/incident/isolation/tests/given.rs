@@ -256,7 +256,7 @@ fn quarantines() -> impl Strategy<Value = Quarantine> {
             (0, observed) => *observed = Observed::Unknown,
             (1 | 2, observed) => *observed = Observed::Absent,
             (3, Observed::Present(group)) => {
-                group.tags = Tags::from([("yagura.dev/uid".into(), "another".into())])
+                group.tags = Tags::from([("yagura.dev/uid".into(), "another".into())]);
             }
             _ => {}
         }
