@@ -104,13 +104,20 @@ async fn a_policy_edited_into_nonsense_still_fires_at_its_minute() {
         let name = backup_name("web", slot);
         let backup = until_complete(&env, &name).await;
         let status = backup.status.unwrap();
-        assert!(status.start_skew_seconds.unwrap() <= 5, "{:?}", status.start_skew_seconds);
+        assert!(
+            status.start_skew_seconds.unwrap() <= 5,
+            "{:?}",
+            status.start_skew_seconds
+        );
         assert_eq!(status.late, Some(false));
         assert!(holds(&status.conditions, "Complete") && holds(&status.conditions, "Ready"));
         assert_eq!(env.sim.effects(CREATE).len(), 1);
         env.event(&key(&name), "BackupComplete", "").await;
         let status = until_policy(&env, "one good day", |status| status.good_days_held == Some(1)).await;
-        assert_eq!(status.tenants.map(|tenants| (tenants.matched, tenants.protected)), Some((1, 1)));
+        assert_eq!(
+            status.tenants.map(|tenants| (tenants.matched, tenants.protected)),
+            Some((1, 1))
+        );
         assert!(status.next_run_time.is_some_and(|next| next.0 > slot));
 
         // By hand too; and nobody but the operator makes a slot's.
@@ -141,7 +148,11 @@ async fn an_operator_killed_before_its_answer_arrives_leaves_one_set_per_slot() 
         let limit = std::time::Duration::from_secs(150);
         crate::support::within(limit, "the calls are held", || async {
             let calls = env.sim.effects(CREATE);
-            if calls.len() == tenants.len() { Ok(()) } else { Err(calls.len()) }
+            if calls.len() == tenants.len() {
+                Ok(())
+            } else {
+                Err(calls.len())
+            }
         })
         .await;
         env.kill_operator("one");
@@ -159,7 +170,11 @@ async fn an_operator_killed_before_its_answer_arrives_leaves_one_set_per_slot() 
         eventually("three Tenants protected", || async {
             let policy = env.object::<BackupPolicy>(&key("daily")).await.unwrap();
             let counts = policy.status.and_then(|status| status.tenants);
-            if counts.as_ref().is_some_and(|counts| counts.protected == 3) { Ok(()) } else { Err(counts) }
+            if counts.as_ref().is_some_and(|counts| counts.protected == 3) {
+                Ok(())
+            } else {
+                Err(counts)
+            }
         })
         .await;
         env
