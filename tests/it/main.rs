@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod admission;
+mod backup;
 mod cluster;
 mod contract;
 mod lease;
