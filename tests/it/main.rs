@@ -5,5 +5,6 @@
 mod cluster;
 #[cfg(test)]
 mod contract;
+mod incident;
 mod lease;
 mod support;
