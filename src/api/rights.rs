@@ -40,19 +40,19 @@ impl Right {
     }
 }
 
-/// Looking: a list and a watch fill the cache, a live read comes before an effect that depends on it.
-const READ: &[&str] = &["get", "list", "watch"];
+/// What fills the cache. `get` is added where a live read is needed: of a record that must not be stale.
+const WATCH: &[&str] = &["list", "watch"];
 
 /// Every right of the operator.
 pub const RIGHTS: &[Right] = &[
-    Right::own("tenantclasses", READ),
+    Right::own("tenantclasses", WATCH),
     Right::own("tenantclasses/status", &["patch"]),
     // Patched for the finalizer, which holds an object until its AWS side was dealt with.
-    Right::own("tenants", &["get", "list", "watch", "patch"]),
+    Right::own("tenants", &["list", "watch", "patch"]),
     Right::own("tenants/status", &["patch"]),
-    Right::own("accesspolicies", READ),
+    Right::own("accesspolicies", WATCH),
     Right::own("accesspolicies/status", &["patch"]),
-    Right::own("backuppolicies", READ),
+    Right::own("backuppolicies", WATCH),
     Right::own("backuppolicies/status", &["patch"]),
     // Created for each slot: the object is the write-ahead record of the run.
     Right::own("backups", &["get", "list", "watch", "create"]),

@@ -88,6 +88,8 @@ pub struct Instance {
     pub client_token: Option<String>,
     /// Its metadata options.
     pub metadata: MetadataOptions,
+    /// The instance profile that lends it rights, an ARN.
+    pub instance_profile: Option<String>,
     /// Its network interfaces.
     pub interfaces: Vec<NetworkInterface>,
     /// Its volumes.

@@ -13,7 +13,7 @@ use crate::{
     api::{Backup, BackupPolicy, BackupPolicyStatus, ConditionType, Reason, Tenant, TenantClass, time},
     cluster::{Cluster, Happened, Kind},
     controllers::{
-        backup_sources::{candidates, class_of, in_namespace, is_stalled_for, slots, strictest},
+        backup_sources::{all_terms, candidates, class_of, in_namespace, is_stalled_for, slots, strictest},
         schedule::{self, blocking, first_ready, foreign_message},
         selector,
     },
@@ -170,7 +170,7 @@ async fn terms<C: Cluster>(
         .filter_map(|member| class_of(ctx, &member.tenant))
         .map(|class| class.spec.terms.clone())
         .collect();
-    if let Some(terms) = strictest(ctx, of_tenants) {
+    if let Some(terms) = strictest(ctx, &of_tenants) {
         return Ok(Some(terms));
     }
     let facts = ctx.cluster.namespace(namespace).await?.unwrap_or_default();
@@ -186,7 +186,7 @@ async fn terms<C: Cluster>(
             })
         });
     let names = allowing.map(|class| class.spec.terms.clone()).collect();
-    Ok(strictest(ctx, names).or_else(|| strictest(ctx, ctx.terms.names().map(str::to_owned).collect())))
+    Ok(strictest(ctx, &names).or_else(|| strictest(ctx, &all_terms(ctx))))
 }
 
 /// What the schedule owes at the moment, and what keeps it from making it.

@@ -24,11 +24,16 @@ pub(super) fn class_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<
 pub(super) fn terms_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Arc<Terms>> {
     class_of(ctx, tenant)
         .and_then(|class| ctx.terms.find(&class.spec.terms))
-        .or_else(|| strictest(ctx, ctx.terms.names().map(str::to_owned).collect()))
+        .or_else(|| strictest(ctx, &all_terms(ctx)))
+}
+
+/// The names of all terms.
+pub(super) fn all_terms<C: Cluster>(ctx: &Context<C>) -> BTreeSet<String> {
+    ctx.terms.names().map(str::to_owned).collect()
 }
 
 /// The strictest of the terms of these names.
-pub(super) fn strictest<C: Cluster>(ctx: &Context<C>, names: BTreeSet<String>) -> Option<Arc<Terms>> {
+pub(super) fn strictest<C: Cluster>(ctx: &Context<C>, names: &BTreeSet<String>) -> Option<Arc<Terms>> {
     let sheets: Vec<_> = names.iter().filter_map(|name| ctx.terms.find(name)).collect();
     let backups: Vec<(&str, &BackupTerms)> = sheets
         .iter()

@@ -10,6 +10,8 @@ mod selector;
 mod subnets;
 pub mod tenant;
 pub mod tenant_class;
+#[cfg(test)]
+mod testing;
 mod wake;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 /// Whether every requirement holds; an empty selector fits everything.
-pub fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+pub(super) fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let by_value = selector
         .match_labels
         .iter()

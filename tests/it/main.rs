@@ -2,8 +2,8 @@
 
 #![cfg(test)]
 
+mod admission;
 mod cluster;
-#[cfg(test)]
 mod contract;
 mod incident;
 mod lease;

@@ -30,10 +30,19 @@ fn read_instance(instance: sdk::Instance) -> Result<Instance, Unreadable> {
         private_ip: instance.private_ip_address,
         client_token: instance.client_token.filter(|token| !token.is_empty()),
         metadata: metadata(instance.metadata_options, state)?,
+        instance_profile: instance.iam_instance_profile.map(profile),
         interfaces: interfaces.map(interface).collect::<Result<_, _>>()?,
         volumes: volumes.map(attached_volume).collect::<Result<_, _>>()?,
         tags: tags(instance.tags)?,
     })
+}
+
+/// A profile that is not named is one all the same.
+fn profile(profile: sdk::IamInstanceProfile) -> String {
+    profile
+        .arn
+        .or(profile.id)
+        .unwrap_or_else(|| "without a name".to_owned())
 }
 
 fn state(state: Option<sdk::InstanceState>) -> Result<InstanceState, Unreadable> {

@@ -49,7 +49,11 @@ pub fn candidate(policy: &AccessPolicy) -> Candidate {
 }
 
 /// The firewall in force for a Tenant, from the policies of its namespace and from what was in force before.
-pub fn in_force(tenant: &str, policies: &[Arc<AccessPolicy>], before: Option<&AcceptedAccess>) -> InForce {
+pub(super) fn in_force(
+    tenant: &str,
+    policies: &[Arc<AccessPolicy>],
+    before: Option<&AcceptedAccess>,
+) -> InForce {
     let candidates: Vec<_> = policies.iter().map(|policy| candidate(policy)).collect();
     let chosen = winner(&candidates, tenant).and_then(|winner| {
         policies

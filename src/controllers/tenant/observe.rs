@@ -339,7 +339,8 @@ impl Looking<'_> {
             Observed::Absent => Vec::new(),
             Observed::Present(volumes) => volumes.into_iter().cloned().collect(),
         };
-        let listed_at = self.view.listed_at();
+        let mut listed = self.view.listed().into_iter();
+        let listed_at = listed.find_map(|(kind, at)| at.filter(|_| kind == "volumes"));
         let launched_at = self.recorded().map(|launch| launch.at.0).unwrap_or_default();
         let is_early = listed_at.is_none_or(|at| at < later(launched_at, CONSISTENCY_LAG));
         for attached in &instance.volumes {

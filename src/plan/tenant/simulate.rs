@@ -39,6 +39,7 @@ pub(super) fn instance_of(launch: &Launch, state: InstanceState) -> Instance {
         private_ip: Some("10.0.0.1".to_owned()),
         client_token: Some(launch.token.clone()),
         metadata: METADATA,
+        instance_profile: None,
         interfaces: vec![NetworkInterface {
             id: format!("eni-{suffix}").into(),
             groups: launch.groups.clone(),

@@ -18,7 +18,7 @@ pub(super) const NAMESPACE: &str = "acme";
 pub(super) const TENANT: &str = "acme-jira";
 
 /// Incidents are not part of a normal day: this one is opened later in the story.
-pub(super) const INCIDENT: &str = "incident.yaml";
+pub(super) const INCIDENT: &str = "incident/isolate.yaml";
 
 /// Applies the examples and waits until every Tenant is Ready.
 pub(super) fn enter(stage: &mut Stage) -> Outcome {
@@ -81,15 +81,15 @@ fn is_ready(object: &Value) -> bool {
         && condition(object, "Ready").is_some_and(|(status, _, _)| status == "True")
 }
 
-/// The examples in the order to apply them: namespaces first, then by name.
+/// The examples as `kubectl apply -f examples/` takes them, but namespaces first: those of subfolders are not
+/// part of a normal day.
 fn manifests() -> Outcome<Vec<PathBuf>> {
-    let mut found: Vec<(bool, PathBuf)> = repo::files(&repo::root().join("examples"))
-        .into_iter()
+    let folder = repo::root().join("examples");
+    let mut found: Vec<(bool, PathBuf)> = fs::read_dir(&folder)
+        .map_err(Failure::of(format_args!("read {}", folder.display())))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name != INCIDENT && name != "kustomization.yaml")
-        })
+        .filter(|path| path.file_name().is_some_and(|name| name != "kustomization.yaml"))
         .map(|path| {
             let makes_namespace = fs::read_to_string(&path)
                 .is_ok_and(|manifest| manifest.lines().any(|line| line.trim() == "kind: Namespace"));

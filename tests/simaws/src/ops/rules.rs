@@ -44,11 +44,8 @@ pub(super) fn update_descriptions_egress(ctx: &mut Context<'_>, params: &Params)
 pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let visible = ctx.visible_before();
     let region = &*ctx.region;
-    let rules: BTreeMap<String, Rule> = region
-        .groups
-        .values()
-        .flat_map(|group| group.rules.clone())
-        .collect();
+    let all = region.groups.values().flat_map(|group| &group.rules);
+    let rules: BTreeMap<String, &Rule> = all.map(|(id, rule)| (id.clone(), rule)).collect();
     let page = list((region, &rules), params, IDS, PageLimit::Strict(1000), visible)?;
     let items = page.items.iter().map(|rule| render::rule(rule, region));
     Ok(Element::content()

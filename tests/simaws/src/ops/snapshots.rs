@@ -52,7 +52,7 @@ pub(super) fn create(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let tags = tags_for(params, "snapshot")?;
     let snapshot = start(ctx, volume_id, params.get("Description"), tags)?;
     let content = render::snapshot(Element::content(), &snapshot, ctx.region, "status");
-    ctx.region.snapshots.insert(snapshot.id.clone(), snapshot);
+    ctx.region.add_snapshot(snapshot);
     Ok(content)
 }
 
@@ -118,15 +118,14 @@ pub(super) fn create_of_instance(ctx: &mut Context<'_>, params: &Params) -> Answ
     for (id, tags) in tagged {
         let snapshot = start(ctx, &id, params.get("Description"), tags)?;
         items.push(render::snapshot(item(), &snapshot, ctx.region, "state"));
-        ctx.region.snapshots.insert(snapshot.id.clone(), snapshot);
+        ctx.region.add_snapshot(snapshot);
     }
     Ok(Element::content().list("snapshotSet", items))
 }
 
 fn check_volume(region: &Region, id: &str) -> Result<(), ApiError> {
     region.volume(id)?;
-    let pending = |it: &&Snapshot| it.volume_id == id && it.state == SnapshotState::Pending;
-    if region.snapshots.values().filter(pending).count() >= MOST_CONCURRENT {
+    if region.pending_snapshots(id) >= MOST_CONCURRENT {
         let text = "You've reached the limit on the number of concurrent snapshots you can create on the specified volume. Wait until the 'pending' requests have completed.";
         return Err(ApiError::new("ConcurrentSnapshotLimitExceeded", text));
     }
@@ -142,7 +141,6 @@ fn start(
     let due = later(ctx.region.now, ctx.timings.snapshot);
     let spec = ctx.region.volume(volume_id)?.spec.clone();
     let id = ctx.region.ids.id(kind::SNAPSHOT.prefix);
-    ctx.region.schedule(&id, due);
     Ok(Snapshot {
         id,
         volume_id: volume_id.to_owned(),
@@ -174,7 +172,7 @@ pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
         let text = format!("The snapshot {id} is currently in use by {}", image.id);
         return Err(ApiError::new("InvalidSnapshot.InUse", text));
     }
-    ctx.region.snapshots.remove(id);
+    ctx.region.remove_snapshot(id);
     Ok(Element::success())
 }
 

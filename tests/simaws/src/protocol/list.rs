@@ -20,6 +20,22 @@ pub(crate) trait Listed {
     fn values(&self, filter: &str, region: &Region) -> Vec<String>;
 }
 
+impl<T: Listed> Listed for &T {
+    const FILTERS: &'static [&'static str] = T::FILTERS;
+
+    fn tags(&self) -> &Tags {
+        (**self).tags()
+    }
+
+    fn created_at(&self) -> Timestamp {
+        (**self).created_at()
+    }
+
+    fn values(&self, filter: &str, region: &Region) -> Vec<String> {
+        (**self).values(filter, region)
+    }
+}
+
 /// The page sizes an operation takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PageLimit {

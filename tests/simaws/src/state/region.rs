@@ -62,6 +62,9 @@ pub(crate) struct Region {
     /// Which resource changes by itself at which time.
     #[serde(skip)]
     pub(super) agenda: BTreeSet<(Timestamp, String)>,
+    /// Volume and snapshot: a volume takes only so many at a time, and ten thousand snapshots start at once.
+    #[serde(skip)]
+    pub(super) pending_snapshots: BTreeSet<(String, String)>,
     #[serde(skip)]
     pub(crate) ids: IdSource,
 }
@@ -84,6 +87,7 @@ impl Region {
             profile_associations: BTreeMap::new(),
             tokens: BTreeMap::new(),
             agenda: BTreeSet::new(),
+            pending_snapshots: BTreeSet::new(),
             ids: IdSource::new(seed, account, name),
         };
         region.furnish();
@@ -253,6 +257,32 @@ impl Region {
         };
         group.rules.insert(id.clone(), rule);
         id
+    }
+
+    /// Adds a snapshot that completes when it is due.
+    pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot) {
+        if let Some(due) = snapshot.due {
+            self.schedule(&snapshot.id, due);
+            self.pending_snapshots
+                .insert((snapshot.volume_id.clone(), snapshot.id.clone()));
+        }
+        self.snapshots.insert(snapshot.id.clone(), snapshot);
+    }
+
+    /// Removes a snapshot, completed or not.
+    pub(crate) fn remove_snapshot(&mut self, id: &str) {
+        if let Some(snapshot) = self.snapshots.remove(id) {
+            self.pending_snapshots.remove(&(snapshot.volume_id, snapshot.id));
+        }
+    }
+
+    /// How many snapshots of a volume are pending.
+    pub(crate) fn pending_snapshots(&self, volume_id: &str) -> usize {
+        let from = (volume_id.to_owned(), String::new());
+        self.pending_snapshots
+            .range(from..)
+            .take_while(|(volume, _)| volume == volume_id)
+            .count()
     }
 
     /// What this token made before. The same token on a different request is an error.

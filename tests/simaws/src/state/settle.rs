@@ -95,6 +95,7 @@ impl Region {
         };
         instance.state = InstanceState::Terminated;
         instance.due = Some(gone);
+        let had_profile = instance.profile.is_some();
         let interfaces = std::mem::take(&mut instance.interface_ids);
         let volumes = std::mem::take(&mut instance.volumes);
         self.schedule(id, gone);
@@ -104,8 +105,10 @@ impl Region {
         for volume in volumes.into_values() {
             self.free_volume(&volume);
         }
-        self.profile_associations
-            .retain(|_, association| association.instance_id != id);
+        if had_profile {
+            self.profile_associations
+                .retain(|_, association| association.instance_id != id);
+        }
     }
 
     fn free_interface(&mut self, id: &str) {
@@ -152,6 +155,8 @@ impl Region {
     fn settle_snapshot(&mut self, id: &str, at: Timestamp) {
         if let Some(snapshot) = self.snapshots.get_mut(id).filter(|it| it.due == Some(at)) {
             snapshot.due = None;
+            self.pending_snapshots
+                .remove(&(snapshot.volume_id.clone(), snapshot.id.clone()));
             if snapshot.doomed {
                 snapshot.state = SnapshotState::Error;
             } else {
