@@ -7,7 +7,7 @@ use kube::{
     Client,
     runtime::reflector::{self, Store, store::Writer},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::OperatorError;
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
 /// A cache, and until its watch starts the side that fills it.
 struct Cache<K: Kind> {
     store: Store<Seen<K>>,
+    /// Whether the store holds a complete list. The store's own signal serves one waiter only: a second one, even
+    /// one that only asks, makes it forget the first.
+    listed: watch::Sender<bool>,
     writer: Arc<Mutex<Option<Writer<Seen<K>>>>>,
 }
 
@@ -27,6 +30,7 @@ impl<K: Kind> Clone for Cache<K> {
     fn clone(&self) -> Self {
         Self {
             store: self.store.clone(),
+            listed: self.listed.clone(),
             writer: Arc::clone(&self.writer),
         }
     }
@@ -37,6 +41,7 @@ impl<K: Kind> Cache<K> {
         let (store, writer) = reflector::store();
         Self {
             store,
+            listed: watch::Sender::new(false),
             writer: Arc::new(Mutex::new(Some(writer))),
         }
     }
@@ -52,11 +57,13 @@ impl<K: Kind> Cache<K> {
         let Some(writer) = writer else { return };
         let changes = watch(client.clone(), writer);
         let (ctx, waker) = (Arc::clone(ctx), Arc::clone(waker));
+        let listed = self.listed.clone();
         parts.spawn(async move {
             let mut changes = std::pin::pin!(changes);
             while let Some(change) = changes.next().await {
-                if let Changed::Object(key) = change {
-                    waker.object_changed(&ctx, K::NAME, &key);
+                match change {
+                    Changed::Object(key) => waker.object_changed(&ctx, K::NAME, &key),
+                    Changed::Listed => drop(listed.send_replace(true)),
                 }
             }
             OperatorError::Ended("a watch")
@@ -64,8 +71,8 @@ impl<K: Kind> Cache<K> {
     }
 
     async fn ready(&self) {
-        // An error means that the watch ended, which ends the operator anyway.
-        drop(self.store.wait_until_ready().await);
+        // Fails only without a sender, and this holds one.
+        drop(self.listed.subscribe().wait_for(|listed| *listed).await);
     }
 }
 

@@ -22,7 +22,7 @@ fn incident(containment: &str, closed: bool, status: &Value) -> Incident {
 }
 
 fn entry(reconnected_at: Option<&str>) -> Value {
-    json!({
+    &json!({
         "tenant": "acme-jira",
         "instanceId": "i-1",
         "networkInterfaceId": "eni-1",
@@ -54,7 +54,7 @@ fn a_tenant_is_held_until_the_undo_is_finished() {
     let undone = incident(
         "None",
         false,
-        json!({"isolated": [entry(Some("2031-05-02T00:00:00Z"))]}),
+        &json!({"isolated": [entry(Some("2031-05-02T00:00:00Z"))]}),
     );
     assert!(!holds(&undone, "acme/acme-jira"));
 }
@@ -64,7 +64,7 @@ fn a_closed_incident_holds_nothing() {
     let closed = incident(
         "None",
         true,
-        json!({"phase": "Closed", "isolated": [entry(None)]}),
+        &json!({"phase": "Closed", "isolated": [entry(None)]}),
     );
     assert!(!holds(&closed, "acme/acme-jira"));
     assert!(elsewhere(&closed, "acme-jira").held.is_empty());
