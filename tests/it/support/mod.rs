@@ -6,6 +6,6 @@ mod sim;
 mod wait;
 
 pub(crate) use env::{Env, with_operator};
-pub(crate) use plane::{binaries, shared_plane};
+pub(crate) use plane::{Plane, binaries, shared_plane};
 pub(crate) use sim::Sim;
 pub(crate) use wait::{eventually, within};
