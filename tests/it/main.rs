@@ -6,5 +6,6 @@ mod admission;
 mod backup;
 mod cluster;
 mod contract;
+mod incident;
 mod lease;
 mod support;
