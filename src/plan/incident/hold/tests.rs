@@ -22,7 +22,7 @@ fn incident(containment: &str, closed: bool, status: &Value) -> Incident {
 }
 
 fn entry(reconnected_at: Option<&str>) -> Value {
-    &json!({
+    json!({
         "tenant": "acme-jira",
         "instanceId": "i-1",
         "networkInterfaceId": "eni-1",
