@@ -30,6 +30,10 @@ fn holds(conditions: &[yagura::api::Condition], type_: &str) -> bool {
 async fn serve(env: &Env, names: &[&str]) {
     env.apply(CLASS);
     env.apply(NAMESPACES);
+    env.apply(
+        "{apiVersion: yagura.dev/v1alpha1, kind: AccessPolicy, metadata: {name: office, namespace: acme}, \
+         spec: {ingress: {cidrs: [203.0.113.0/24]}}}",
+    );
     for name in names {
         env.apply(&format!(
             "{{apiVersion: yagura.dev/v1alpha1, kind: Tenant, metadata: {{name: {name}, namespace: acme}}, \
