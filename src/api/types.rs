@@ -300,3 +300,6 @@ pub fn time(at: Timestamp) -> Time {
         .unwrap_or(at),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! so `ConnectionsCut` is not known.
 
 mod act;
+mod deadline;
 mod look;
 mod tell;
 

@@ -126,13 +126,10 @@ pub enum CallEnd {
 pub struct World {
     /// The instance.
     pub target: Observed<Target>,
-    /// The snapshots of the run; `Absent` when the last sweep shows none.
+    /// The snapshots of the run; `Absent` when there are none, and after its end when one of its set is gone.
     pub snapshots: Observed<Vec<Snapshot>>,
-    /// When the last sweep began.
-    pub swept: Option<Timestamp>,
-    /// When each of the last sweeps began that, one after the other, did not show the run's snapshots (after its
-    /// end: not all of them).
-    pub empty: Vec<Timestamp>,
+    /// When the last sweeps began, two at most: what is not among `snapshots` none of them showed.
+    pub sweeps: Vec<Timestamp>,
     /// Whether the snapshots were also searched by description, whatever their tags say.
     pub searched: bool,
     /// Snapshots of the run that only the search found: somebody took their tags away.
@@ -232,7 +229,7 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
 
 fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     if let Some(ended) = run.ended {
-        return after_the_end(ended, world, now);
+        return after_the_end(ended, world);
     }
     let snapshots: &[Snapshot] = match &world.snapshots {
         Observed::Unknown => return unknown(run, now),
@@ -256,15 +253,15 @@ fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     }
 }
 
-fn after_the_end(ended: Ended, world: &World, now: Timestamp) -> Plan {
-    match (ended, world.empty.len()) {
-        (Ended::Complete, SWEEPS..) if world.searched => Plan::outcome(Outcome::Expired),
-        (Ended::Complete, SWEEPS..) => Plan {
+fn after_the_end(ended: Ended, world: &World) -> Plan {
+    let is_gone = ended == Ended::Complete && world.shows_nothing();
+    match (is_gone, world.searched) {
+        (false, _) => Plan::outcome(Outcome::Unchanged),
+        (true, false) => Plan {
             wants_search: true,
             ..Plan::outcome(Outcome::Unchanged)
         },
-        (Ended::Complete, 1) => Plan::waiting(Outcome::Unchanged, Some(later(now, SWEEP))),
-        (Ended::Complete | Ended::Otherwise, _) => Plan::outcome(Outcome::Unchanged),
+        (true, true) => Plan::outcome(Outcome::Expired),
     }
 }
 
@@ -298,7 +295,7 @@ fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     match run.decision {
         Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
         // The set that the object was made for may only lag.
-        Some(Decision::Found) if world.empty.len() < SWEEPS => {
+        Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
         }
         Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
@@ -346,7 +343,7 @@ fn after_a_call(run: &Run, world: &World, recorded: Attempt, now: Timestamp) -> 
         None => later(recorded.at, CALL_BOUND),
     };
     let settled = later(ended, SETTLED);
-    let agreeing = world.empty.iter().filter(|&&begun| begun >= settled).count();
+    let agreeing = world.sweeps.iter().filter(|&&begun| begun >= settled).count();
     if agreeing < SWEEPS {
         return Plan::waiting(
             Outcome::Running(Waiting::Answer, Facts::default()),
@@ -441,6 +438,13 @@ pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
             };
             CallEnd::Refused(times.saturating_add(1), error)
         }
+    }
+}
+
+impl World {
+    /// Whether enough sweeps agree that none of the run's snapshots is there.
+    fn shows_nothing(&self) -> bool {
+        self.snapshots == Observed::Absent && self.sweeps.len() >= SWEEPS
     }
 }
 

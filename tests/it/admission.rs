@@ -7,6 +7,7 @@ mod access_policy;
 mod authors;
 mod backup;
 mod class;
+mod examples;
 mod incident;
 mod rights;
 mod tenant;

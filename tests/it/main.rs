@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod admission;
+mod backup;
 mod cluster;
 mod contract;
+mod incident;
 mod lease;
 mod support;

@@ -40,8 +40,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         seen: planner::World {
             target: Observed::Unknown,
             snapshots: Observed::Unknown,
-            swept: None,
-            empty: Vec::new(),
+            sweeps: Vec::new(),
             searched: false,
             untagged: Vec::new(),
             call,
@@ -60,15 +59,9 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         return world;
     };
     let view = ctx.inventories.of(&place.region).view();
-    let snapshots = snapshots(&view, backup);
-    let [swept, before] = view.snapshots_listed();
-    world.seen.swept = swept;
     world.seen.target = target(&view, tenant);
-    world.seen.empty = match &snapshots {
-        Observed::Absent => [before, swept].into_iter().flatten().collect(),
-        Observed::Unknown | Observed::Present(_) => Vec::new(),
-    };
-    world.seen.snapshots = snapshots;
+    world.seen.snapshots = snapshots(&view, backup);
+    world.seen.sweeps = view.snapshots_listed().into_iter().flatten().collect();
     world
 }
 
@@ -174,7 +167,6 @@ pub(super) async fn search<C: Cluster>(
     if found.is_empty() || !recorded(backup).is_subset(&ids) {
         return Ok(());
     }
-    seen.empty.clear();
     seen.untagged = ids.into_iter().collect();
     seen.snapshots = Observed::Present(found);
     Ok(())

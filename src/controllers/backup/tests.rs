@@ -1,270 +1,20 @@
 //! The three backup controllers together, over a cluster and an AWS in memory.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+mod bed;
+mod chaos;
 
-use jiff::Timestamp;
+use std::{collections::BTreeSet, time::Duration};
+
 use simaws::FaultKind;
 
 use super::*;
 use crate::{
-    api::{
-        AllowedNamespaces, BackupPhase, BackupPolicy, BackupPolicySpec, BackupSpec, ConditionType, Key,
-        TenantClass, TenantClassSpec, TenantSpec, TenantStatus, Time,
-    },
-    aws::stage::{CLUSTER, Stage, time_out},
-    cloud::{Instance, Snapshot},
-    cluster::MemoryCluster,
-    controllers::{BackupPolicies, Schedule, Waker, owner_changed, wake_everything},
-    engine::{Identity, Services, Stepper},
-    inventory::Inventories,
-    metrics::Metrics,
-    report::{conditions::find_condition, kstatus},
-    terms::Registry,
+    api::{BackupPhase, BackupSpec, ConditionType, Key, Time},
+    aws::stage::time_out,
+    report::conditions::find_condition,
 };
 
-/// Everything around the controllers. Of `Stage`'s clock it is 09:00 in Tokyo.
-struct Bed {
-    stage: Stage,
-    cluster: MemoryCluster,
-    ctx: Arc<Context<MemoryCluster>>,
-    stepper: Stepper<MemoryCluster>,
-    waker: Waker,
-}
-
-impl Bed {
-    /// A class, and a Tenant that has just become Ready.
-    async fn new() -> (Self, Instance) {
-        let stage = Stage::new().await;
-        let instance = stage.instance("web").await;
-        let cluster = MemoryCluster::new(Arc::<crate::clock::ManualClock>::clone(&stage.clock));
-        let bed = Self::over(stage, cluster);
-        bed.cluster.put(&TenantClass::new(
-            "tokyo",
-            TenantClassSpec {
-                region: "ap-northeast-1".into(),
-                allowed_namespaces: Some(AllowedNamespaces {
-                    names: vec!["acme".into()],
-                    selector: None,
-                }),
-                terms: "hosting-2023-10-11".into(),
-                ..TenantClassSpec::default()
-            },
-        ));
-        bed.tenant("web", &instance).await;
-        bed.settle().await;
-        (bed, instance)
-    }
-
-    /// An operator that knows nothing but what the cluster and AWS hold.
-    fn over(stage: Stage, cluster: MemoryCluster) -> Self {
-        let clock = Arc::<crate::clock::ManualClock>::clone(&stage.clock);
-        let identity = Identity {
-            cluster_id: CLUSTER.into(),
-            cluster_uid: "kube-system-uid".into(),
-        };
-        let regions = Arc::<crate::aws::AwsRegions>::clone(&stage.regions);
-        let inventories = Arc::new(Inventories::new(regions, Arc::clone(&clock) as _, CLUSTER.into()));
-        let services = Services {
-            terms: Arc::new(Registry::built_in().unwrap()),
-            metrics: Arc::new(Metrics::new().unwrap()),
-        };
-        let ctx = Arc::new(Context::new(
-            cluster.clone(),
-            clock,
-            identity,
-            inventories,
-            services,
-        ));
-        let stepper = Stepper::new(Arc::clone(&ctx))
-            .with(BackupPolicies)
-            .with(Schedule::default())
-            .with(Backups::default());
-        Self {
-            stage,
-            cluster,
-            ctx,
-            stepper,
-            waker: Waker::default(),
-        }
-    }
-
-    /// The operator dies, and another one begins.
-    fn restart(self) -> Self {
-        let Self { stage, cluster, .. } = self;
-        let bed = Self::over(stage, cluster);
-        for class in bed.cluster.cached_all::<TenantClass>() {
-            bed.waker
-                .object_changed(&bed.ctx, TenantClass::NAME, &class.key());
-        }
-        for tenant in bed.cluster.cached_all::<Tenant>() {
-            bed.waker.object_changed(&bed.ctx, Tenant::NAME, &tenant.key());
-        }
-        for backup in bed.cluster.cached_all::<Backup>() {
-            bed.waker.object_changed(&bed.ctx, Backup::NAME, &backup.key());
-        }
-        bed
-    }
-
-    async fn tenant(&self, name: &str, instance: &Instance) {
-        let mut tenant = Tenant::new(
-            name,
-            TenantSpec {
-                class_name: "tokyo".into(),
-                ..TenantSpec::default()
-            },
-        );
-        tenant.metadata.namespace = Some("acme".into());
-        let stored = self.cluster.put(&tenant);
-        let status = TenantStatus {
-            first_ready_at: Some(Time(self.ctx.now())),
-            instance_id: Some(instance.id.to_string()),
-            ..TenantStatus::default()
-        };
-        let version = stored.metadata.resource_version.clone().unwrap();
-        self.cluster
-            .apply_status::<Tenant>(&stored.key(), &version, &status)
-            .await
-            .unwrap();
-    }
-
-    fn policy(&self, name: &str, spec: BackupPolicySpec) {
-        let mut policy = BackupPolicy::new(name, spec);
-        policy.metadata.namespace = Some("acme".into());
-        self.cluster.put(&policy);
-    }
-
-    fn daily_at(&self, at: &str, zone: &str) {
-        self.policy(
-            "daily",
-            BackupPolicySpec {
-                at: Some(at.into()),
-                time_zone: Some(zone.into()),
-                ..BackupPolicySpec::default()
-            },
-        );
-    }
-
-    fn by_hand(&self, name: &str, tenant: &str) {
-        let mut backup = Backup::new(
-            name,
-            BackupSpec {
-                tenant_ref: tenant.into(),
-                reason: Some("before the upgrade".into()),
-                ..BackupSpec::default()
-            },
-        );
-        backup.metadata.namespace = Some("acme".into());
-        self.cluster.put(&backup);
-    }
-
-    /// Works until nothing is due at this instant.
-    async fn settle(&self) {
-        loop {
-            for (kind, key) in self.cluster.take_changes() {
-                self.waker.object_changed(&self.ctx, kind, &key);
-            }
-            if self.stepper.run_due().await == 0 {
-                break;
-            }
-        }
-        self.check_contract();
-    }
-
-    /// Lets time pass, with a sweep every half minute; over long spans as seldom as a view stays fresh.
-    async fn pass_time(&self, span: Duration) {
-        let end = crate::clock::later(self.ctx.now(), span);
-        while self.ctx.now() < end {
-            let left = elapsed(self.ctx.now(), end);
-            let step = if left > Duration::from_secs(3_600) {
-                240
-            } else {
-                30
-            };
-            self.stage.advance(left.min(Duration::from_secs(step)));
-            self.sweep().await;
-            self.settle().await;
-        }
-    }
-
-    async fn sweep(&self) {
-        for (_, swept) in self.ctx.inventories.sweep_all().await {
-            if swept.became_conclusive {
-                wake_everything(&self.ctx);
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
-        }
-    }
-
-    /// Lets time pass until this instant.
-    async fn until(&self, at: &str) {
-        let at: Timestamp = at.parse().unwrap();
-        self.pass_time(elapsed(self.ctx.now(), at)).await;
-    }
-
-    fn backup(&self, name: &str) -> Arc<Backup> {
-        self.cluster
-            .cached::<Backup>(&Key::new("acme", name))
-            .unwrap_or_else(|| panic!("{:?}", self.names()))
-    }
-
-    fn phase(&self, name: &str) -> Option<BackupPhase> {
-        self.backup(name).status.as_ref().and_then(|status| status.phase)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.cluster
-            .cached_all::<Backup>()
-            .iter()
-            .map(|backup| backup.key().name)
-            .collect()
-    }
-
-    fn policy_status(&self) -> crate::api::BackupPolicyStatus {
-        self.cluster
-            .cached::<BackupPolicy>(&Key::new("acme", "daily"))
-            .unwrap()
-            .status
-            .clone()
-            .unwrap()
-    }
-
-    async fn snapshots(&self) -> Vec<Snapshot> {
-        self.stage.cloud.list_snapshots().await.unwrap()
-    }
-
-    fn events(&self) -> Vec<Reason> {
-        self.cluster
-            .events()
-            .into_iter()
-            .map(|(_, _, happened)| happened.reason)
-            .collect()
-    }
-
-    fn check_contract(&self) {
-        for backup in self.cluster.cached_all::<Backup>() {
-            if let Some(status) = &backup.status {
-                let broken = kstatus::violations(
-                    backup.generation(),
-                    status.observed_generation,
-                    &status.conditions,
-                );
-                assert!(broken.is_empty(), "{broken:?}");
-            }
-        }
-        for policy in self.cluster.cached_all::<BackupPolicy>() {
-            if let Some(status) = &policy.status {
-                let broken = kstatus::violations(
-                    policy.generation(),
-                    status.observed_generation,
-                    &status.conditions,
-                );
-                assert!(broken.is_empty(), "{broken:?}");
-            }
-        }
-    }
-}
+use bed::Bed;
 
 /// The name of the Backup of the terms' first slot.
 const FIRST: &str = "web-203105011530";
@@ -380,10 +130,10 @@ async fn a_time_moved_into_the_past_runs_at_once_as_late() {
 
 #[tokio::test]
 async fn an_outage_of_days_is_missed_date_by_date_and_an_edit_loses_none() {
-    let (bed, _) = Bed::new().await;
+    let (mut bed, _) = Bed::new().await;
     bed.daily_at("03:15", "UTC");
     bed.until("2031-05-01T03:20:00Z").await;
-    let bed = bed.restart();
+    bed.restart();
     bed.stage.advance(Duration::from_secs(2 * 86_400));
     // Edited while the operator was down.
     bed.daily_at("23:00", "UTC");
@@ -415,10 +165,10 @@ async fn a_lost_answer_makes_no_second_set() {
 
 #[tokio::test]
 async fn a_restart_after_the_call_makes_no_second_set() {
-    let (bed, instance) = Bed::new().await;
+    let (mut bed, instance) = Bed::new().await;
     bed.until("2031-05-01T15:30:00Z").await;
     assert_eq!(bed.stage.calls_of(Operation::CreateSnapshots), 1);
-    let bed = bed.restart();
+    bed.restart();
     bed.pass_time(Duration::from_secs(900)).await;
     assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
     assert_eq!(bed.stage.calls_of(Operation::CreateSnapshots), 1);
@@ -449,11 +199,8 @@ async fn a_recorded_attempt_that_was_never_made_is_made_after_the_look() {
     backup.metadata.namespace = Some("acme".into());
     bed.stage.advance(Duration::from_secs(30));
     let stored = bed.cluster.put(&backup);
-    let attempt = planner::Attempt {
-        n: 1,
-        at: bed.ctx.now(),
-    };
-    let status = status::recorded(&stored, attempt, bed.ctx.now());
+    let attempt = planner::Attempt { n: 1, at: bed.now() };
+    let status = status::recorded(&stored, attempt, bed.now());
     let version = stored.metadata.resource_version.clone().unwrap();
     bed.cluster
         .apply_status::<Backup>(&stored.key(), &version, &status)

@@ -1,15 +1,15 @@
 //! What an Incident says of itself: its clock, its conditions, its phase, and the edges of each.
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
-use super::{IncidentDesired, IncidentWorld, act::quarantine_id, was_accepted};
+use super::{IncidentDesired, IncidentWorld, act::quarantine_id, deadline, was_accepted};
 use crate::{
-    api::{ConditionType, Incident, IncidentPhase, IncidentStatus, ReachedTenant, Reason, time},
+    api::{ConditionType, Incident, IncidentPhase, IncidentStatus, Reason, time},
     cluster::{Happened, Kind},
     engine::{Outcome, Report},
     plan::incident::{
         isolation::{self, Intent, Step},
-        notice::{self, Facts, Notice, Record, Stage},
+        notice::{Notice, Stage},
         phase::{self, is_closed_without_notice},
     },
     report::{
@@ -89,7 +89,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     fn report(self) -> Report<IncidentStatus> {
         let before = self.incident.status.clone().unwrap_or_default();
-        let notice = self.notice(&before);
+        let notice = deadline::read(self.incident, self.desired, &before, self.now);
         let facts = self.facts(&before, &notice);
         let phase = phase::phase(facts);
         let standing = self.standing(&facts, phase, &before);
@@ -100,7 +100,7 @@ impl Telling<'_> {
         conditions.set(
             ConditionType::Notified,
             Some(told),
-            &self.notified_because(&notice),
+            &deadline::because(self.desired, &notice),
         );
         if facts.ever_isolated || facts.intent == Intent::Isolate {
             conditions.set(ConditionType::ConnectionsCut, None, &connections_because());
@@ -112,7 +112,7 @@ impl Telling<'_> {
             notify_by: notice.record.notify_by.map(time),
             notified_at: notice.notified_at.map(time),
             breached: Some(notice.record.breached),
-            reached: reached(&notice),
+            reached: deadline::reached(&notice),
             isolated: before.isolated.clone(),
         };
         self.note_swaps(&mut status);
@@ -122,28 +122,6 @@ impl Telling<'_> {
             look_again: notice.look_again,
             release: phase == IncidentPhase::Closed,
         }
-    }
-
-    fn notice(&self, before: &IncidentStatus) -> Notice {
-        let record = Record {
-            notify_by: before.notify_by.as_ref().map(|at| at.0),
-            reached: before
-                .reached
-                .iter()
-                .map(|one| (one.tenant.clone(), one.at.0))
-                .collect(),
-            breached: before.breached.unwrap_or_default(),
-        };
-        let detected_at = self.incident.spec.detected_at.0;
-        let created_at = self.incident.metadata.creation_timestamp.as_ref().map(|at| at.0);
-        let facts = Facts {
-            detected_at,
-            created_at: created_at.unwrap_or(detected_at),
-            within: self.desired.within,
-            tenants: &self.desired.channels,
-            notifications: &self.incident.spec.notifications,
-        };
-        notice::read(facts, &record, self.now)
     }
 
     fn facts(&self, before: &IncidentStatus, notice: &Notice) -> phase::Standing {
@@ -227,47 +205,6 @@ impl Telling<'_> {
         }
     }
 
-    fn notified_because(&self, notice: &Notice) -> Because {
-        let by = notice
-            .record
-            .notify_by
-            .map(time)
-            .map(|at| at.0.to_string())
-            .unwrap_or_default();
-        let waiting: Vec<_> = self
-            .desired
-            .channels
-            .keys()
-            .filter(|tenant| !notice.record.reached.contains_key(*tenant))
-            .map(String::as_str)
-            .collect();
-        let whom = waiting.join(", ");
-        match notice.stage {
-            Stage::Unset => Because::new(Reason::NotNotified, "no terms are known, so there is no deadline"),
-            Stage::Running => Because::new(
-                Reason::NotNotified,
-                format!("the customer of {whom} must be told by {by}"),
-            ),
-            Stage::Half => Because::new(
-                Reason::NotifyHalfSpent,
-                format!("half of the time is spent: the customer of {whom} must be told by {by}"),
-            ),
-            Stage::ThreeQuarters => Because::new(
-                Reason::NotifyMostSpent,
-                format!("three quarters of the time are spent: the customer of {whom} must be told by {by}"),
-            ),
-            Stage::Overdue => Because::new(
-                Reason::NotifyOverdue,
-                format!("the customer of {whom} was not told by {by}: call now, the breach stays on record"),
-            ),
-            Stage::Told => Because::new(Reason::Reached, "every customer was reached in time"),
-            Stage::ToldLate => Because::new(
-                Reason::Reached,
-                format!("every customer was reached, but not by {by}"),
-            ),
-        }
-    }
-
     fn standing(&self, facts: &phase::Standing, phase: IncidentPhase, before: &IncidentStatus) -> Standing {
         if phase == IncidentPhase::Closed {
             return Standing::Ready(Because::new(Reason::Closed, "the Incident is closed"));
@@ -345,45 +282,9 @@ impl Telling<'_> {
         phase: IncidentPhase,
     ) -> Vec<Happened> {
         let mut events: Vec<_> = stall_edge(self.incident, standing).into_iter().collect();
-        events.extend(self.clock_edge(before, notice));
+        events.extend(deadline::edges(self.desired, before, notice, self.now));
         if phase == IncidentPhase::Closed && before.phase != Some(IncidentPhase::Closed) {
             events.push(Happened::normal(Reason::Closed, "closed"));
-        }
-        events
-    }
-
-    fn clock_edge(&self, before: &IncidentStatus, notice: &Notice) -> Vec<Happened> {
-        let because = self.notified_because(notice);
-        let mut events = Vec::new();
-        if notice.record.breached && !before.breached.unwrap_or_default() {
-            let by = notice
-                .record
-                .notify_by
-                .map(time)
-                .map(|at| at.0.to_string())
-                .unwrap_or_default();
-            let message = format!("breached: the customer was not told by {by}");
-            events.push(Happened::warning(Reason::NotifyOverdue, message));
-        }
-        if notice.notified_at.is_some() && before.notified_at.is_none() {
-            events.push(Happened::normal(because.reason, because.message.clone()));
-        }
-        let conditions = Conditions::over(&before.conditions, self.incident.generation(), self.now);
-        let known = conditions
-            .find(ConditionType::Notified)
-            .map(|condition| condition.reason.as_str());
-        if matches!(notice.stage, Stage::Half | Stage::ThreeQuarters)
-            && known != Some(because.reason.as_str())
-        {
-            let left = notice
-                .record
-                .notify_by
-                .map(|by| time_left(self.now, by))
-                .unwrap_or_default();
-            events.push(Happened::warning(
-                because.reason,
-                format!("notification deadline in {left}"),
-            ));
         }
         events
     }
@@ -416,29 +317,4 @@ fn connections_because() -> Because {
         Reason::NotObserved,
         "scripts are not part of this build: connections that were open before the isolation may live on",
     )
-}
-
-fn reached(notice: &Notice) -> Vec<ReachedTenant> {
-    let reached = notice.record.reached.iter();
-    reached
-        .map(|(tenant, at)| ReachedTenant {
-            tenant: tenant.clone(),
-            at: time(*at),
-        })
-        .collect()
-}
-
-/// The time until `by` in whole hours, or in minutes when it is less than two hours.
-fn time_left(now: Timestamp, by: Timestamp) -> String {
-    let minutes = by.duration_since(now).as_secs().max(0) / 60;
-    let hours = by
-        .since(now)
-        .and_then(|span| span.total(Unit::Hour))
-        .unwrap_or_default()
-        .round();
-    if minutes < 120 {
-        format!("{minutes} min")
-    } else {
-        format!("{hours} h")
-    }
 }

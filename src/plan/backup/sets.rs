@@ -49,8 +49,8 @@ impl<'a> Sets<'a> {
             .map(|(n, mut set)| {
                 set.sort_by(|a, b| a.id.cmp(&b.id));
                 let is_settled = began(&set)
-                    .zip(world.swept)
-                    .is_some_and(|(began, swept)| swept >= later(began, SETTLED));
+                    .zip(world.sweeps.iter().max())
+                    .is_some_and(|(began, &swept)| swept >= later(began, SETTLED));
                 let judgement = judge(&set, &world.target, is_settled);
                 (n, (set, judgement))
             })

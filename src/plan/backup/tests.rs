@@ -38,8 +38,7 @@ fn empty_world() -> World {
     World {
         target: Observed::Present(target()),
         snapshots: Observed::Absent,
-        swept: Some(at(0)),
-        empty: Vec::new(),
+        sweeps: vec![at(-30), at(0)],
         searched: false,
         untagged: Vec::new(),
         call: None,
@@ -55,7 +54,7 @@ fn showing(snapshots: Vec<Snapshot>) -> World {
 
 fn empty_since(seconds: &[i64]) -> World {
     World {
-        empty: seconds.iter().map(|&second| at(second)).collect(),
+        sweeps: seconds.iter().map(|&second| at(second)).collect(),
         ..empty_world()
     }
 }
@@ -176,7 +175,7 @@ fn a_set_without_all_volumes_waits_for_the_rest_to_show_and_then_fails() {
         Outcome::Running(Waiting::Snapshots, _)
     ));
     let later = World {
-        swept: Some(at(3 + 150)),
+        sweeps: vec![at(3 + 150)],
         ..world
     };
     let plan = plan(&started(1, 2), &later, at(160));
@@ -277,6 +276,31 @@ fn a_lost_answer_is_looked_for_from_the_end_of_the_call() {
 }
 
 #[test]
+fn a_lost_answer_after_a_failed_set_is_looked_for_alike() {
+    let failed = vec![snapshot(1, 0, 3), failed_snapshot(1, 1, 3)];
+    let retried = Run {
+        attempts: vec![Attempt { n: 1, at: at(2) }, Attempt { n: 2, at: at(400) }],
+        ..started(1, 2)
+    };
+    let lost = |sweeps: &[i64]| World {
+        call: Some(Call {
+            n: 2,
+            ended: at(410),
+            end: CallEnd::Lost,
+        }),
+        searched: true,
+        snapshots: Observed::Present(failed.clone()),
+        ..empty_since(sweeps)
+    };
+    assert_eq!(plan(&retried, &lost(&[559, 589]), at(600)).steps, []);
+    let again = plan(&retried, &lost(&[560, 590]), at(600));
+    assert_eq!(
+        again.steps.first(),
+        Some(&Step::RecordAttempt(Attempt { n: 2, at: at(600) }))
+    );
+}
+
+#[test]
 fn a_refused_call_is_made_again_after_a_pause() {
     let world = World {
         call: called(CallEnd::Refused(1, refusal(ErrorKind::Throttled)), 3),
@@ -365,10 +389,9 @@ fn a_set_that_is_gone_from_two_sweeps_makes_the_backup_expired() {
         plan(&complete, &empty_since(&[]), at(HOUR)),
         Plan::outcome(Outcome::Unchanged)
     );
-    assert!(
-        plan(&complete, &empty_since(&[100]), at(HOUR))
-            .look_again
-            .is_some()
+    assert_eq!(
+        plan(&complete, &empty_since(&[100]), at(HOUR)),
+        Plan::outcome(Outcome::Unchanged)
     );
     let gone = empty_since(&[100, 130]);
     assert!(plan(&complete, &gone, at(HOUR)).wants_search);
@@ -410,7 +433,10 @@ fn an_object_made_again_finds_its_set() {
         plan(&found, &world, at(30 * HOUR)).outcome,
         Outcome::Complete(_)
     ));
-    assert_eq!(plan(&found, &empty_world(), at(30 * HOUR)).steps, []);
+    assert_eq!(
+        plan(&found, &empty_since(&[1]), at(30 * HOUR)).outcome,
+        Outcome::Pending(Waiting::Inventory)
+    );
     assert_eq!(
         plan(&found, &empty_since(&[1, 2]), at(30 * HOUR)).outcome,
         Outcome::Missed

@@ -6,6 +6,5 @@ mod sim;
 mod wait;
 
 pub(crate) use env::{Env, with_operator};
-pub(crate) use plane::{binaries, shared_plane};
-pub(crate) use sim::Sim;
+pub(crate) use plane::{Plane, shared_plane};
 pub(crate) use wait::{eventually, within};

@@ -82,8 +82,8 @@ struct Made {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Operator {
     call: Option<Call>,
-    /// The sweeps it saw: when each began, and whether it showed the run's snapshots.
-    sweeps: Vec<(i64, bool)>,
+    /// When each of its sweeps began.
+    sweeps: Vec<i64>,
     swept: Vec<Snapshot>,
 }
 
@@ -150,12 +150,6 @@ impl Sim {
 
     /// What an operator sees now.
     pub(super) fn observe(&self, operator: &Operator) -> World {
-        let empty = operator
-            .sweeps
-            .iter()
-            .rev()
-            .take_while(|(_, shows)| !shows)
-            .map(|&(begun, _)| at(begun));
         let mut snapshots = operator.swept.clone();
         let searched = self.listing(self.now);
         for found in searched {
@@ -170,8 +164,13 @@ impl Sim {
                 Some(_) if snapshots.is_empty() => Observed::Absent,
                 Some(_) => Observed::Present(snapshots),
             },
-            swept: operator.sweeps.last().map(|&(begun, _)| at(begun)),
-            empty: empty.collect(),
+            sweeps: operator
+                .sweeps
+                .iter()
+                .rev()
+                .take(2)
+                .map(|&begun| at(begun))
+                .collect(),
             searched: true,
             untagged: Vec::new(),
             call: operator.call.clone(),
@@ -181,7 +180,7 @@ impl Sim {
     /// One sweep, begun now; what it shows is up to `stale` seconds old.
     pub(super) fn sweep(&self, operator: &mut Operator, stale: i64) {
         operator.swept = self.listing(self.now - stale);
-        operator.sweeps.push((self.now, !operator.swept.is_empty()));
+        operator.sweeps.push(self.now);
     }
 
     /// Applies what was planned from the version that was read. Gives false where the process died.

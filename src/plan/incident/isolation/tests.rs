@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use self::given::{eni, group_ids, held, quarantine_id, simulate, tenant_world, world_of};
 use super::*;
+use crate::cloud::Direction;
 
 fn swaps(plan: &Plan) -> Vec<&Swap> {
     plan.steps

@@ -1,0 +1,310 @@
+//! The three backup controllers around a cluster and an AWS in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    api::{
+        AllowedNamespaces, BackupPhase, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, BackupSpec, Key,
+        TenantClass, TenantClassSpec, TenantSpec, TenantStatus, Time,
+    },
+    aws::{
+        AwsRegions,
+        stage::{CLUSTER, Stage},
+    },
+    clock::{ManualClock, later},
+    cloud::{Instance, Snapshot},
+    cluster::MemoryCluster,
+    controllers::{BackupPolicies, Schedule, Waker, owner_changed, wake_everything},
+    engine::{Identity, Services, Stepper},
+    inventory::Inventories,
+    metrics::Metrics,
+    report::kstatus,
+    terms::Registry,
+};
+
+/// Everything around the controllers. Of `Stage`'s clock it is 09:00 in Tokyo.
+pub(super) struct Bed {
+    pub(super) stage: Stage,
+    pub(super) cluster: MemoryCluster,
+    operator: Operator,
+}
+
+/// One process.
+pub(super) struct Operator {
+    pub(super) ctx: Arc<Context<MemoryCluster>>,
+    stepper: Stepper<MemoryCluster>,
+    waker: Waker,
+}
+
+impl Bed {
+    /// A class, and a Tenant that has just become Ready.
+    pub(super) async fn new() -> (Self, Instance) {
+        let stage = Stage::new().await;
+        let instance = stage.instance("web").await;
+        let cluster = MemoryCluster::new(Arc::<ManualClock>::clone(&stage.clock));
+        let operator = Self::operator(&stage, &cluster);
+        let bed = Self {
+            stage,
+            cluster,
+            operator,
+        };
+        bed.cluster.put(&TenantClass::new(
+            "tokyo",
+            TenantClassSpec {
+                region: "ap-northeast-1".into(),
+                allowed_namespaces: Some(AllowedNamespaces {
+                    names: vec!["acme".into()],
+                    selector: None,
+                }),
+                terms: "hosting-2023-10-11".into(),
+                ..TenantClassSpec::default()
+            },
+        ));
+        bed.tenant("web", &instance).await;
+        bed.settle().await;
+        (bed, instance)
+    }
+
+    /// An operator that knows nothing but what the cluster and AWS hold.
+    pub(super) fn operator(stage: &Stage, cluster: &MemoryCluster) -> Operator {
+        let clock = Arc::<ManualClock>::clone(&stage.clock);
+        let identity = Identity {
+            cluster_id: CLUSTER.into(),
+            cluster_uid: "kube-system-uid".into(),
+        };
+        let regions = Arc::<AwsRegions>::clone(&stage.regions);
+        let inventories = Arc::new(Inventories::new(regions, Arc::clone(&clock) as _, CLUSTER.into()));
+        let services = Services {
+            terms: Arc::new(Registry::built_in().unwrap()),
+            metrics: Arc::new(Metrics::new().unwrap()),
+        };
+        let ctx = Arc::new(Context::new(
+            cluster.clone(),
+            clock,
+            identity,
+            inventories,
+            services,
+        ));
+        let stepper = Stepper::new(Arc::clone(&ctx))
+            .with(BackupPolicies)
+            .with(Schedule::default())
+            .with(Backups::default());
+        Operator {
+            ctx,
+            stepper,
+            waker: Waker::default(),
+        }
+    }
+
+    /// The operator dies, and another one begins.
+    pub(super) fn restart(&mut self) {
+        self.operator = self.second();
+        self.operator.wake();
+    }
+
+    /// Another operator on the same cluster and AWS.
+    pub(super) fn second(&self) -> Operator {
+        Self::operator(&self.stage, &self.cluster)
+    }
+
+    pub(super) async fn tenant(&self, name: &str, instance: &Instance) {
+        let mut tenant = Tenant::new(
+            name,
+            TenantSpec {
+                class_name: "tokyo".into(),
+                ..TenantSpec::default()
+            },
+        );
+        tenant.metadata.namespace = Some("acme".into());
+        let stored = self.cluster.put(&tenant);
+        let status = TenantStatus {
+            first_ready_at: Some(Time(self.now())),
+            instance_id: Some(instance.id.to_string()),
+            ..TenantStatus::default()
+        };
+        let version = stored.metadata.resource_version.clone().unwrap();
+        self.cluster
+            .apply_status::<Tenant>(&stored.key(), &version, &status)
+            .await
+            .unwrap();
+    }
+
+    pub(super) fn policy(&self, name: &str, spec: BackupPolicySpec) {
+        let mut policy = BackupPolicy::new(name, spec);
+        policy.metadata.namespace = Some("acme".into());
+        self.cluster.put(&policy);
+    }
+
+    pub(super) fn daily_at(&self, at: &str, zone: &str) {
+        self.policy(
+            "daily",
+            BackupPolicySpec {
+                at: Some(at.into()),
+                time_zone: Some(zone.into()),
+                ..BackupPolicySpec::default()
+            },
+        );
+    }
+
+    pub(super) fn by_hand(&self, name: &str, tenant: &str) {
+        let mut backup = Backup::new(
+            name,
+            BackupSpec {
+                tenant_ref: tenant.into(),
+                reason: Some("before the upgrade".into()),
+                ..BackupSpec::default()
+            },
+        );
+        backup.metadata.namespace = Some("acme".into());
+        self.cluster.put(&backup);
+    }
+
+    /// Works until nothing is due at this instant.
+    pub(super) async fn settle(&self) {
+        loop {
+            for (kind, key) in self.cluster.take_changes() {
+                self.operator.waker.object_changed(&self.operator.ctx, kind, &key);
+            }
+            if self.operator.stepper.run_due().await == 0 {
+                break;
+            }
+        }
+        self.check_contract();
+    }
+
+    /// The present instant.
+    pub(super) fn now(&self) -> Timestamp {
+        self.operator.ctx.now()
+    }
+
+    /// Lets time pass, with a sweep every half minute; over long spans as seldom as a view stays fresh.
+    pub(super) async fn pass_time(&self, span: Duration) {
+        let end = later(self.now(), span);
+        while self.now() < end {
+            let left = elapsed(self.now(), end);
+            let step = if left > Duration::from_secs(3_600) {
+                240
+            } else {
+                30
+            };
+            self.stage.advance(left.min(Duration::from_secs(step)));
+            self.sweep().await;
+            self.settle().await;
+        }
+    }
+
+    pub(super) async fn sweep(&self) {
+        self.operator.sweep().await;
+    }
+
+    /// Lets time pass until this instant.
+    pub(super) async fn until(&self, at: &str) {
+        let at: Timestamp = at.parse().unwrap();
+        self.pass_time(elapsed(self.now(), at)).await;
+    }
+
+    pub(super) fn backup(&self, name: &str) -> Arc<Backup> {
+        self.cluster
+            .cached::<Backup>(&Key::new("acme", name))
+            .unwrap_or_else(|| panic!("{:?}", self.names()))
+    }
+
+    pub(super) fn phase(&self, name: &str) -> Option<BackupPhase> {
+        self.backup(name).status.as_ref().and_then(|status| status.phase)
+    }
+
+    /// The phase of the terms' first Backup, once it is there.
+    pub(super) fn phase_of_first(&self) -> Option<BackupPhase> {
+        let backup = self.cluster.cached::<Backup>(&Key::new("acme", super::FIRST))?;
+        backup.status.as_ref()?.phase
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.cluster
+            .cached_all::<Backup>()
+            .iter()
+            .map(|backup| backup.key().name)
+            .collect()
+    }
+
+    pub(super) fn policy_status(&self) -> BackupPolicyStatus {
+        self.cluster
+            .cached::<BackupPolicy>(&Key::new("acme", "daily"))
+            .unwrap()
+            .status
+            .clone()
+            .unwrap()
+    }
+
+    pub(super) async fn snapshots(&self) -> Vec<Snapshot> {
+        self.stage.cloud.list_snapshots().await.unwrap()
+    }
+
+    pub(super) fn events(&self) -> Vec<Reason> {
+        self.cluster
+            .events()
+            .into_iter()
+            .map(|(_, _, happened)| happened.reason)
+            .collect()
+    }
+
+    pub(super) fn check_contract(&self) {
+        for backup in self.cluster.cached_all::<Backup>() {
+            if let Some(status) = &backup.status {
+                let broken = kstatus::violations(
+                    backup.generation(),
+                    status.observed_generation,
+                    &status.conditions,
+                );
+                assert!(broken.is_empty(), "{broken:?}");
+            }
+        }
+        for policy in self.cluster.cached_all::<BackupPolicy>() {
+            if let Some(status) = &policy.status {
+                let broken = kstatus::violations(
+                    policy.generation(),
+                    status.observed_generation,
+                    &status.conditions,
+                );
+                assert!(broken.is_empty(), "{broken:?}");
+            }
+        }
+    }
+}
+
+impl Operator {
+    /// Everything may have changed.
+    pub(super) fn wake(&self) {
+        let cluster = &self.ctx.cluster;
+        for class in cluster.cached_all::<TenantClass>() {
+            self.waker
+                .object_changed(&self.ctx, TenantClass::NAME, &class.key());
+        }
+        for tenant in cluster.cached_all::<Tenant>() {
+            self.waker.object_changed(&self.ctx, Tenant::NAME, &tenant.key());
+        }
+        for backup in cluster.cached_all::<Backup>() {
+            self.waker.object_changed(&self.ctx, Backup::NAME, &backup.key());
+        }
+    }
+
+    /// Works until nothing is due at this instant.
+    pub(super) async fn step(&self) {
+        while self.stepper.run_due().await > 0 {}
+    }
+
+    /// One sweep.
+    pub(super) async fn sweep(&self) {
+        for (_, swept) in self.ctx.inventories.sweep_all().await {
+            if swept.became_conclusive {
+                wake_everything(&self.ctx);
+            }
+            for owner in &swept.changed {
+                owner_changed(&self.ctx, owner);
+            }
+        }
+    }
+}

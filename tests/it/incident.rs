@@ -1,0 +1,268 @@
+//! Incidents end to end: kubectl, the API server, the operator as a process, and AWS over HTTP.
+
+use std::collections::BTreeSet;
+
+use controlplane::User;
+use simaws::{Effect, FaultKind, FaultSpec};
+use yagura::api::{Incident, IncidentPhase, IncidentStatus, Key, Tenant};
+
+use crate::support::{Env, eventually, with_operator};
+
+const SETUP: [&str; 3] = [
+    include_str!("../../examples/00-class.yaml"),
+    include_str!("../../examples/10-namespaces.yaml"),
+    include_str!("../../examples/20-acme-jira.yaml"),
+];
+
+const SWAP: &str = "ModifyNetworkInterfaceAttribute";
+
+fn key(name: &str) -> Key {
+    Key::new("acme", name)
+}
+
+fn holds(conditions: &[yagura::api::Condition], type_: &str) -> bool {
+    conditions
+        .iter()
+        .any(|one| one.type_ == type_ && one.status == "True")
+}
+
+/// An environment that serves its customer; gives its instance.
+async fn serve(env: &Env) -> String {
+    for manifests in SETUP {
+        env.apply(manifests);
+    }
+    env.until::<Tenant, _>(&key("acme-jira"), "Ready", |tenant| {
+        let status = tenant.status.as_ref()?;
+        holds(&status.conditions, "Ready").then(|| status.instance_id.clone())?
+    })
+    .await
+}
+
+fn file(env: &Env, name: &str) {
+    env.apply(&format!(
+        "{{apiVersion: yagura.dev/v1alpha1, kind: Incident, metadata: {{name: {name}, namespace: acme}}, \
+         spec: {{type: Security, tenantRefs: [acme-jira], detectedAt: \"{}\", summary: odd logins, \
+         containment: Isolate}}}}",
+        "2031-01-01T00:00:00Z"
+    ));
+}
+
+fn contain(env: &Env, name: &str, containment: &str) {
+    let patch = format!("{{\"spec\":{{\"containment\":\"{containment}\"}}}}");
+    env.plane.kubectl(&[
+        "-n", "acme", "patch", "incident", name, "--type", "merge", "-p", &patch,
+    ]);
+}
+
+async fn until_status(
+    env: &Env,
+    name: &str,
+    what: &str,
+    look: impl Fn(&IncidentStatus) -> bool,
+) -> IncidentStatus {
+    env.until::<Incident, _>(&key(name), what, |incident| {
+        incident.status.clone().filter(|status| look(status))
+    })
+    .await
+}
+
+/// The interface of an instance and the groups on it, as AWS has them.
+async fn interface(env: &Env, instance: &str) -> (String, BTreeSet<String>) {
+    let answer = env
+        .stranger
+        .describe_instances()
+        .instance_ids(instance)
+        .send()
+        .await
+        .unwrap();
+    let interface = &answer.reservations()[0].instances()[0].network_interfaces()[0];
+    let groups = interface.groups().iter().filter_map(|group| group.group_id());
+    (
+        interface.network_interface_id().unwrap().to_owned(),
+        groups.map(str::to_owned).collect(),
+    )
+}
+
+async fn until_groups(env: &Env, instance: &str, wanted: &BTreeSet<String>) {
+    eventually("the groups on the interface", || async {
+        let (_, groups) = interface(env, instance).await;
+        if groups == *wanted { Ok(()) } else { Err(groups) }
+    })
+    .await;
+}
+
+async fn is_empty(env: &Env, group: &str) -> bool {
+    let answer = env
+        .stranger
+        .describe_security_groups()
+        .group_ids(group)
+        .send()
+        .await
+        .unwrap();
+    let group = &answer.security_groups()[0];
+    group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_isolated_reconnected_and_the_incident_closed() {
+    with_operator(async |env| {
+        let instance = serve(&env).await;
+        let (eni, connected) = interface(&env, &instance).await;
+        file(&env, "logins");
+        let status = until_status(&env, "logins", "contained", |status| {
+            status.phase == Some(IncidentPhase::Contained) && holds(&status.conditions, "Ready")
+        })
+        .await;
+        let (_, isolated) = interface(&env, &instance).await;
+        assert_eq!(isolated.len(), 1);
+        assert!(isolated.is_disjoint(&connected));
+        assert!(is_empty(&env, isolated.first().unwrap()).await);
+        assert_eq!(status.isolated[0].network_interface_id, eni);
+        assert_eq!(
+            status.isolated[0]
+                .security_group_ids
+                .iter()
+                .cloned()
+                .collect::<BTreeSet<_>>(),
+            connected
+        );
+        env.event(&key("logins"), "Isolated", &format!("isolated {instance}: {eni}"))
+            .await;
+
+        // While it stands isolated, what a person connects is cut off again.
+        let groups = connected.iter().cloned().collect();
+        let request = env
+            .stranger
+            .modify_network_interface_attribute()
+            .network_interface_id(&eni);
+        request.set_groups(Some(groups)).send().await.unwrap();
+        until_groups(&env, &instance, &isolated).await;
+
+        contain(&env, "logins", "None");
+        until_status(&env, "logins", "reconnected", |status| {
+            status.isolated.iter().all(|entry| entry.reconnected_at.is_some())
+        })
+        .await;
+        until_groups(&env, &instance, &connected).await;
+        env.event(
+            &key("logins"),
+            "Reconnected",
+            &format!("reconnected {instance}: {eni}"),
+        )
+        .await;
+
+        close(&env, "logins");
+        until_status(&env, "logins", "Closed", |status| {
+            status.phase == Some(IncidentPhase::Closed)
+        })
+        .await;
+        env.plane
+            .kubectl(&["-n", "acme", "delete", "incident", "logins", "--timeout=30s"]);
+        env
+    })
+    .await;
+}
+
+/// Tells the customer, decides and closes, as a person does by hand.
+fn close(env: &Env, name: &str) {
+    let now = jiff_now();
+    let by = "system:admin";
+    let decision = format!("{{\"by\":\"{by}\",\"at\":\"{now}\",\"text\":\"done\"}}");
+    let patch = format!(
+        "[{{\"op\":\"add\",\"path\":\"/spec/notifications/-\",\"value\":{{\"tenant\":\"acme-jira\",\
+         \"channel\":\"Phone\",\"by\":\"{by}\",\"to\":\"Mr. Tanaka\",\"at\":\"{now}\",\"result\":\"Reached\"}}}},\
+         {{\"op\":\"add\",\"path\":\"/spec/impact\",\"value\":\"none\"}},\
+         {{\"op\":\"add\",\"path\":\"/spec/countermeasure\",\"value\":\"account locked\"}},\
+         {{\"op\":\"add\",\"path\":\"/spec/decisions\",\"value\":{{\"emergencyStop\":{{\"approved\":false,\
+         \"by\":\"{by}\",\"at\":\"{now}\",\"text\":\"not needed\"}},\"recovery\":{decision},\
+         \"verification\":{decision},\"prevention\":{decision}}}}},\
+         {{\"op\":\"add\",\"path\":\"/spec/closed\",\"value\":true}}]"
+    );
+    env.plane.kubectl(&[
+        "-n", "acme", "patch", "incident", name, "--type", "json", "-p", &patch,
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_operator_while_it_isolates_or_undoes_loses_no_originals() {
+    with_operator(async |mut env| {
+        let instance = serve(&env).await;
+        let (_, connected) = interface(&env, &instance).await;
+        for (name, effect) in [("before", Effect::Before), ("after", Effect::After)] {
+            kill_at_the_next_swap(&mut env, effect, |env| file(env, name)).await;
+            let status = until_status(&env, name, "contained", |status| {
+                status.phase == Some(IncidentPhase::Contained)
+            })
+            .await;
+            let [entry] = status.isolated.as_slice() else {
+                panic!("{status:?}")
+            };
+            let recorded: BTreeSet<_> = entry.security_group_ids.iter().cloned().collect();
+            assert_eq!(recorded, connected);
+
+            kill_at_the_next_swap(&mut env, effect, |env| contain(env, name, "None")).await;
+            let status = until_status(&env, name, "reconnected", |status| {
+                status.isolated.iter().all(|entry| entry.reconnected_at.is_some())
+            })
+            .await;
+            let recorded: BTreeSet<_> = status.isolated[0].security_group_ids.iter().cloned().collect();
+            assert_eq!(recorded, connected);
+            until_groups(&env, &instance, &connected).await;
+        }
+        env
+    })
+    .await;
+}
+
+/// Does something that makes the operator move an interface, kills it while that call is under way, before or after
+/// the effect, and starts it again.
+async fn kill_at_the_next_swap(env: &mut Env, effect: Effect, act: impl Fn(&Env)) {
+    let effects = env.sim.effects(SWAP).len();
+    let fault = env.sim.add_fault(FaultSpec {
+        effect: Some(effect),
+        ..FaultSpec::new(SWAP, FaultKind::Hold)
+    });
+    act(env);
+    eventually("the call is held", || async {
+        let faults = env.sim.faults();
+        let fired = faults
+            .iter()
+            .find(|status| status.id == fault)
+            .map(|status| status.fired);
+        if fired > Some(0) { Ok(()) } else { Err(fired) }
+    })
+    .await;
+    env.kill_operator("one");
+    let happened = env.sim.effects(SWAP).len() - effects;
+    assert_eq!(
+        happened,
+        usize::from(effect == Effect::After),
+        "the call was cut off where it should be"
+    );
+    env.start_operator("one").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_that_is_not_closed_cannot_be_deleted() {
+    with_operator(async |env| {
+        for manifests in SETUP {
+            env.apply(manifests);
+        }
+        file(&env, "logins");
+        until_status(&env, "logins", "a deadline", |status| status.notify_by.is_some()).await;
+        let delete = ["-n", "acme", "delete", "incident", "logins"];
+        let refused = env.plane.kubectl_as(User::Admin, &delete, None).unwrap_err();
+        assert!(refused.contains("only when its phase is Closed"), "{refused}");
+        env
+    })
+    .await;
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a person writes down carries the time of the machine"
+)]
+fn jiff_now() -> String {
+    let now = jiff::Timestamp::now();
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
