@@ -8,4 +8,5 @@ mod cluster;
 mod contract;
 mod incident;
 mod lease;
+mod process;
 mod support;
