@@ -19,7 +19,7 @@ use crate::{
     engine::{Context, Identity, Services, Stepper},
     inventory::Inventories,
     metrics::Metrics,
-    report::conditions::find_condition,
+    report::{conditions::find_condition, kstatus},
     terms::Registry,
 };
 
@@ -82,10 +82,23 @@ impl Env {
                 self.waker.object_changed(&self.ctx, kind, &key);
             }
             if self.stepper.run_due().await == 0 {
+                self.keeps_the_contract::<Tenant>();
+                self.keeps_the_contract::<AccessPolicy>();
+                self.keeps_the_contract::<TenantClass>();
                 return;
             }
         }
         panic!("passes without end");
+    }
+
+    /// Every status that a test comes by keeps the contract with kstatus.
+    fn keeps_the_contract<K: Kind>(&self) {
+        for object in self.cluster.cached_all::<K>() {
+            let Some(status) = object.status() else { continue };
+            let observed = K::observed_generation(status);
+            let broken = kstatus::violations(object.generation(), observed, K::conditions(status));
+            assert!(broken.is_empty(), "{}: {broken:?}", object.key());
+        }
     }
 
     /// Lets so many seconds pass, with a sweep now and then.
