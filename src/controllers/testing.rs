@@ -113,8 +113,19 @@ impl Env {
         }
     }
 
-    /// A call by somebody else.
+    /// A call by somebody else, which must succeed.
     pub(super) fn someone(&self, action: &str, params: &[(&str, &str)]) -> String {
+        let (is_success, text) = self.request(action, params);
+        assert!(is_success, "{text}");
+        text
+    }
+
+    /// A call by somebody else, who may come too late.
+    pub(super) fn try_someone(&self, action: &str, params: &[(&str, &str)]) {
+        self.request(action, params);
+    }
+
+    fn request(&self, action: &str, params: &[(&str, &str)]) -> (bool, String) {
         let mut body = format!("Action={action}&Version=2016-11-15");
         for (name, value) in params {
             body.push_str(&format!("&{name}={}", encoded(value)));
@@ -125,8 +136,7 @@ impl Env {
         match self.sim.handle(&request) {
             simaws::Outcome::Answered(response) => {
                 let text = String::from_utf8_lossy(response.body()).into_owned();
-                assert!(response.status().is_success(), "{text}");
-                text
+                (response.status().is_success(), text)
             }
             _ => panic!("no answer to {action}"),
         }
@@ -146,6 +156,11 @@ impl Env {
 
     pub(super) fn class(&self) -> TenantClass {
         self.put(class())
+    }
+
+    pub(super) fn cluster_class(&self) -> TenantClass {
+        let found = self.cluster.cached::<TenantClass>(&Key::new("", "tokyo"));
+        (*found.unwrap()).clone()
     }
 
     pub(super) fn tenant(&self, name: &str) -> Tenant {
