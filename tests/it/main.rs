@@ -9,4 +9,5 @@ mod contract;
 mod crash;
 mod incident;
 mod lease;
+mod process;
 mod support;
