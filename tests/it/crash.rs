@@ -211,7 +211,9 @@ async fn killed_before_the_answers_to_its_launches_arrive_it_makes_one_instance_
             assert!(!(is_cut && made.contains_key(tenant.uid())), "{}", tenant.key());
             assert!(tenant.status.is_none_or(|status| status.instance_id.is_none()));
         }
-        eprintln!("killed with {under_way} launches unanswered that had taken place, and {not_begun} that had not");
+        eprintln!(
+            "killed with {under_way} launches unanswered that had taken place, and {not_begun} that had not"
+        );
 
         env.sim.clear_faults();
         let tenants = recover(&mut env, &names).await;
@@ -363,7 +365,7 @@ async fn ranges(env: &Env, group: &str) -> BTreeSet<String> {
     let request = env.stranger.describe_security_groups().group_ids(group);
     let answer = request.send().await.unwrap();
     let ingress = answer.security_groups()[0].ip_permissions().iter();
-    let ranges = ingress.flat_map(|rule| rule.ip_ranges());
+    let ranges = ingress.flat_map(IpPermission::ip_ranges);
     ranges
         .filter_map(|range| range.cidr_ip().map(str::to_owned))
         .collect()
