@@ -199,6 +199,33 @@ async fn a_volume_without_our_tag_is_tagged_again_however_young_it_is() {
 }
 
 #[tokio::test]
+async fn a_rule_is_told_before_whatever_else_was_found_with_it() {
+    let mut env = ready().await;
+    let (instance, group) = (instance_of(&env), group_of(&env));
+    env.someone(
+        "AuthorizeSecurityGroupIngress",
+        &[
+            ("GroupId", &group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "22"),
+            ("IpPermissions.1.ToPort", "22"),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"),
+        ],
+    );
+    let tag = [
+        ("ResourceId.1", instance.as_str()),
+        ("Tag.1.Key", "yagura.dev/label"),
+    ];
+    env.someone("DeleteTags", &tag);
+    env.pass(30).await;
+    let told = "rule tcp 22 from 0.0.0.0/0 was added";
+    let tenant = env.tenant("jira").status.unwrap().last_tampering.unwrap();
+    assert!(tenant.found.starts_with(told), "{tenant:?}");
+    let policy = env.policy("office").status.unwrap().last_tampering.unwrap();
+    assert!(policy.rule.starts_with(told), "{policy:?}");
+}
+
+#[tokio::test]
 async fn a_foreign_group_is_taken_off() {
     let mut env = ready().await;
     let (instance, group) = (instance_of(&env), group_of(&env));
