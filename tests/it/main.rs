@@ -4,8 +4,10 @@
 
 mod admission;
 mod backup;
+mod by_hand;
 mod cluster;
 mod contract;
 mod incident;
 mod lease;
 mod support;
+mod tampering;

@@ -10,13 +10,30 @@ async fn every_example_is_taken_and_reads_well() {
     plane.kubectl(&["apply", "--server-side", "-f", examples]);
     plane.kubectl(&["apply", "--server-side", "-f", &format!("{examples}/incident")]);
     for (kind, columns) in [
-        ("tenants", "NAMESPACE NAME LABEL CUSTOMER READY PROMISES LAST-BACKUP MODE"),
-        ("accesspolicies", "NAMESPACE NAME READY TENANTS RULES UNEXPECTED LAST-TAMPERING AGE"),
-        ("backuppolicies", "NAMESPACE NAME READY AT ZONE NEXT-RUN TENANTS PROTECTED MISSED AGE"),
-        ("incidents", "NAMESPACE NAME TYPE PHASE CONTAINMENT NOTIFY-BY NOTIFIED BREACHED AGE"),
+        (
+            "tenants",
+            "NAMESPACE NAME LABEL CUSTOMER READY PROMISES LAST-BACKUP MODE",
+        ),
+        (
+            "accesspolicies",
+            "NAMESPACE NAME READY TENANTS RULES UNEXPECTED LAST-TAMPERING AGE",
+        ),
+        (
+            "backuppolicies",
+            "NAMESPACE NAME READY AT ZONE NEXT-RUN TENANTS PROTECTED MISSED AGE",
+        ),
+        (
+            "incidents",
+            "NAMESPACE NAME TYPE PHASE CONTAINMENT NOTIFY-BY NOTIFIED BREACHED AGE",
+        ),
     ] {
         let shown = plane.kubectl(&["get", kind, "-A"]);
-        let header: Vec<&str> = shown.lines().next().unwrap_or_default().split_whitespace().collect();
+        let header: Vec<&str> = shown
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
         assert_eq!(header.join(" "), columns);
         assert!(shown.contains("acme"), "{shown}");
     }
