@@ -4,6 +4,7 @@
 
 mod admission;
 mod backup;
+mod by_hand;
 mod cluster;
 mod contract;
 mod crash;
@@ -11,3 +12,4 @@ mod incident;
 mod lease;
 mod process;
 mod support;
+mod tampering;
