@@ -8,4 +8,8 @@ mod cluster;
 mod contract;
 mod incident;
 mod lease;
+mod refusals;
+mod refusals_policies;
+mod refusals_unreadable;
+mod retain;
 mod support;
