@@ -8,6 +8,7 @@ mod cluster;
 mod contract;
 mod incident;
 mod lease;
+mod process;
 mod refusals;
 mod refusals_policies;
 mod refusals_unreadable;
