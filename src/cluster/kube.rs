@@ -132,7 +132,8 @@ impl Cluster for KubeCluster {
                 "name": key.name, "uid": uid, "annotations": owned.annotations, "finalizers": finalizers,
             },
         });
-        let object: PartialObjectMeta<K> = K::partial_api(self.client(), &key.namespace)
+        let api = K::partial_api(self.client(), &key.namespace);
+        let object: PartialObjectMeta<K> = api
             .patch(
                 &key.name,
                 &PatchParams::apply(FIELD_MANAGER).force(),
@@ -140,7 +141,23 @@ impl Cluster for KubeCluster {
             )
             .await
             .map_err(explain)?;
-        Ok(object.resource_version().unwrap_or_default())
+        let left = object.finalizers();
+        if owned.finalizer || !left.iter().any(|name| name == names::FINALIZER) {
+            return Ok(object.resource_version().unwrap_or_default());
+        }
+        // An apply gives up only what it owns. On an object that was copied with our finalizer somebody else owns
+        // the entry, and it would hold the object for ever.
+        let others: Vec<_> = left.iter().filter(|name| *name != names::FINALIZER).collect();
+        let metadata = json!({"resourceVersion": object.resource_version(), "finalizers": others});
+        let freed: PartialObjectMeta<K> = api
+            .patch(
+                &key.name,
+                &PatchParams::default(),
+                &Patch::Merge(json!({"metadata": metadata})),
+            )
+            .await
+            .map_err(explain)?;
+        Ok(freed.resource_version().unwrap_or_default())
     }
 
     async fn tell<K: Kind>(&self, object: &Seen<K>, happened: &Happened) -> Result<(), ClusterError> {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
 use serde_json::Value;
 
 use super::{Cluster, ClusterError, Happened, Kind, KindName, NamespaceFacts, OwnedMeta, Seen};
@@ -65,6 +66,11 @@ impl MemoryCluster {
         state.store(object)
     }
 
+    /// Stores an object that no release can read, with metadata that are as given.
+    pub fn put_unreadable<K: Kind>(&self, metadata: ObjectMeta, error: &str) {
+        self.state().keep(Seen::<K>::unreadable(metadata, error));
+    }
+
     /// Deletes an object as a user would: at once, or by marking it while a finalizer holds it.
     pub fn delete<K: Kind>(&self, key: &Key) {
         let now = self.clock.now();
@@ -118,13 +124,20 @@ impl State {
     }
 
     fn store<K: Kind>(&mut self, mut object: K) -> K {
-        self.version += 1;
-        object.meta_mut().resource_version = Some(self.version.to_string());
-        let key = object.key();
-        self.objects
-            .insert((K::NAME, key.clone()), Arc::new(Seen::new(object.clone())));
-        self.changes.push_back((K::NAME, key));
+        let version = self.keep(Seen::new(object.clone()));
+        object.meta_mut().resource_version = Some(version);
         object
+    }
+
+    /// Keeps an object under a new version, and answers with that.
+    fn keep<K: Kind>(&mut self, mut seen: Seen<K>) -> String {
+        self.version += 1;
+        let version = self.version.to_string();
+        seen.meta_mut().resource_version = Some(version.clone());
+        let key = Key::of(&seen);
+        self.objects.insert((K::NAME, key.clone()), Arc::new(seen));
+        self.changes.push_back((K::NAME, key));
+        version
     }
 
     fn remove(&mut self, kind: KindName, key: &Key) {
@@ -212,26 +225,27 @@ impl Cluster for MemoryCluster {
     ) -> Result<String, ClusterError> {
         let mut state = self.state();
         state.writes += 1;
-        let mut object = (*state.object::<K>(key).ok_or(ClusterError::Conflict)?).clone();
-        if object.uid() != uid {
+        // Readable or not: metadata are there in any case.
+        let mut object = (*state.seen::<K>(key).ok_or(ClusterError::Conflict)?).clone();
+        let meta = object.meta_mut();
+        if meta.uid.as_deref() != Some(uid) {
             return Err(ClusterError::NotFound);
         }
-        let meta = object.meta_mut();
         let mut finalizers = meta.finalizers.clone().unwrap_or_default();
         finalizers.retain(|name| name != names::FINALIZER);
         if owned.finalizer {
             finalizers.push(names::FINALIZER.to_owned());
         }
-        let annotations = meta.annotations.get_or_insert_default();
-        annotations.extend(owned.annotations.clone());
-        let let_go = finalizers.is_empty() && meta.deletion_timestamp.is_some();
+        meta.annotations
+            .get_or_insert_default()
+            .extend(owned.annotations.clone());
+        let is_let_go = finalizers.is_empty() && meta.deletion_timestamp.is_some();
         meta.finalizers = Some(finalizers);
-        if let_go {
+        if is_let_go {
             state.remove(K::NAME, key);
             return Ok(String::new());
         }
-        let stored = state.store(object);
-        Ok(stored.meta().resource_version.clone().unwrap_or_default())
+        Ok(state.keep(object))
     }
 
     async fn tell<K: Kind>(&self, object: &Seen<K>, happened: &Happened) -> Result<(), ClusterError> {

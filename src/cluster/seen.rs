@@ -21,6 +21,14 @@ impl<K: Kind> Seen<K> {
         Self(Ok(Arc::new(object)))
     }
 
+    /// An object that cannot be read, and why.
+    pub fn unreadable(metadata: ObjectMeta, error: &str) -> Self {
+        Self(Err(InvalidObject {
+            error: error.to_owned(),
+            metadata,
+        }))
+    }
+
     /// The object, or why it cannot be read.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ pub mod tenant;
 pub mod tenant_class;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod wake;
 
 use std::sync::Arc;

@@ -11,13 +11,14 @@ mod observe;
 mod report;
 mod resolve;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 pub use self::access::{InForce, Origin, candidate};
 pub(super) use self::apply::{change_rules, create_group};
 use self::memory::Memory;
+use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{
     api::{AccessPolicy, Reason, Tenant, TenantClass, TenantStatus},
@@ -95,6 +96,7 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
 
     const NAME: ControllerName = ControllerName::Tenant;
     const FINALIZER: bool = true;
+    const RELEASE_UNREADABLE_AFTER: Option<Duration> = Some(RELEASE_PATIENCE);
 
     async fn observe(&self, ctx: &Context<C>, object: &Tenant) -> Result<World, Failure> {
         observe::observe(self, ctx, object).await

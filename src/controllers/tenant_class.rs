@@ -31,8 +31,9 @@ use crate::{
     terms::Terms,
 };
 
-/// How soon to look again where only the first sweep is missing.
-const FIRST_SWEEP: std::time::Duration = std::time::Duration::from_secs(2);
+/// When to look again while AWS was not listed yet. The first conclusive sweep wakes every class anyway; this is for
+/// the day on which listing fails for long.
+const FIRST_SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Keeps what the Tenants of a class share.
 #[derive(Debug)]
@@ -200,7 +201,9 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             }
         });
         let events = findings.map(|finding| Happened::warning(finding.reason, finding.message.clone()));
-        let waits = matches!(&outcome.world, Ok(world) if world.quarantine.group.is_unknown());
+        // Without any subnet there is nothing to wait for: that is the user's to mend.
+        let waits = matches!(&outcome.world, Ok(world)
+            if world.quarantine.group.is_unknown() && world.subnets.iter().any(|(_, subnet)| subnet.is_some()));
         Report {
             status: Some(status),
             events: events.collect(),

@@ -13,7 +13,7 @@ mod queue;
 mod run;
 mod step;
 
-use std::{fmt::Debug, future::Future};
+use std::{fmt::Debug, future::Future, time::Duration};
 
 use jiff::Timestamp;
 
@@ -101,6 +101,10 @@ pub trait Reconciler<C: Cluster>: Send + Sync + 'static {
 
     /// Whether our finalizer is put on the object before the first step.
     const FINALIZER: bool;
+
+    /// How long after its deletion an object that cannot be read is let go, `None`: never. Nothing in AWS is told of
+    /// it, but a namespace would otherwise hang on it for ever.
+    const RELEASE_UNREADABLE_AFTER: Option<Duration> = None;
 
     /// Reads what the pass needs. Waiting is no error: a thing that is not there yet belongs into the world.
     ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube::Resource;
 
 use super::{Backoff, Context, Failure, Outcome, OutcomeOf, Reconciler, Report, StatusOf};
 use crate::{
@@ -66,7 +67,7 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
         backoff.succeeded(key);
         return;
     };
-    let version = kube::Resource::meta(&*seen).resource_version.clone();
+    let version = seen.meta().resource_version.clone();
     // The newer copy is on its way, and its arrival wakes the object.
     if ctx.is_older_than_our_write(R::Kind::NAME, key, version.as_deref()) {
         return;
@@ -89,17 +90,54 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
 /// An object that does not fit our types is told about, and left alone: an apply of a status without the fields
 /// that we cannot read would remove them.
 async fn tell_unreadable<C: Cluster, R: Reconciler<C>>(ctx: &Context<C>, seen: &Seen<R::Kind>, error: &str) {
-    let message = format!(
-        "the stored object does not fit this release: {error}; correct it with kubectl edit, or delete it where the \
-         field cannot be changed"
-    );
-    tracing::warn!(kind = %R::Kind::NAME, key = %Key::of(seen), %error, "unreadable object");
-    let happened = Happened::warning(Reason::Unreadable, message);
+    let key = Key::of(seen);
+    let deleted_at = seen.meta().deletion_timestamp.as_ref().map(|at| at.0);
+    let patience = R::RELEASE_UNREADABLE_AFTER.filter(|_| has_our_finalizer(seen));
+    let lets_go_at = deleted_at.zip(patience).map(|(at, patience)| later(at, patience));
+    let (happened, look_again) = match lets_go_at {
+        Some(at) if at <= ctx.now() => return let_go::<C, R>(ctx, seen).await,
+        Some(at) => {
+            let message = format!(
+                "the stored object does not fit this release: {error}; it is let go at {at:.0}, and what stands in AWS \
+                 stays as it is"
+            );
+            (Happened::warning(Reason::Unreadable, message), at)
+        }
+        None => {
+            let way_out = match (R::FINALIZER, patience) {
+                (true, None) => "correct it with kubectl edit",
+                _ => "correct it with kubectl edit, or delete it where the field cannot be changed",
+            };
+            let message = format!("the stored object does not fit this release: {error}; {way_out}");
+            let look_again = later(ctx.now(), STALLED_RECHECK);
+            (Happened::warning(Reason::Unreadable, message), look_again)
+        }
+    };
+    tracing::warn!(kind = %R::Kind::NAME, %key, %error, "unreadable object");
     if let Err(error) = ctx.cluster.tell(seen, &happened).await {
         tracing::warn!(%error, "event not told");
     }
-    ctx.wakes
-        .wake_at(R::NAME, Key::of(seen), later(ctx.now(), STALLED_RECHECK));
+    ctx.wakes.wake_at(R::NAME, key, look_again);
+}
+
+/// Takes our finalizer off an object that cannot be read.
+async fn let_go<C: Cluster, R: Reconciler<C>>(ctx: &Context<C>, seen: &Seen<R::Kind>) {
+    let key = Key::of(seen);
+    let message =
+        "the object could not be read, so what stands in AWS was left as it is, without the tag of a release";
+    let happened = Happened::warning(Reason::ReleasedUntagged, message);
+    if let Err(error) = ctx.cluster.tell(seen, &happened).await {
+        tracing::warn!(%error, "event not told");
+    }
+    let uid = seen.meta().uid.clone().unwrap_or_default();
+    if let Err(error) = ctx
+        .cluster
+        .patch_metadata::<R::Kind>(&key, &uid, &OwnedMeta::default())
+        .await
+    {
+        tracing::warn!(kind = %R::Kind::NAME, %key, %error, "an unreadable object was not let go");
+        ctx.wakes.wake_at(R::NAME, key, later(ctx.now(), STALLED_RECHECK));
+    }
 }
 
 enum Prepared {
@@ -138,7 +176,7 @@ async fn prepare<C: Cluster, R: Reconciler<C>>(
     }
 }
 
-fn has_our_finalizer(object: &impl Kind) -> bool {
+fn has_our_finalizer(object: &impl kube::Resource) -> bool {
     object
         .meta()
         .finalizers

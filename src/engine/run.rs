@@ -11,6 +11,7 @@ use kube::runtime::{
 use super::{Backoff, Context, Reconciler, pass::pass};
 use crate::{
     api::Key,
+    clock::later,
     cluster::{Cluster, Seen},
 };
 
@@ -37,14 +38,20 @@ pub async fn run<C: Cluster, R: Reconciler<C>>(
     let forget = Arc::clone(&backoff);
     let passes = applier(
         move |seen: Arc<Seen<R::Kind>>, ctx: Arc<Context<C>>| {
-            let (reconciler, backoff) = (Arc::clone(&reconciler), Arc::clone(&backoff));
-            let one = tokio::spawn(async move {
-                pass::<C, R>(&reconciler, &ctx, &backoff, &Key::of(&*seen)).await;
+            let key = Key::of(&*seen);
+            let one = tokio::spawn({
+                let (reconciler, backoff) = (Arc::clone(&reconciler), Arc::clone(&backoff));
+                let (ctx, key) = (Arc::clone(&ctx), key.clone());
+                async move { pass::<C, R>(&reconciler, &ctx, &backoff, &key).await }
             });
+            let backoff = Arc::clone(&backoff);
             Box::pin(async move {
-                // A pass that panicked is one object's misfortune, not the operator's end.
+                // A pass that panicked is one object's misfortune, not the operator's end; but what it meant to look
+                // at later is lost, so it is tried again.
                 if let Err(error) = one.await {
-                    tracing::error!(controller = %R::NAME, %error, "a pass ended early");
+                    tracing::error!(controller = %R::NAME, %key, %error, "a pass ended early");
+                    ctx.wakes
+                        .wake_at(R::NAME, key.clone(), later(ctx.now(), backoff.failed(&key)));
                 }
                 Ok::<_, Infallible>(Action::await_change())
             })

@@ -33,6 +33,7 @@ async fn contract(cluster: &impl Cluster) {
     creating_twice_is_told(cluster).await;
     a_status_is_applied_whole_and_guarded_by_the_version(cluster).await;
     metadata_is_guarded_by_the_uid(cluster).await;
+    a_finalizer_that_somebody_else_owns_is_taken_off(cluster).await;
     let found = cluster
         .namespace(NAMESPACE)
         .await
@@ -109,6 +110,28 @@ async fn a_status_is_applied_whole_and_guarded_by_the_version(cluster: &impl Clu
         .apply_status::<BackupPolicy>(&Key::new(NAMESPACE, "none"), "1", &less)
         .await;
     assert_eq!(missing.err(), Some(ClusterError::NotFound));
+}
+
+async fn a_finalizer_that_somebody_else_owns_is_taken_off(cluster: &impl Cluster) {
+    let mut copied = policy("copied");
+    copied.meta_mut().finalizers = Some(vec![
+        "example.com/theirs".to_owned(),
+        "yagura.dev/finalizer".to_owned(),
+    ]);
+    let made = cluster.create(&copied).await.expect("it is made");
+    cluster
+        .patch_metadata::<BackupPolicy>(&made.key(), made.uid(), &OwnedMeta::default())
+        .await
+        .expect("ours is given up");
+    let left = cluster
+        .read::<BackupPolicy>(&made.key())
+        .await
+        .expect("it can be read")
+        .expect("it is there");
+    assert_eq!(
+        left.meta().finalizers.as_deref(),
+        Some(&["example.com/theirs".to_owned()][..])
+    );
 }
 
 async fn metadata_is_guarded_by_the_uid(cluster: &impl Cluster) {

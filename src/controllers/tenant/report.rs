@@ -31,7 +31,7 @@ use crate::{
 pub(super) type TenantOutcome = Outcome<World, Desired, TenantStep>;
 
 /// How long a deleted Tenant waits for AWS before it goes without its tag.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+pub(super) const RELEASE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// How soon to look again where only the first sweep is missing.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
