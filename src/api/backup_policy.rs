@@ -34,8 +34,8 @@ use super::types::Method;
         json_path = ".status.tenants.protected"
     ),
     printcolumn(name = "Missed", type_ = "integer", json_path = ".status.tenants.missed"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Good-Days", type_ = "integer", json_path = ".status.goodDaysHeld"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Keep-Days",
         type_ = "integer",

@@ -325,6 +325,3 @@ fn edges(status: &BackupPolicyStatus, refusal: Option<&Refusal>) -> Vec<Happened
         Some(_) | None => Vec::new(),
     }
 }
-
-#[cfg(test)]
-mod tests;

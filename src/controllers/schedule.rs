@@ -308,6 +308,3 @@ pub(super) fn blocking<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, step: &Ste
     let found = ctx.cluster.cached::<Backup>(&wanted.key())?;
     (!is_the_same(&found, &wanted)).then(|| wanted.key().name)
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,7 +19,7 @@ use crate::{
     engine::{Context, Identity, Services, Stepper},
     inventory::Inventories,
     metrics::Metrics,
-    report::conditions::find_condition,
+    report::{conditions::find_condition, kstatus},
     terms::Registry,
 };
 
@@ -82,10 +82,23 @@ impl Env {
                 self.waker.object_changed(&self.ctx, kind, &key);
             }
             if self.stepper.run_due().await == 0 {
+                self.keeps_the_contract::<Tenant>();
+                self.keeps_the_contract::<AccessPolicy>();
+                self.keeps_the_contract::<TenantClass>();
                 return;
             }
         }
         panic!("passes without end");
+    }
+
+    /// Every status that a test comes by keeps the contract with kstatus.
+    fn keeps_the_contract<K: Kind>(&self) {
+        for object in self.cluster.cached_all::<K>() {
+            let Some(status) = object.status() else { continue };
+            let observed = K::observed_generation(status);
+            let broken = kstatus::violations(object.generation(), observed, K::conditions(status));
+            assert!(broken.is_empty(), "{}: {broken:?}", object.key());
+        }
     }
 
     /// Lets so many seconds pass, with a sweep now and then.
@@ -113,8 +126,19 @@ impl Env {
         }
     }
 
-    /// A call by somebody else.
+    /// A call by somebody else, which must succeed.
     pub(super) fn someone(&self, action: &str, params: &[(&str, &str)]) -> String {
+        let (is_success, text) = self.request(action, params);
+        assert!(is_success, "{text}");
+        text
+    }
+
+    /// A call by somebody else, who may come too late.
+    pub(super) fn try_someone(&self, action: &str, params: &[(&str, &str)]) {
+        self.request(action, params);
+    }
+
+    fn request(&self, action: &str, params: &[(&str, &str)]) -> (bool, String) {
         let mut body = format!("Action={action}&Version=2016-11-15");
         for (name, value) in params {
             body.push_str(&format!("&{name}={}", encoded(value)));
@@ -125,8 +149,7 @@ impl Env {
         match self.sim.handle(&request) {
             simaws::Outcome::Answered(response) => {
                 let text = String::from_utf8_lossy(response.body()).into_owned();
-                assert!(response.status().is_success(), "{text}");
-                text
+                (response.status().is_success(), text)
             }
             _ => panic!("no answer to {action}"),
         }
@@ -146,6 +169,11 @@ impl Env {
 
     pub(super) fn class(&self) -> TenantClass {
         self.put(class())
+    }
+
+    pub(super) fn cluster_class(&self) -> TenantClass {
+        let found = self.cluster.cached::<TenantClass>(&Key::new("", "tokyo"));
+        (*found.unwrap()).clone()
     }
 
     pub(super) fn tenant(&self, name: &str) -> Tenant {

@@ -9,5 +9,6 @@ mod cluster;
 mod contract;
 mod incident;
 mod lease;
+mod process;
 mod support;
 mod tampering;

@@ -219,9 +219,8 @@ fn standing(tenant: &Tenant, outcome: &TenantOutcome, parts: &Parts, conditions:
 }
 
 fn failed(outcome: &TenantOutcome) -> Option<Standing> {
-    let failure = match (&outcome.world, &outcome.failed) {
-        (Err(failure), _) | (_, Some((_, failure))) => failure,
-        (Ok(_), None) => return None,
+    let ((Err(failure), _) | (_, Some((_, failure)))) = (&outcome.world, &outcome.failed) else {
+        return None;
     };
     let because = Because::new(failure::reason_of(failure), failure.to_string());
     Some(if outcome.world.is_err() {

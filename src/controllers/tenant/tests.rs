@@ -1,7 +1,9 @@
+mod sweep;
+
 use serde_json::json;
 
 use crate::{
-    api::{AccessPolicy, ConditionType, Key, Tenant, TenantPhase},
+    api::{AccessPolicy, ConditionType, Key, Tenant, TenantPhase, Verdict},
     cluster::{Kind, MemoryCluster},
     controllers::testing::{Env, policy, tenant},
     report::kstatus,
@@ -54,6 +56,22 @@ async fn a_tenant_becomes_ready_behind_its_own_firewall() {
     );
     assert!(!env.events().contains("someone else"), "{}", env.events());
     assert_eq!(status.drift, None);
+    let promises = status.promises.unwrap();
+    let verdict = |id: &str| {
+        promises
+            .results
+            .iter()
+            .find(|result| result.id == id)
+            .unwrap()
+            .verdict
+    };
+    for id in ["P3", "P6", "P11", "P15", "P16", "P22"] {
+        assert_eq!(verdict(id), Verdict::Pass, "{id}: {:#?}", promises.results);
+    }
+    assert_eq!(
+        env.tenant_is("jira", ConditionType::Protected),
+        "False MethodsMissing"
+    );
 }
 
 #[tokio::test]

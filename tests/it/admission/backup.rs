@@ -27,7 +27,7 @@ async fn a_policy_without_any_spec_is_one_with_an_empty_spec() {
 }
 
 #[tokio::test]
-async fn a_policys_values_are_possible_ones() {
+async fn the_values_of_a_policy_are_possible_ones() {
     let (ground, policy) = (Ground::new(), policy());
     for change in [
         json!({"at": "00:30"}),
@@ -77,7 +77,7 @@ async fn a_policys_values_are_possible_ones() {
 }
 
 #[tokio::test]
-async fn a_policys_values_can_come_change_and_go() {
+async fn the_values_of_a_policy_can_come_change_and_go() {
     let (ground, policy) = (Ground::new(), policy());
     ground.has(&policy, "nightly", json!({})).await;
     for change in [

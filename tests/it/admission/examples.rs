@@ -20,7 +20,7 @@ async fn every_example_is_taken_and_reads_well() {
         ),
         (
             "backuppolicies",
-            "NAMESPACE NAME READY AT ZONE NEXT-RUN TENANTS PROTECTED MISSED AGE",
+            "NAMESPACE NAME READY AT ZONE NEXT-RUN TENANTS PROTECTED MISSED GOOD-DAYS AGE",
         ),
         (
             "incidents",

@@ -1,6 +1,6 @@
 //! A whole installation for one test: control plane, simulated AWS, and operators as processes.
 
-use std::{fmt::Debug, future::Future, path::PathBuf, process::Command, time::Duration};
+use std::{future::Future, path::PathBuf, process::Command, time::Duration};
 
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use controlplane::{Process, User, free_port, tail};
@@ -210,15 +210,6 @@ impl Env {
             },
         )
         .await;
-    }
-
-    /// Waits until nothing is asked of AWS but listings, and nothing is written to Kubernetes.
-    pub(crate) async fn eventually<T, S: Debug, F: Future<Output = Result<T, S>>>(
-        &self,
-        what: &str,
-        look: impl FnMut() -> F,
-    ) -> T {
-        eventually(what, look).await
     }
 
     /// What the operators' user was denied: rights in `deploy/` must suffice for everything that is tried.

@@ -25,6 +25,9 @@ use crate::{
     terms::Registry,
 };
 
+/// The period of the sweeps.
+const SWEEP: Duration = Duration::from_secs(30);
+
 /// Everything around the controllers. Of `Stage`'s clock it is 09:00 in Tokyo.
 pub(super) struct Bed {
     pub(super) stage: Stage,
@@ -180,20 +183,51 @@ impl Bed {
         self.operator.ctx.now()
     }
 
-    /// Lets time pass, with a sweep every half minute; over long spans as seldom as a view stays fresh.
+    /// Lets time pass, with a sweep every half minute; hours in which nothing is due pass at once.
     pub(super) async fn pass_time(&self, span: Duration) {
         let end = later(self.now(), span);
+        self.settle().await;
         while self.now() < end {
             let left = elapsed(self.now(), end);
-            let step = if left > Duration::from_secs(3_600) {
-                240
-            } else {
-                30
-            };
-            self.stage.advance(left.min(Duration::from_secs(step)));
-            self.sweep().await;
-            self.settle().await;
+            self.advance(self.quiet().min(left).max(left.min(SWEEP))).await;
         }
+    }
+
+    /// Lets time pass as an operator lives it, with views that never grow old.
+    pub(super) async fn live(&self, span: Duration) {
+        let end = later(self.now(), span);
+        let step = if span > 10 * SWEEP { 8 * SWEEP } else { SWEEP };
+        while self.now() < end {
+            self.advance(elapsed(self.now(), end).min(step)).await;
+        }
+    }
+
+    async fn advance(&self, span: Duration) {
+        self.stage.advance(span);
+        self.sweep().await;
+        self.settle().await;
+    }
+
+    /// For how long nothing is due, while no Backup is under way.
+    fn quiet(&self) -> Duration {
+        let is_under_way = |backup: &Arc<Backup>| {
+            let phase = backup.status.as_ref().and_then(|status| status.phase);
+            matches!(phase, None | Some(BackupPhase::Pending | BackupPhase::Running))
+        };
+        if self.cluster.cached_all::<Backup>().iter().any(is_under_way) {
+            return SWEEP;
+        }
+        let queues = ControllerName::ALL
+            .into_iter()
+            .filter_map(|name| self.operator.ctx.wakes.queue(name));
+        let next = queues
+            .filter_map(|queue| queue.next_at())
+            .filter(|at| *at > self.now())
+            .min();
+        let hours = Duration::from_secs(3_600);
+        let quiet = next.map_or(hours, |at| elapsed(self.now(), at));
+        // Up to a minute before, so that what is due then is seen by an operator with a fresh view.
+        quiet.saturating_sub(Duration::from_secs(60)).max(SWEEP)
     }
 
     pub(super) async fn sweep(&self) {
