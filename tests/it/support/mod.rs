@@ -1,6 +1,7 @@
 //! What the integration tests stand on: a real API server, simulated AWS, and the operator as a process.
 
 mod env;
+mod look;
 mod plane;
 mod sim;
 mod truth;
