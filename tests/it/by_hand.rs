@@ -133,25 +133,43 @@ async fn take_over(env: &Env, instance: &str, interface: &str, connected: &BTree
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_isolated_a_person_connects_again() {
-    with_operator(async |env| {
+async fn what_a_person_isolated_is_guarded_all_the_same_and_connected_again_by_a_person() {
+    with_operator(async |mut env| {
         env.apply(CLASS);
         env.apply(NAMESPACES);
         env.apply(POLICY);
         env.apply(&tenant("cut"));
-        let instance = until_ready(&env, "cut").await.instance_id.unwrap();
+        let status = until_ready(&env, "cut").await;
+        let (instance, group) = (status.instance_id.unwrap(), status.security_group_id.unwrap());
         let interface = Truth::of(&env.sim).interface(&instance);
-        let connected = Truth::of(&env.sim).groups_on(&instance);
-        let own: Vec<_> = connected.iter().map(String::as_str).collect();
+        let connected = Truth::of(&env.sim).guarded(&instance, &group);
 
-        // With the operator watching it is the same.
+        // With the operator watching it is the same as with it dead.
         let stranger = Stranger(env.stranger.clone());
         stranger.puts_into(&interface, &[&quarantine_of(&env)]).await;
         until_held(&env, "cut", ("Hardened", "IsolatedByHand"), TenantPhase::Isolated).await;
         env.event(&key("cut"), "IsolatedByHand", &interface).await;
-        stranger.puts_into(&interface, &own).await;
+
+        env.kill_operator("one");
+        let isolated = Truth::of(&env.sim).guarded(&instance, &group);
+        stranger.weakens_metadata(&instance).await;
+        stranger.opens(&group, 22, "0.0.0.0/0").await;
+        env.start_operator("one").await;
+        eventually("everything but the isolation undone", || async {
+            let found = Truth::of(&env.sim).guarded(&instance, &group);
+            if found == isolated { Ok(()) } else { Err(found) }
+        })
+        .await;
+        let told = format!("rule tcp 22 from 0.0.0.0/0 was added to {group}");
+        env.event(&key("cut"), "RuleRevoked", &told).await;
+        let told = format!("metadata options of {instance} were weakened");
+        env.event(&key("cut"), "DriftRepaired", &told).await;
+
+        stranger.puts_into(&interface, &[&group]).await;
         let status = until_ready(&env, "cut").await;
-        assert_eq!((status.phase, status.drift), (Some(TenantPhase::Ready), None));
+        assert_eq!(status.phase, Some(TenantPhase::Ready));
+        assert_eq!(status.drift.map(|drift| drift.count), Some(2));
+        assert_eq!(Truth::of(&env.sim).guarded(&instance, &group), connected);
         let moves = env.sim.effects("ModifyNetworkInterfaceAttribute");
         let by_operator = moves
             .iter()
