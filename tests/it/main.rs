@@ -4,8 +4,10 @@
 
 mod admission;
 mod backup;
+mod by_hand;
 mod cluster;
 mod contract;
+mod crash;
 mod incident;
 mod lease;
 mod process;
@@ -14,3 +16,4 @@ mod refusals_policies;
 mod refusals_unreadable;
 mod retain;
 mod support;
+mod tampering;

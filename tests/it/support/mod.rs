@@ -4,8 +4,10 @@ mod env;
 mod look;
 mod plane;
 mod sim;
+mod truth;
 mod wait;
 
 pub(crate) use env::{Env, with_operator};
 pub(crate) use plane::{Plane, shared_plane};
+pub(crate) use truth::Truth;
 pub(crate) use wait::{eventually, within};
