@@ -43,11 +43,11 @@ fn strip(value: &mut Value) -> usize {
     }
 }
 
-/// What a deletion must leave as it was: two volumes, an instance and a group get the tag, and nothing else happens.
+/// Deletes a Tenant that is Ready, and checks that its instance, group and volumes got the tag and that nothing else
+/// of AWS changed, by the truth and by the calls.
 async fn retained(env: &Env, key: &Key, delete: impl AsyncFnOnce(&Env)) {
     let tenant = env.until_ready::<Tenant>(key).await;
     let status = tenant.status.clone().unwrap();
-    // Repairs and volumes that are shown late are over once nothing happens any more.
     let (before, released) = world(env);
     let calls = env.sim.operator_effects().len();
     delete(env).await;
