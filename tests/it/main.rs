@@ -6,6 +6,7 @@ mod admission;
 mod backup;
 mod cluster;
 mod contract;
+mod day;
 mod incident;
 mod lease;
 mod process;
