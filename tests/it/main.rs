@@ -11,3 +11,4 @@ mod incident;
 mod lease;
 mod process;
 mod support;
+mod tidy;
