@@ -10,5 +10,6 @@ mod day;
 mod incident;
 mod lease;
 mod process;
+mod rest;
 mod support;
 mod tidy;
