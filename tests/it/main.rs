@@ -11,5 +11,6 @@ mod incident;
 mod lease;
 mod process;
 mod rest;
+mod rights;
 mod support;
 mod tidy;
