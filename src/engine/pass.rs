@@ -89,8 +89,10 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
 /// An object that does not fit our types is told about, and left alone: an apply of a status without the fields
 /// that we cannot read would remove them.
 async fn tell_unreadable<C: Cluster, R: Reconciler<C>>(ctx: &Context<C>, seen: &Seen<R::Kind>, error: &str) {
-    let message =
-        format!("the stored object does not fit this release: {error}; correct it with kubectl edit");
+    let message = format!(
+        "the stored object does not fit this release: {error}; correct it with kubectl edit, or delete it where the \
+         field cannot be changed"
+    );
     tracing::warn!(kind = %R::Kind::NAME, key = %Key::of(seen), %error, "unreadable object");
     let happened = Happened::warning(Reason::Unreadable, message);
     if let Err(error) = ctx.cluster.tell(seen, &happened).await {

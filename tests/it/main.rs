@@ -4,13 +4,20 @@
 
 mod admission;
 mod backup;
+mod by_hand;
 mod cluster;
 mod contract;
+mod crash;
 mod day;
 mod incident;
 mod lease;
 mod process;
+mod refusals;
+mod refusals_policies;
+mod refusals_unreadable;
 mod rest;
+mod retain;
 mod rights;
 mod support;
+mod tampering;
 mod tidy;

@@ -1,7 +1,7 @@
 //! What this process remembers of its own calls and no listing shows yet.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,6 +21,8 @@ struct Kept {
     /// By the Tenant's uid.
     launches: HashMap<String, Called>,
     volume_tags: HashMap<VolumeId, (Timestamp, Tags)>,
+    /// The volumes that a listing showed while it was too early for it to show all, by the Tenant's uid.
+    early_volumes: HashMap<String, BTreeSet<VolumeId>>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,5 +85,19 @@ impl Memory {
             return None;
         }
         Some(tags.clone())
+    }
+
+    /// A listing that may have been too early to show every volume showed these. The answer is all that any such
+    /// listing showed: one that is missing now was taken out of it, and is not just late.
+    pub(super) fn listed_early(&self, uid: &str, ids: impl Iterator<Item = VolumeId>) -> BTreeSet<VolumeId> {
+        let mut kept = self.kept();
+        let shown = kept.early_volumes.entry(uid.to_owned()).or_default();
+        shown.extend(ids);
+        shown.clone()
+    }
+
+    /// It is not early any more: a listing shows all there is.
+    pub(super) fn listed_in_time(&self, uid: &str) {
+        self.kept().early_volumes.remove(uid);
     }
 }

@@ -342,11 +342,19 @@ impl Looking<'_> {
         let listed_at = self.view.listed_at();
         let launched_at = self.recorded().map(|launch| launch.at.0).unwrap_or_default();
         let is_early = listed_at.is_none_or(|at| at < later(launched_at, CONSISTENCY_LAG));
+        let memory = &self.reconciler.memory;
+        let shown = if is_early {
+            let ids = volumes.iter().map(|volume| volume.id.clone());
+            memory.listed_early(&self.identity.uid, ids)
+        } else {
+            memory.listed_in_time(&self.identity.uid);
+            BTreeSet::new()
+        };
         for attached in &instance.volumes {
             if volumes.iter().any(|volume| volume.id == attached.id) {
                 continue;
             }
-            match self.reconciler.memory.tags_of_volume(&attached.id, listed_at) {
+            match memory.tags_of_volume(&attached.id, listed_at) {
                 Some(tags) => volumes.push(Volume {
                     id: attached.id.clone(),
                     encrypted: true,
@@ -355,7 +363,7 @@ impl Looking<'_> {
                     attached_to: Some(instance.id.clone()),
                     tags,
                 }),
-                None if is_early => return Observed::Unknown,
+                None if is_early && !shown.contains(&attached.id) => return Observed::Unknown,
                 None => {}
             }
         }

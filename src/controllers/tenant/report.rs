@@ -165,7 +165,12 @@ fn findings(outcome: &TenantOutcome) -> Vec<&Finding> {
 }
 
 fn take_findings(status: &mut TenantStatus, findings: &[&Finding], now: Timestamp) {
-    let Some(last) = findings.last() else { return };
+    // Of what was found at one time, a rule comes first: it is what opens or closes the environment, and the
+    // AccessPolicy tells it too.
+    let is_rule = |finding: &&&Finding| matches!(finding.reason, Reason::RuleRevoked | Reason::RuleRestored);
+    let Some(last) = findings.iter().rev().find(is_rule).or(findings.last()) else {
+        return;
+    };
     let count = i32::try_from(findings.len()).unwrap_or(i32::MAX);
     let drift = status.drift.get_or_insert_with(Drift::default);
     drift.count = drift.count.saturating_add(count);

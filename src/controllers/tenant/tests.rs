@@ -188,28 +188,59 @@ async fn an_instance_without_its_tags_is_found_and_tagged_again() {
 }
 
 #[tokio::test]
-async fn a_volume_without_our_tag_is_tagged_again() {
+async fn a_volume_without_our_tag_is_tagged_again_however_young_it_is() {
+    for age in [0, 200] {
+        let mut env = ready().await;
+        env.pass(age).await;
+        let volume = env.tenant("jira").status.unwrap().volume_ids.remove(0);
+        let tag = [
+            ("ResourceId.1", volume.as_str()),
+            ("Tag.1.Key", "yagura.dev/cluster"),
+        ];
+        env.someone("DeleteTags", &tag);
+        env.pass(30).await;
+        assert!(
+            env.events()
+                .contains(&format!("tag yagura.dev/cluster of {volume} was removed")),
+            "{}",
+            env.events()
+        );
+        env.pass(200).await;
+        // Once, and only what was found.
+        assert_eq!(
+            env.tenant("jira").status.unwrap().drift.unwrap().count,
+            1,
+            "{}",
+            env.events()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rule_is_told_before_whatever_else_was_found_with_it() {
     let mut env = ready().await;
-    env.pass(200).await;
-    let volume = env.tenant("jira").status.unwrap().volume_ids.remove(0);
+    let (instance, group) = (instance_of(&env), group_of(&env));
     env.someone(
-        "DeleteTags",
-        &[("ResourceId.1", &volume), ("Tag.1.Key", "yagura.dev/cluster")],
+        "AuthorizeSecurityGroupIngress",
+        &[
+            ("GroupId", &group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "22"),
+            ("IpPermissions.1.ToPort", "22"),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"),
+        ],
     );
+    let tag = [
+        ("ResourceId.1", instance.as_str()),
+        ("Tag.1.Key", "yagura.dev/label"),
+    ];
+    env.someone("DeleteTags", &tag);
     env.pass(30).await;
-    assert!(
-        env.events().contains(&format!("of {volume} was removed")),
-        "{}",
-        env.events()
-    );
-    let drift = env.tenant("jira").status.unwrap().drift.unwrap().count;
-    env.pass(60).await;
-    assert_eq!(
-        env.tenant("jira").status.unwrap().drift.unwrap().count,
-        drift,
-        "{}",
-        env.events()
-    );
+    let told = "rule tcp 22 from 0.0.0.0/0 was added";
+    let tenant = env.tenant("jira").status.unwrap().last_tampering.unwrap();
+    assert!(tenant.found.starts_with(told), "{tenant:?}");
+    let policy = env.policy("office").status.unwrap().last_tampering.unwrap();
+    assert!(policy.rule.starts_with(told), "{policy:?}");
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use super::{
     group::Own, lack, launch::is_by_a_person, listed, push_tags, soon,
 };
 use crate::{
-    api::Reason,
+    api::{Reason, names},
     clock::later,
-    cloud::{Instance, InstanceState, Observed, SecurityGroupId, Tags},
+    cloud::{Instance, InstanceState, Observed, SecurityGroupId, Tags, VolumeId},
     plan::Plan,
 };
 
@@ -100,15 +100,26 @@ fn plan_tags(
     let mut lacking = Lacking::new();
     lack(&mut lacking, instance.id.as_str(), &expected, &instance.tags);
     if let Some(volumes) = world.volumes.present() {
-        let none = Tags::new();
         let attached: BTreeSet<_> = instance.volumes.iter().map(|volume| &volume.id).collect();
         for id in attached {
-            // A volume that the listing by our tag lacks has lost that tag, and perhaps others with it.
-            let found = listed(volumes, id).map_or(&none, |volume| &volume.tags);
-            lack(&mut lacking, id.as_str(), &expected, found);
+            match listed(volumes, id) {
+                Some(volume) => lack(&mut lacking, id.as_str(), &expected, &volume.tags),
+                None => lack_all(&mut lacking, id, &expected),
+            }
         }
     }
     push_tags(lacking, plan);
+}
+
+/// The listing by our tag lacks the volume, so that tag is not what it was. Nothing shows whether others went with
+/// it, so all are set, and only the one is told.
+fn lack_all(lacking: &mut Lacking, id: &VolumeId, expected: &Tags) {
+    let entry = lacking.entry(expected.clone()).or_default();
+    entry.0.push(id.to_string());
+    entry.1.push(Finding::drift(format!(
+        "tag {} of {id} was removed or changed and was put back",
+        names::tags::CLUSTER
+    )));
 }
 
 fn plan_hardening(world: &TenantWorld, instance: &Instance, plan: &mut Plan<TenantStep>) {

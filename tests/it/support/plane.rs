@@ -64,10 +64,15 @@ impl Plane {
             .map_err(|error| error.to_string())
     }
 
-    /// The requests of a user that the API server forbade.
+    /// The requests of a user that the API server forbade. Nobody may make anything, events included, in a namespace
+    /// that is being deleted: that is no missing right.
     pub(crate) fn denied(&self, user: User) -> Vec<String> {
+        let is_ending = |entry: &serde_json::Value| {
+            let message = entry["responseStatus"]["message"].as_str().unwrap_or_default();
+            message.contains("is being terminated")
+        };
         self.audited(user)
-            .filter(|entry| entry["responseStatus"]["code"] == 403)
+            .filter(|entry| entry["responseStatus"]["code"] == 403 && !is_ending(entry))
             .map(|entry| format!("{} {}", entry["verb"], entry["requestURI"]))
             .collect()
     }

@@ -103,16 +103,17 @@ impl Parts {
             waiting_for: &plan.waiting_for,
             remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
         };
-        let instance = case.instance();
-        let instance = match (instance, refusal) {
-            // A refused launch does not go on, whatever the plan says of it.
-            (Part::Known(false, _), Some(refusal)) if aws.bound.is_none() => {
+        // A refused launch does not go on, whatever the plan says of it.
+        let refused = |part, is_made: bool| match (part, refusal) {
+            (Part::Known(false, _), Some(refusal)) if !is_made => {
                 Part::fails(refusal.reason, refusal.message.clone())
             }
-            (instance, _) => instance,
+            (part, _) => part,
         };
+        let instance = refused(case.instance(), aws.bound.is_some());
+        let firewall = case.firewall(in_force.origin, &in_force.access.policy);
         Self {
-            firewall: case.firewall(in_force.origin, &in_force.access.policy),
+            firewall: refused(firewall, aws.group.present().is_some()),
             hardened: case.hardened(&instance),
             instance,
         }
