@@ -37,6 +37,9 @@ const OTHER_VALUES: [&str; 6] = [
     "delegates={alice,system:serviceaccount:argocd:argocd}",
 ];
 
+/// One thing that has to hold.
+type Step = fn(&Helm) -> Outcome;
+
 /// Objects by kind and name.
 type Objects = BTreeMap<(String, String), Value>;
 
@@ -48,20 +51,20 @@ pub(crate) fn run() -> Outcome {
         Err(error) => return Err(error.into()),
     };
     say::step(format!("helm: {}", helm.0.display()));
-    let steps: [(&str, &dyn Fn(&Helm) -> Outcome); 5] = [
-        ("both charts pass helm lint --strict", &lints),
+    let steps: [(&str, Step); 5] = [
+        ("both charts pass helm lint --strict", lints),
         (
             "without clusterId nothing is rendered, and the error names it",
-            &needs_cluster_id,
+            needs_cluster_id,
         ),
         (
             "yagura-crds renders the CRDs of crds/, kept when it is uninstalled",
-            &renders_crds,
+            renders_crds,
         ),
-        ("yagura renders the objects of deploy/", &renders_deploy),
+        ("yagura renders the objects of deploy/", renders_deploy),
         (
             "every value and the namespace arrive where they belong",
-            &renders_values,
+            renders_values,
         ),
     ];
     for (name, step) in steps {
