@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::stage::Simaws;
-use crate::{conformance, python, repo, say};
+use crate::{charts, conformance, python, repo, say};
 use controlplane::{Binaries, Patience, ensure_binaries};
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +15,8 @@ pub(crate) enum Layer {
     Unit,
     /// On a real etcd and kube-apiserver: admission rules, the operator in process and as a process.
     It,
+    /// The Helm charts, linted and rendered by Helm and compared with `deploy/` and `crds/`.
+    Charts,
     /// The simulated AWS under boto3, which shares no code with it or with the operator.
     Smoke,
     /// The simulated AWS under a prober of AWS's documented behaviour, where that prober is at hand.
@@ -48,6 +50,9 @@ pub(crate) fn run(layer: Option<Layer>, filter: &[String]) -> Outcome {
         Some(_) => {}
     }
     // A filter names tests of cargo; the layers below have none.
+    if filter.is_empty() && wants(Layer::Charts) {
+        timed("charts", &mut charts::run)?;
+    }
     if filter.is_empty() && (wants(Layer::Smoke) || wants(Layer::Conformance)) {
         timed("build", &mut repo::build)?;
         if wants(Layer::Smoke) {

@@ -3,6 +3,7 @@
 //! It depends on neither the operator nor the AWS SDK, so that its first line appears at once and not after
 //! minutes of compiling.
 
+mod charts;
 mod check;
 mod clock;
 mod conformance;

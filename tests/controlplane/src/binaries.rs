@@ -1,6 +1,6 @@
-//! Finding etcd, kube-apiserver and kubectl, or having them built.
+//! Finding etcd, kube-apiserver, kubectl and Helm, or having them built.
 
-use crate::go::{self, ETCD, KUBE_APISERVER, KUBECTL, Recipe};
+use crate::go::{self, ETCD, HELM, KUBE_APISERVER, KUBECTL, Kit, Recipe};
 use crate::{Error, cache_dir};
 use std::env;
 use std::fs::{self, File};
@@ -58,12 +58,23 @@ pub fn ensure_binaries(progress: &dyn Fn(&str)) -> Result<Binaries, Error> {
     .into_iter()
     .filter_map(|(recipe, found)| found.is_none().then_some(recipe))
     .collect();
-    let cached = cached(&missing, progress)?;
+    let cached = cached(Kit::ControlPlane, &missing, progress)?;
     Ok(Binaries {
         etcd: etcd.unwrap_or_else(|| cached.join(ETCD.binary)),
         kube_apiserver: kube_apiserver.unwrap_or_else(|| cached.join(KUBE_APISERVER.binary)),
         kubectl: kubectl.unwrap_or_else(|| cached.join(KUBECTL.binary)),
     })
+}
+
+/// Finds Helm or builds it, like [`ensure_binaries`]: `PATH` (a helm 4), the cache, and else Go.
+///
+/// # Errors
+/// When Go is missing or too old, or when the build fails.
+pub fn ensure_helm(progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    match from_path(HELM) {
+        Some(path) => Ok(path),
+        None => Ok(cached(Kit::Helm, &[HELM], progress)?.join(HELM.binary)),
+    }
 }
 
 fn from_assets(dir: &Path, progress: &dyn Fn(&str)) -> Result<Binaries, Error> {
@@ -81,7 +92,7 @@ fn from_assets(dir: &Path, progress: &dyn Fn(&str)) -> Result<Binaries, Error> {
     let kubectl = match named(KUBECTL.binary) {
         Ok(path) => path,
         // Folders made for Go's envtest have it too, but the tests of others run without.
-        Err(_) => cached(&[KUBECTL], progress)?.join(KUBECTL.binary),
+        Err(_) => cached(Kit::ControlPlane, &[KUBECTL], progress)?.join(KUBECTL.binary),
     };
     Ok(Binaries {
         etcd: named(ETCD.binary)?,
@@ -95,10 +106,10 @@ fn from_path(recipe: Recipe) -> Option<PathBuf> {
     let path = env::split_paths(&env::var_os("PATH")?)
         .map(|dir| dir.join(recipe.binary))
         .find(|path| path.is_file())?;
-    let args: &[&str] = if recipe.binary == KUBECTL.binary {
-        &["version", "--client"]
-    } else {
-        &["--version"]
+    let args: &[&str] = match recipe.binary {
+        "kubectl" => &["version", "--client"],
+        "helm" => &["version", "--short"],
+        _ => &["--version"],
     };
     let output = Command::new(&path)
         .args(args)
@@ -127,23 +138,25 @@ fn suits(binary: &str, version_output: &str) -> bool {
         "etcd" => major == 3 && minor >= 6,
         // Server-side apply and `wait` in the form used here, and the skew kubectl itself supports.
         "kubectl" => major == 1 && (SERVER_MINORS.end() - 1..=SERVER_MINORS.end() + 1).contains(&minor),
+        // Helm 3 renders the same, but what the tests prove is proven with one of the two.
+        "helm" => major == 4,
         _ => major == 1 && SERVER_MINORS.contains(&minor),
     }
 }
 
 /// The cache folder, holding everything in `wanted`.
-fn cached(wanted: &[Recipe], progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    let root = cache_dir()?.join("controlplane");
-    let dir = root.join(go::cache_key());
+fn cached(kit: Kit, wanted: &[Recipe], progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    let root = cache_dir()?.join(kit.name());
+    let dir = root.join(kit.cache_key());
     if absent(wanted, &dir).is_empty() {
         return Ok(dir);
     }
     fs::create_dir_all(&dir).map_err(Error::io(format!("make {}", dir.display())))?;
-    let lock = locked(&root, progress)?;
+    let lock = locked(&root, kit, progress)?;
     // Another process may have built them while we waited for the lock.
     let missing = absent(wanted, &dir);
     if !missing.is_empty() {
-        go::check_go(&missing)?;
+        go::check_go(kit, &missing)?;
         let work = root.join(format!("building-{}", std::process::id()));
         let result = missing
             .iter()
@@ -165,12 +178,15 @@ fn absent(wanted: &[Recipe], dir: &Path) -> Vec<Recipe> {
 }
 
 /// Takes the lock under which the cache is filled. The system releases it when a process ends in any way.
-fn locked(root: &Path, progress: &dyn Fn(&str)) -> Result<File, Error> {
+fn locked(root: &Path, kit: Kit, progress: &dyn Fn(&str)) -> Result<File, Error> {
     let path = root.join("lock");
     let attempt = format!("lock {}", path.display());
     let file = File::create(&path).map_err(Error::io(&attempt))?;
     if file.try_lock().is_err() {
-        progress("another process is building the control plane; waiting for it");
+        progress(&format!(
+            "another process is building ({}); waiting for it",
+            kit.name()
+        ));
         file.lock().map_err(Error::io(&attempt))?;
     }
     Ok(file)

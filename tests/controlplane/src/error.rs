@@ -27,7 +27,7 @@ pub enum Error {
     /// Binaries have to be built and Go is missing or too old.
     #[error(
         "{missing} must be built and that needs Go {needed} or newer, but {found}; \
-         get it from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
+         get it from https://go.dev/dl/, or {instead}"
     )]
     Go {
         /// The binaries that nobody has yet.
@@ -36,6 +36,8 @@ pub enum Error {
         needed: String,
         /// What there is instead.
         found: String,
+        /// What else mends it.
+        instead: &'static str,
     },
     /// `go build` ended with an error.
     #[error("go could not build {binary}:\n{output}")]

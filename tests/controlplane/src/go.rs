@@ -1,6 +1,7 @@
-//! Building the binaries with Go, from the versions that `go/go.mod` and `go/go.sum` pin.
+//! Building the binaries with Go, from the versions that a `go.mod` and a `go.sum` pin: those in `go/` for the control
+//! plane, those in `go-helm/` for Helm.
 //!
-//! The two files are compiled in, so that building needs no path into the repository.
+//! The files are compiled in, so that building needs no path into the repository.
 
 use crate::{Error, Patience, pause, tail};
 use std::fs::{self, File};
@@ -8,8 +9,23 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-const GO_MOD: &str = include_str!("../go/go.mod");
-const GO_SUM: &str = include_str!("../go/go.sum");
+/// A module of Go that does nothing but pin versions.
+#[derive(Debug)]
+pub(crate) struct Pins {
+    go_mod: &'static str,
+    go_sum: &'static str,
+}
+
+static CONTROL_PLANE: Pins = Pins {
+    go_mod: include_str!("../go/go.mod"),
+    go_sum: include_str!("../go/go.sum"),
+};
+
+/// Apart from the control plane: one module would force both to the same versions of what they share.
+static HELM_PINS: Pins = Pins {
+    go_mod: include_str!("../go-helm/go.mod"),
+    go_sum: include_str!("../go-helm/go.sum"),
+};
 
 /// How often a build that prints nothing says that it is still at work.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -19,6 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 pub(crate) struct Recipe {
     pub(crate) binary: &'static str,
     package: &'static str,
+    pins: &'static Pins,
     /// The module whose version in go.mod is the binary's.
     module: &'static str,
     /// Measured with an empty build cache, in this order, on two cores.
@@ -28,34 +45,47 @@ pub(crate) struct Recipe {
 pub(crate) const ETCD: Recipe = Recipe {
     binary: "etcd",
     package: "go.etcd.io/etcd/server/v3",
+    pins: &CONTROL_PLANE,
     module: "go.etcd.io/etcd/server/v3",
     usually: "1 min",
 };
 pub(crate) const KUBE_APISERVER: Recipe = Recipe {
     binary: "kube-apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    pins: &CONTROL_PLANE,
     module: "k8s.io/kubernetes",
     usually: "5 min",
 };
 pub(crate) const KUBECTL: Recipe = Recipe {
     binary: "kubectl",
     package: "k8s.io/kubernetes/cmd/kubectl",
+    pins: &CONTROL_PLANE,
     module: "k8s.io/kubernetes",
     usually: "1 min",
+};
+pub(crate) const HELM: Recipe = Recipe {
+    binary: "helm",
+    package: "helm.sh/helm/v4/cmd/helm",
+    pins: &HELM_PINS,
+    module: "helm.sh/helm/v4",
+    usually: "2 min",
 };
 
 impl Recipe {
     /// The version go.mod pins, without the `v`.
     pub(crate) fn version(self) -> &'static str {
-        pinned(GO_MOD, self.module).unwrap_or("unknown")
+        pinned(self.pins.go_mod, self.module).unwrap_or("unknown")
     }
 
     /// The linker's flags: small binaries that know their version, as a release build's would.
     fn ldflags(self) -> String {
+        let version = self.version();
         if self.binary == ETCD.binary {
             return "-s -w".to_owned();
         }
-        let version = self.version();
+        if self.binary == HELM.binary {
+            return format!("-s -w -X helm.sh/helm/v4/internal/version.version=v{version}");
+        }
         let mut parts = version.split('.');
         let (major, minor) = (parts.next().unwrap_or("0"), parts.next().unwrap_or("0"));
         let at = "k8s.io/component-base/version";
@@ -66,19 +96,49 @@ impl Recipe {
     }
 }
 
-/// Names what is built, so that a cache made from other versions is never taken for ours.
-pub(crate) fn cache_key() -> String {
-    let hash = fnv1a(&[GO_MOD, GO_SUM]);
-    format!(
-        "kubernetes-{}-etcd-{}-{hash:016x}",
-        KUBE_APISERVER.version(),
-        ETCD.version()
-    )
+/// What is built together and kept in one folder of the cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kit {
+    ControlPlane,
+    Helm,
+}
+
+impl Kit {
+    /// Its folder in the cache.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "controlplane",
+            Self::Helm => "helm",
+        }
+    }
+
+    /// Names what is built, so that a cache made from other versions is never taken for ours.
+    pub(crate) fn cache_key(self) -> String {
+        let (pins, versions) = match self {
+            Self::ControlPlane => {
+                let (server, etcd) = (KUBE_APISERVER.version(), ETCD.version());
+                (&CONTROL_PLANE, format!("kubernetes-{server}-etcd-{etcd}"))
+            }
+            Self::Helm => (&HELM_PINS, format!("helm-{}", HELM.version())),
+        };
+        format!("{versions}-{:016x}", fnv1a(&[pins.go_mod, pins.go_sum]))
+    }
+
+    /// What else mends a missing Go.
+    fn instead(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver",
+            Self::Helm => "put a helm 4 on the PATH",
+        }
+    }
 }
 
 /// Fails, saying how to mend it, unless a Go new enough for go.mod is there.
-pub(crate) fn check_go(missing: &[Recipe]) -> Result<(), Error> {
-    let needed = pinned(GO_MOD, "go").unwrap_or("1.26");
+pub(crate) fn check_go(kit: Kit, missing: &[Recipe]) -> Result<(), Error> {
+    let needed = missing
+        .first()
+        .and_then(|recipe| pinned(recipe.pins.go_mod, "go"))
+        .unwrap_or("1.26");
     let complain = |found: String| Error::Go {
         missing: missing
             .iter()
@@ -87,6 +147,7 @@ pub(crate) fn check_go(missing: &[Recipe]) -> Result<(), Error> {
             .join(", "),
         needed: needed.to_owned(),
         found,
+        instead: kit.instead(),
     };
     // Outside of any module, so that no go.mod of the current folder has a say.
     let output = go(Path::new("/"))
@@ -121,7 +182,7 @@ pub(crate) fn build(
         recipe.version(),
         target.parent().unwrap_or(target).display()
     ));
-    prepare(work)?;
+    prepare(recipe.pins, work)?;
     let (log, built) = (work.join(format!("{binary}.log")), work.join(binary));
     let out = File::create(&log).map_err(Error::io(format!("write {}", log.display())))?;
     let err = out
@@ -148,11 +209,11 @@ pub(crate) fn build(
     Ok(())
 }
 
-fn prepare(work: &Path) -> Result<(), Error> {
+fn prepare(pins: &Pins, work: &Path) -> Result<(), Error> {
     let attempt = format!("prepare {}", work.display());
     fs::create_dir_all(work)
-        .and_then(|()| fs::write(work.join("go.mod"), GO_MOD))
-        .and_then(|()| fs::write(work.join("go.sum"), GO_SUM))
+        .and_then(|()| fs::write(work.join("go.mod"), pins.go_mod))
+        .and_then(|()| fs::write(work.join("go.sum"), pins.go_sum))
         .map_err(Error::io(attempt))
 }
 

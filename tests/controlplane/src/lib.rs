@@ -2,7 +2,7 @@
 //!
 //! [`ensure_binaries`] finds etcd, kube-apiserver and kubectl or builds them with Go (once: they are
 //! kept in a cache outside the repository), [`ControlPlane::start`] runs a pair of them, and
-//! dropping the [`ControlPlane`] leaves nothing running.
+//! dropping the [`ControlPlane`] leaves nothing running. [`ensure_helm`] does for Helm what the first does for the three.
 //!
 //! Deliberately absent: a controller-manager, a scheduler and a kubelet. So a deleted namespace
 //! never finishes, nothing collects owner references, and no pod runs; what a test needs of that it
@@ -20,7 +20,7 @@ mod process;
 mod user;
 mod wait;
 
-pub use binaries::{Binaries, ensure_binaries};
+pub use binaries::{Binaries, ensure_binaries, ensure_helm};
 pub use cache::cache_dir;
 pub use error::Error;
 pub use plane::ControlPlane;

@@ -26,3 +26,9 @@ fn output_without_a_version_is_not_taken() {
     assert!(!suits("etcd", ""));
     assert!(!suits("kube-apiserver", "Kubernetes v0.0.0-master+$Format:%H$\n"));
 }
+
+#[test]
+fn a_helm_of_another_major_version_is_not_taken() {
+    assert!(suits("helm", "v4.3.1\n"));
+    assert!(!suits("helm", "v3.18.4+gd80839c\n"));
+}
