@@ -180,6 +180,11 @@ impl<'a, C: Cluster> Look<'a, C> {
         name: &str,
         tenant: &Tenant,
     ) -> (Observed<Instance>, Option<InstanceId>) {
+        let is_launching = status(tenant).is_some_and(|status| status.launch.is_some());
+        if is_launching && bound(tenant).is_none() {
+            // The instance may run already, behind the Tenant's own group.
+            return (Observed::Unknown, None);
+        }
         let identity = self.identity(tenant);
         let is_own = |instance: &Instance| identity.incarnation_of(instance).is_some();
         let named = bound(tenant).map_or(Observed::Absent, |id| self.instance(region, &id));

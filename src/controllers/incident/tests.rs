@@ -5,7 +5,7 @@ use simaws::FaultKind;
 
 use self::stage::Stage;
 use crate::{
-    api::{Incident, IncidentPhase, Reason},
+    api::{Incident, IncidentPhase, Launch, Reason, TenantStatus},
     cloud::Direction,
     cluster::Cluster,
 };
@@ -209,6 +209,35 @@ async fn an_instance_that_is_not_the_tenants_is_not_touched_whatever_its_status_
     assert_eq!(stage.status().isolated.len(), 0);
     assert_eq!(stage.condition("Isolated"), ("Unknown", "ForeignInstance"));
     assert_eq!(stage.condition("Stalled"), ("True", "ForeignInstance"));
+    assert_ne!(stage.status().phase, Some(IncidentPhase::Contained));
+
+    stage.bind("acme-jira", &stage.instance_id).await;
+    stage.settle().await;
+    assert_eq!(stage.condition("Isolated"), ("True", "Isolated"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_being_launched_is_not_called_contained() {
+    let stage = Stage::new().await;
+    stage
+        .set_status(
+            "acme-jira",
+            TenantStatus {
+                launch: Some(Launch {
+                    incarnation: 1,
+                    token: "yagura-1".into(),
+                    subnet_id: simaws::DEFAULT_SUBNET_ID.into(),
+                    image_id: simaws::DEFAULT_IMAGE_ID.into(),
+                    parameters_hash: String::new(),
+                    at: stage.time(),
+                }),
+                ..TenantStatus::default()
+            },
+        )
+        .await;
+    stage.file("Isolate");
+    stage.settle().await;
+    assert_eq!(stage.condition("Isolated"), ("Unknown", "ViewStale"));
     assert_ne!(stage.status().phase, Some(IncidentPhase::Contained));
 
     stage.bind("acme-jira", &stage.instance_id).await;

@@ -9,7 +9,7 @@ use simaws::{Clock as SimClock, FaultKind, FaultSpec, Options, Sim};
 use crate::{
     api::{
         Incident, IncidentStatus, Key, Notification, NotificationChannel, NotificationResult, Reason, Tenant,
-        TenantClass, TenantStatus, time,
+        TenantClass, TenantStatus, Time, time,
     },
     aws::{AwsRegions, Connection, Transport},
     clock::{Clock, ManualClock},
@@ -299,6 +299,10 @@ impl Stage {
             .set_interface_groups(&self.interface, groups)
             .await
             .unwrap();
+    }
+
+    pub(super) fn time(&self) -> Time {
+        time(self.clock.now())
     }
 
     /// An instance that somebody else launched in the same account.
