@@ -238,18 +238,21 @@ pub(super) struct Place {
 
 impl Place {
     fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, region: Region) -> Self {
-        let identity = TenantIdentity {
-            cluster: ctx.identity.cluster_id.to_string(),
-            cluster_uid: ctx.identity.cluster_uid.clone(),
-            tenant: tenant.key(),
-            uid: tenant.uid().to_owned(),
-            label: tenant.spec.label.to_string(),
-            customer: tenant.spec.customer.clone(),
-        };
         Self {
             region,
-            owner: identity.tags(),
+            owner: identity_of(ctx, tenant).tags(),
         }
+    }
+}
+
+fn identity_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> TenantIdentity {
+    TenantIdentity {
+        cluster: ctx.identity.cluster_id.to_string(),
+        cluster_uid: ctx.identity.cluster_uid.clone(),
+        tenant: tenant.key(),
+        uid: tenant.uid().to_owned(),
+        label: tenant.spec.label.to_string(),
+        customer: tenant.spec.customer.clone(),
     }
 }
 

@@ -126,6 +126,8 @@ pub enum CallEnd {
 pub struct World {
     /// The instance.
     pub target: Observed<Target>,
+    /// Whether the Tenant's status names an instance that no launch of this Tenant made: then there is no target.
+    pub is_foreign: bool,
     /// The snapshots of the run; `Absent` when there are none, and after its end when one of its set is gone.
     pub snapshots: Observed<Vec<Snapshot>>,
     /// When the last sweeps began, two at most: what is not among `snapshots` none of them showed.
@@ -182,6 +184,8 @@ pub enum Waiting {
     Inventory,
     /// For the Tenant's instance.
     Instance,
+    /// For a person: the Tenant's status names an instance that is not its own.
+    ForeignInstance,
     /// For its first step, which is in this plan.
     Start,
     /// For AWS to finish the snapshots.
@@ -406,6 +410,7 @@ fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Pla
     };
     match &world.target {
         Observed::Unknown => waits(Waiting::Inventory),
+        Observed::Absent if world.is_foreign => waits(Waiting::ForeignInstance),
         Observed::Absent => waits(Waiting::Instance),
         Observed::Present(target) => Plan {
             steps: vec![

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{Place, status::run_of};
+use super::{Place, identity_of, status::run_of};
 use crate::{
     api::{Backup, Tenant},
     cloud::{InstanceId, Observed, Region, Snapshot, SnapshotId, VolumeId},
@@ -10,7 +10,10 @@ use crate::{
     controllers::backup_sources::{class_of, is_of, terms_of},
     engine::{Context, Failure},
     inventory::View,
-    plan::backup::{self as planner, Call, Target, belongs},
+    plan::{
+        backup::{self as planner, Call, Target, belongs},
+        tenant::TenantIdentity,
+    },
 };
 
 /// What is known around one run.
@@ -39,6 +42,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         tenant,
         seen: planner::World {
             target: Observed::Unknown,
+            is_foreign: false,
             snapshots: Observed::Unknown,
             sweeps: Vec::new(),
             searched: false,
@@ -59,7 +63,10 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         return world;
     };
     let view = ctx.inventories.of(&place.region).view();
-    world.seen.target = target(&view, tenant);
+    match target(&view, tenant, &identity_of(ctx, tenant)) {
+        Some(target) => world.seen.target = target,
+        None => (world.seen.target, world.seen.is_foreign) = (Observed::Absent, true),
+    }
     world.seen.snapshots = snapshots(&view, backup);
     world.seen.sweeps = view.snapshots_listed().into_iter().flatten().collect();
     world
@@ -115,35 +122,40 @@ fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
     belongs(snapshot, backup.uid(), named)
 }
 
-/// The Tenant's instance with its volumes.
-fn target(view: &View, tenant: &Tenant) -> Observed<Target> {
+/// The Tenant's instance with its volumes; `None` if what its status names is not its own. A status can be edited by
+/// hand, and another's data must not get into this Tenant's backups.
+fn target(view: &View, tenant: &Tenant, identity: &TenantIdentity) -> Option<Observed<Target>> {
     let bound = tenant
         .status
         .as_ref()
         .and_then(|status| status.instance_id.as_deref());
     let Some(id) = bound.map(InstanceId::new) else {
-        return Observed::Absent;
+        return Some(Observed::Absent);
     };
     let instance = match view.instance(&id) {
-        Observed::Unknown => return Observed::Unknown,
-        Observed::Present(instance) if instance.state.is_live() => instance,
-        Observed::Absent | Observed::Present(_) => return Observed::Absent,
+        Observed::Unknown => return Some(Observed::Unknown),
+        Observed::Absent => return Some(Observed::Absent),
+        Observed::Present(instance) => instance,
     };
+    identity.incarnation_of(instance)?;
+    if !instance.state.is_live() {
+        return Some(Observed::Absent);
+    }
     let attached: Vec<VolumeId> = instance.volumes.iter().map(|volume| volume.id.clone()).collect();
     let mut volumes = Vec::with_capacity(attached.len());
     for id in &attached {
         match view.volume(id) {
-            Observed::Unknown => return Observed::Unknown,
+            Observed::Unknown => return Some(Observed::Unknown),
             // Somebody attached one that is not ours: it is in the set, but nothing is known of it.
             Observed::Absent => {}
             Observed::Present(volume) => volumes.push(volume.clone()),
         }
     }
-    Observed::Present(Target {
+    Some(Observed::Present(Target {
         instance: id,
         attached,
         volumes,
-    })
+    }))
 }
 
 /// Searches the snapshots by their description: a tag can be taken away, and then no sweep shows them.

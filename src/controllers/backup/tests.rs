@@ -162,6 +162,22 @@ async fn a_backup_by_hand_runs_at_once_and_one_for_nobody_is_stalled() {
 }
 
 #[tokio::test]
+async fn another_tenants_instance_is_not_backed_up_whatever_the_status_names() {
+    let (bed, own) = Bed::new().await;
+    let other = bed.stage.instance("other").await;
+    bed.bind("web", &other).await;
+    bed.until("2031-05-01T15:35:00Z").await;
+    assert_eq!(bed.stage.calls_of(Operation::CreateSnapshots), 0);
+    let status = bed.backup(FIRST).status.clone().unwrap();
+    let reconciling = find_condition(&status.conditions, "Reconciling").unwrap();
+    assert_eq!(reconciling.reason, "ForeignInstance");
+
+    bed.bind("web", &own).await;
+    bed.pass_time(Duration::from_secs(300)).await;
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
+}
+
+#[tokio::test]
 async fn tags_that_somebody_took_away_are_put_back() {
     let (bed, _) = Bed::new().await;
     bed.until("2031-05-01T15:40:00Z").await;

@@ -37,6 +37,7 @@ fn started(n: u32, second: i64) -> Run {
 fn empty_world() -> World {
     World {
         target: Observed::Present(target()),
+        is_foreign: false,
         snapshots: Observed::Absent,
         sweeps: vec![at(-30), at(0)],
         searched: false,
@@ -116,6 +117,14 @@ fn a_run_without_an_instance_waits_until_its_deadline() {
     assert_eq!(
         plan(&run(), &world, at(HOUR)).outcome,
         Outcome::Pending(Waiting::Instance)
+    );
+    let foreign = World {
+        is_foreign: true,
+        ..world.clone()
+    };
+    assert_eq!(
+        plan(&run(), &foreign, at(HOUR)).outcome,
+        Outcome::Pending(Waiting::ForeignInstance)
     );
     assert_eq!(plan(&run(), &world, at(13 * HOUR)).outcome, Outcome::Missed);
     let by_hand = Run {

@@ -158,6 +158,7 @@ impl Sim {
             }
         }
         World {
+            is_foreign: false,
             target: Observed::Present(target()),
             snapshots: match operator.sweeps.last() {
                 None => Observed::Unknown,
