@@ -118,7 +118,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
                 pass.write_ahead(status).await
             }
             Step::CreateSnapshots { n, instance } => self.create(pass, place, *n, instance).await,
-            Step::Tag(ids) => tag(pass, place, ids).await,
+            Step::Tag(ids) => tag(pass, place, world, ids).await,
         }
     }
 
@@ -205,6 +205,7 @@ impl Backups {
 async fn tag<C: Cluster>(
     pass: &mut Pass<'_, C, Backup>,
     place: &Place,
+    world: &World,
     ids: &[SnapshotId],
 ) -> Result<(), Failure> {
     let tags = snapshot_tags(pass, place, None);
@@ -214,13 +215,19 @@ async fn tag<C: Cluster>(
         .cloud(&place.region)
         .set_tags(&names, &tags)
         .await?;
-    let inventory = pass.ctx.inventories.of(&place.region);
-    for id in &names {
-        inventory.record(Effect::Tagged {
-            id: id.clone(),
-            tags: tags.clone(),
+    let found = world.seen.snapshots.present().into_iter().flatten();
+    let tagged = found
+        .filter(|snapshot| ids.contains(&snapshot.id))
+        .map(|snapshot| {
+            let mut snapshot = snapshot.clone();
+            snapshot.tags.extend(tags.clone());
+            snapshot
         });
-    }
+    // Whole, since no sweep has shown them since their tags went: an edit would find nothing to change.
+    pass.ctx
+        .inventories
+        .of(&place.region)
+        .record(Effect::SnapshotsCreated(tagged.collect()));
     let message = format!(
         "tags of the snapshots {} were removed and were put back",
         names.join(", ")

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{Place, identity_of, status::run_of};
 use crate::{
-    api::{Backup, Tenant},
+    api::{Backup, Tenant, names::tags},
     cloud::{InstanceId, Observed, Region, Snapshot, SnapshotId, VolumeId},
     cluster::{Cluster, Kind},
     controllers::backup_sources::{class_of, is_of, terms_of},
@@ -179,9 +179,26 @@ pub(super) async fn search<C: Cluster>(
     if found.is_empty() || !recorded(backup).is_subset(&ids) {
         return Ok(());
     }
-    seen.untagged = ids.into_iter().collect();
+    let key = backup.key().to_string();
+    seen.untagged = found
+        .iter()
+        .filter(|snapshot| lacks_tags(snapshot, place, &key))
+        .map(|snapshot| snapshot.id.clone())
+        .collect();
     seen.snapshots = Observed::Present(found);
     Ok(())
+}
+
+/// Whether a snapshot lacks a tag of its run. What only tells people more may have changed since.
+fn lacks_tags(snapshot: &Snapshot, place: &Place, key: &str) -> bool {
+    let found = &snapshot.tags;
+    let is = |name: &str, value: Option<&str>| found.get(name).map(String::as_str) == value;
+    let is_found_by = |name: &str| is(name, place.owner.get(name).map(String::as_str));
+    let lacks_any = place.owner.keys().any(|name| !found.contains_key(name));
+    lacks_any
+        || !found.contains_key(tags::SLOT)
+        || !is(tags::BACKUP, Some(key))
+        || ![tags::CLUSTER, tags::UID].into_iter().all(is_found_by)
 }
 
 /// How late a run may begin by the terms of its Tenant.

@@ -194,6 +194,38 @@ async fn tags_that_somebody_took_away_are_put_back() {
 }
 
 #[tokio::test]
+async fn tags_of_one_snapshot_are_put_back_by_one_search_and_one_call() {
+    let (bed, _) = Bed::new().await;
+    bed.until("2031-05-01T15:40:00Z").await;
+    let snapshots = bed.snapshots().await;
+    assert!(snapshots.len() > 1);
+    let robbed = snapshots[0].id.to_string();
+    // With this one gone no sweep shows it at all.
+    for tag in [tags::BACKUP, tags::CLUSTER] {
+        bed.stage.untag(&robbed, tag).await;
+    }
+    let before = bed.stage.calls_of(Operation::CreateTags);
+    bed.live(Duration::from_secs(300)).await;
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
+    assert_eq!(bed.stage.calls_of(Operation::CreateTags), before + 1);
+    let told: Vec<_> = bed
+        .cluster
+        .events()
+        .into_iter()
+        .map(|(_, _, happened)| happened)
+        .filter(|happened| happened.reason == Reason::DriftRepaired)
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].message.contains(&robbed));
+    assert!(
+        !told[0].message.contains(snapshots[1].id.as_str()),
+        "{}",
+        told[0].message
+    );
+    assert_eq!(bed.snapshots().await.len(), snapshots.len());
+}
+
+#[tokio::test]
 async fn a_backup_whose_snapshots_are_gone_is_expired_and_no_good_day() {
     let (bed, _) = Bed::new().await;
     bed.daily_at("03:15", "UTC");
