@@ -80,8 +80,10 @@ impl<C: Cluster> Reconciler<C> for Backups {
 
     fn resolve(&self, _: &Context<C>, backup: &Backup, world: &World) -> Resolved<Run> {
         let run = run_of(backup);
-        // The Tenant may go when the run is over, and a slot's run is then the past's; by hand it is a slip.
-        let is_lost = world.tenant.is_none() && run.ended.is_none() && run.slot.is_none();
+        // The Tenant may go when the run is under way or over, and a slot's run is then the past's; by hand it is a
+        // slip.
+        let is_begun = run.accepted.is_some() || run.ended.is_some();
+        let is_lost = world.tenant.is_none() && !is_begun && run.slot.is_none();
         if is_lost {
             let name = &backup.spec.tenant_ref;
             return Resolved {

@@ -11,7 +11,7 @@ use crate::{
     engine::{Context, Failure},
     inventory::View,
     plan::{
-        backup::{self as planner, Call, Target, belongs},
+        backup::{self as planner, Call, Gone, Target, belongs},
         tenant::TenantIdentity,
     },
 };
@@ -43,6 +43,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         seen: planner::World {
             target: Observed::Unknown,
             is_foreign: false,
+            gone: None,
             snapshots: Observed::Unknown,
             sweeps: Vec::new(),
             searched: false,
@@ -51,6 +52,11 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         },
     };
     let (Some(tenant), Some(place)) = (&world.tenant, &world.place) else {
+        world.seen.gone = Some(if world.tenant.is_some() {
+            Gone::Class
+        } else {
+            Gone::Tenant
+        });
         if world.tenant.is_none() {
             // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
             world.seen.target = Observed::Absent;

@@ -162,6 +162,38 @@ async fn a_backup_by_hand_runs_at_once_and_one_for_nobody_is_stalled() {
 }
 
 #[tokio::test]
+async fn a_run_whose_tenant_or_class_goes_under_way_fails_and_is_not_running_for_ever() {
+    for (by_hand, is_class) in [(false, false), (true, false), (true, true)] {
+        let (bed, _) = Bed::new().await;
+        let name = if by_hand { "by-hand" } else { FIRST };
+        bed.until("2031-05-01T15:29:30Z").await;
+        if by_hand {
+            bed.by_hand(name, "web");
+        } else {
+            bed.stage.advance(Duration::from_secs(30));
+        }
+        bed.settle().await;
+        assert_eq!(bed.phase(name), Some(BackupPhase::Running), "{name}");
+        if is_class {
+            bed.cluster
+                .delete::<crate::api::TenantClass>(&Key::new("", "tokyo"));
+        } else {
+            bed.cluster.delete::<Tenant>(&Key::new("acme", "web"));
+        }
+        bed.live(Duration::from_secs(7 * 3_600)).await;
+        assert_eq!(bed.phase(name), Some(BackupPhase::Failed), "{name}");
+        let status = bed.backup(name).status.clone().unwrap();
+        let failed = find_condition(&status.conditions, "Failed").unwrap();
+        let why = if is_class {
+            "its class is gone"
+        } else {
+            "its Tenant is gone"
+        };
+        assert_eq!(failed.message, why);
+    }
+}
+
+#[tokio::test]
 async fn another_tenants_instance_is_not_backed_up_whatever_the_status_names() {
     let (bed, own) = Bed::new().await;
     let other = bed.stage.instance("other").await;
