@@ -207,8 +207,8 @@ impl<'a, C: Cluster> Look<'a, C> {
     fn recorded(&self, tenant: &str) -> Option<InstanceId> {
         let entries = self.incident.status.iter().flat_map(|status| &status.isolated);
         entries
-            .filter(|entry| entry.tenant == tenant && entry.reconnected_at.is_none())
-            .last()
+            .rev()
+            .find(|entry| entry.tenant == tenant && entry.reconnected_at.is_none())
             .map(|entry| InstanceId::new(entry.instance_id.as_str()))
     }
 
