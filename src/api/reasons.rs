@@ -140,7 +140,7 @@ vocabulary! {
         LaunchFailed,
         /// The instance that was bound is gone; another is never made in its place.
         Vanished,
-        /// An instance that is not ours carries the label.
+        /// An instance that is not ours carries the label, or is what a status names.
         ForeignInstance,
         /// A security group that is not ours has the name that ours must have.
         ForeignGroup,

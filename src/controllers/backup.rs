@@ -80,8 +80,10 @@ impl<C: Cluster> Reconciler<C> for Backups {
 
     fn resolve(&self, _: &Context<C>, backup: &Backup, world: &World) -> Resolved<Run> {
         let run = run_of(backup);
-        // The Tenant may go when the run is over, and a slot's run is then the past's; by hand it is a slip.
-        let is_lost = world.tenant.is_none() && run.ended.is_none() && run.slot.is_none();
+        // The Tenant may go when the run is under way or over, and a slot's run is then the past's; by hand it is a
+        // slip.
+        let is_begun = run.accepted.is_some() || run.ended.is_some();
+        let is_lost = world.tenant.is_none() && !is_begun && run.slot.is_none();
         if is_lost {
             let name = &backup.spec.tenant_ref;
             return Resolved {
@@ -118,7 +120,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
                 pass.write_ahead(status).await
             }
             Step::CreateSnapshots { n, instance } => self.create(pass, place, *n, instance).await,
-            Step::Tag(ids) => tag(pass, place, ids).await,
+            Step::Tag(ids) => tag(pass, place, world, ids).await,
         }
     }
 
@@ -205,6 +207,7 @@ impl Backups {
 async fn tag<C: Cluster>(
     pass: &mut Pass<'_, C, Backup>,
     place: &Place,
+    world: &World,
     ids: &[SnapshotId],
 ) -> Result<(), Failure> {
     let tags = snapshot_tags(pass, place, None);
@@ -214,13 +217,19 @@ async fn tag<C: Cluster>(
         .cloud(&place.region)
         .set_tags(&names, &tags)
         .await?;
-    let inventory = pass.ctx.inventories.of(&place.region);
-    for id in &names {
-        inventory.record(Effect::Tagged {
-            id: id.clone(),
-            tags: tags.clone(),
+    let found = world.seen.snapshots.present().into_iter().flatten();
+    let tagged = found
+        .filter(|snapshot| ids.contains(&snapshot.id))
+        .map(|snapshot| {
+            let mut snapshot = snapshot.clone();
+            snapshot.tags.extend(tags.clone());
+            snapshot
         });
-    }
+    // Whole, since no sweep has shown them since their tags went: an edit would find nothing to change.
+    pass.ctx
+        .inventories
+        .of(&place.region)
+        .record(Effect::SnapshotsCreated(tagged.collect()));
     let message = format!(
         "tags of the snapshots {} were removed and were put back",
         names.join(", ")
@@ -238,18 +247,21 @@ pub(super) struct Place {
 
 impl Place {
     fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, region: Region) -> Self {
-        let identity = TenantIdentity {
-            cluster: ctx.identity.cluster_id.to_string(),
-            cluster_uid: ctx.identity.cluster_uid.clone(),
-            tenant: tenant.key(),
-            uid: tenant.uid().to_owned(),
-            label: tenant.spec.label.to_string(),
-            customer: tenant.spec.customer.clone(),
-        };
         Self {
             region,
-            owner: identity.tags(),
+            owner: identity_of(ctx, tenant).tags(),
         }
+    }
+}
+
+fn identity_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> TenantIdentity {
+    TenantIdentity {
+        cluster: ctx.identity.cluster_id.to_string(),
+        cluster_uid: ctx.identity.cluster_uid.clone(),
+        tenant: tenant.key(),
+        uid: tenant.uid().to_owned(),
+        label: tenant.spec.label.to_string(),
+        customer: tenant.spec.customer.clone(),
     }
 }
 

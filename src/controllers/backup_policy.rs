@@ -5,7 +5,7 @@
 
 mod tally;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -29,6 +29,10 @@ use crate::{
 };
 
 use tally::{Member, Tally, tally};
+
+/// How soon to look again at what is owed, should nothing wake the policy: one sweep, which is what an owed Backup
+/// waits for at most.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The reconciler.
 #[derive(Clone, Copy, Debug, Default)]
@@ -193,7 +197,12 @@ async fn terms<C: Cluster>(
 fn look_at_slots<C: Cluster>(ctx: &Context<C>, world: &mut World) {
     let now = ctx.now();
     let none = BTreeSet::new();
-    for member in &world.members {
+    // The schedule makes nothing for a Tenant that is being deleted, so waiting for it would have no end.
+    let staying = world
+        .members
+        .iter()
+        .filter(|member| !member.tenant.is_terminating());
+    for member in staying {
         let Some(in_force) = schedule::in_force(ctx, &member.tenant) else {
             continue;
         };
@@ -225,7 +234,8 @@ fn moves_the_schedule(policy: &BackupPolicy, next: &InForce) -> bool {
     })
 }
 
-/// Nothing is accepted while the old schedule owes a Backup; that takes one pass of each Tenant.
+/// Nothing is accepted while the old schedule owes a Backup; that takes one pass of each Tenant, and each Backup made
+/// wakes this policy.
 fn waits(policy: &BackupPolicy, now: Timestamp) -> Report<BackupPolicyStatus> {
     let mut status = policy.status.clone().unwrap_or_default();
     status.observed_generation = Some(policy.generation());
@@ -234,7 +244,7 @@ fn waits(policy: &BackupPolicy, now: Timestamp) -> Report<BackupPolicyStatus> {
     status.conditions = conditions.settle(&Standing::Working(Because::new(Reason::Progressing, message)));
     Report {
         status: Some(status),
-        look_again: Some(crate::clock::later(now, std::time::Duration::from_secs(1))),
+        look_again: Some(crate::clock::later(now, LOOK_AGAIN)),
         ..Report::default()
     }
 }

@@ -104,7 +104,13 @@ impl<C: Cluster> Reconciler<C> for IncidentReconciler {
         now: Timestamp,
     ) -> Plan<Step> {
         let plan = isolation::plan(desired.intent, &world.isolation);
-        let changes_by_itself = |waiting: &Waiting| !matches!(waiting, Waiting::Elsewhere { .. });
+        // Another Incident, or the status of a Tenant, wakes this one when it changes.
+        let changes_by_itself = |waiting: &Waiting| {
+            !matches!(
+                waiting,
+                Waiting::Elsewhere { .. } | Waiting::ForeignInstance { .. }
+            )
+        };
         let look_again = plan
             .waiting_for
             .iter()

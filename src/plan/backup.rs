@@ -121,11 +121,24 @@ pub enum CallEnd {
     Lost,
 }
 
+/// What went that would say where the run's snapshots are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Its Tenant.
+    Tenant,
+    /// The class of its Tenant.
+    Class,
+}
+
 /// What is known of the run in AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// The instance.
     pub target: Observed<Target>,
+    /// Whether the Tenant's status names an instance that no launch of this Tenant made: then there is no target.
+    pub is_foreign: bool,
+    /// What is gone, so that nobody can look.
+    pub gone: Option<Gone>,
     /// The snapshots of the run; `Absent` when there are none, and after its end when one of its set is gone.
     pub snapshots: Observed<Vec<Snapshot>>,
     /// When the last sweeps began, two at most: what is not among `snapshots` none of them showed.
@@ -182,6 +195,8 @@ pub enum Waiting {
     Inventory,
     /// For the Tenant's instance.
     Instance,
+    /// For a person: the Tenant's status names an instance that is not its own.
+    ForeignInstance,
     /// For its first step, which is in this plan.
     Start,
     /// For AWS to finish the snapshots.
@@ -231,6 +246,12 @@ fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     if let Some(ended) = run.ended {
         return after_the_end(ended, world);
     }
+    // It may come back until the run is out of time; an object without an end is no news for ever.
+    if let Some(gone) = world.gone
+        && now > run.end()
+    {
+        return Plan::outcome(nobody_can_look(run, gone));
+    }
     let snapshots: &[Snapshot] = match &world.snapshots {
         Observed::Unknown => return unknown(run, now),
         Observed::Absent => &[],
@@ -263,6 +284,17 @@ fn after_the_end(ended: Ended, world: &World) -> Plan {
         },
         (true, true) => Plan::outcome(Outcome::Expired),
     }
+}
+
+fn nobody_can_look(run: &Run, gone: Gone) -> Outcome {
+    if run.accepted.is_none() && run.slot.is_some() {
+        return Outcome::Missed;
+    }
+    let why = match gone {
+        Gone::Tenant => "its Tenant is gone",
+        Gone::Class => "its class is gone",
+    };
+    Outcome::Failed(why.to_owned(), Facts::default())
 }
 
 /// A view that is too old says nothing about the set, and a run does not fail of that.
@@ -406,6 +438,7 @@ fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Pla
     };
     match &world.target {
         Observed::Unknown => waits(Waiting::Inventory),
+        Observed::Absent if world.is_foreign => waits(Waiting::ForeignInstance),
         Observed::Absent => waits(Waiting::Instance),
         Observed::Present(target) => Plan {
             steps: vec![
@@ -452,6 +485,12 @@ impl Run {
     /// When it should have started: an object made later than its slot (an outage, an edit) counts from there.
     fn due(&self) -> Timestamp {
         self.slot.map_or(self.created, |slot| slot.max(self.created))
+    }
+
+    /// When it is given up: of one that was not started, when it can be started no more.
+    fn end(&self) -> Timestamp {
+        self.timeout()
+            .unwrap_or_else(|| later(self.due(), STARTING_DEADLINE))
     }
 
     fn timeout(&self) -> Option<Timestamp> {

@@ -2,15 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{Place, status::run_of};
+use super::{Place, identity_of, status::run_of};
 use crate::{
-    api::{Backup, Tenant},
+    api::{Backup, Tenant, names::tags},
     cloud::{InstanceId, Observed, Region, Snapshot, SnapshotId, VolumeId},
     cluster::{Cluster, Kind},
     controllers::backup_sources::{class_of, is_of, terms_of},
     engine::{Context, Failure},
     inventory::View,
-    plan::backup::{self as planner, Call, Target, belongs},
+    plan::{
+        backup::{self as planner, Call, Gone, Target, belongs},
+        tenant::TenantIdentity,
+    },
 };
 
 /// What is known around one run.
@@ -39,6 +42,8 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         tenant,
         seen: planner::World {
             target: Observed::Unknown,
+            is_foreign: false,
+            gone: None,
             snapshots: Observed::Unknown,
             sweeps: Vec::new(),
             searched: false,
@@ -47,6 +52,11 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         },
     };
     let (Some(tenant), Some(place)) = (&world.tenant, &world.place) else {
+        world.seen.gone = Some(if world.tenant.is_some() {
+            Gone::Class
+        } else {
+            Gone::Tenant
+        });
         if world.tenant.is_none() {
             // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
             world.seen.target = Observed::Absent;
@@ -59,7 +69,10 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         return world;
     };
     let view = ctx.inventories.of(&place.region).view();
-    world.seen.target = target(&view, tenant);
+    match target(&view, tenant, &identity_of(ctx, tenant)) {
+        Some(target) => world.seen.target = target,
+        None => (world.seen.target, world.seen.is_foreign) = (Observed::Absent, true),
+    }
     world.seen.snapshots = snapshots(&view, backup);
     world.seen.sweeps = view.snapshots_listed().into_iter().flatten().collect();
     world
@@ -115,35 +128,40 @@ fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
     belongs(snapshot, backup.uid(), named)
 }
 
-/// The Tenant's instance with its volumes.
-fn target(view: &View, tenant: &Tenant) -> Observed<Target> {
+/// The Tenant's instance with its volumes; `None` if what its status names is not its own. A status can be edited by
+/// hand, and another's data must not get into this Tenant's backups.
+fn target(view: &View, tenant: &Tenant, identity: &TenantIdentity) -> Option<Observed<Target>> {
     let bound = tenant
         .status
         .as_ref()
         .and_then(|status| status.instance_id.as_deref());
     let Some(id) = bound.map(InstanceId::new) else {
-        return Observed::Absent;
+        return Some(Observed::Absent);
     };
     let instance = match view.instance(&id) {
-        Observed::Unknown => return Observed::Unknown,
-        Observed::Present(instance) if instance.state.is_live() => instance,
-        Observed::Absent | Observed::Present(_) => return Observed::Absent,
+        Observed::Unknown => return Some(Observed::Unknown),
+        Observed::Absent => return Some(Observed::Absent),
+        Observed::Present(instance) => instance,
     };
+    identity.incarnation_of(instance)?;
+    if !instance.state.is_live() {
+        return Some(Observed::Absent);
+    }
     let attached: Vec<VolumeId> = instance.volumes.iter().map(|volume| volume.id.clone()).collect();
     let mut volumes = Vec::with_capacity(attached.len());
     for id in &attached {
         match view.volume(id) {
-            Observed::Unknown => return Observed::Unknown,
+            Observed::Unknown => return Some(Observed::Unknown),
             // Somebody attached one that is not ours: it is in the set, but nothing is known of it.
             Observed::Absent => {}
             Observed::Present(volume) => volumes.push(volume.clone()),
         }
     }
-    Observed::Present(Target {
+    Some(Observed::Present(Target {
         instance: id,
         attached,
         volumes,
-    })
+    }))
 }
 
 /// Searches the snapshots by their description: a tag can be taken away, and then no sweep shows them.
@@ -167,9 +185,26 @@ pub(super) async fn search<C: Cluster>(
     if found.is_empty() || !recorded(backup).is_subset(&ids) {
         return Ok(());
     }
-    seen.untagged = ids.into_iter().collect();
+    let key = backup.key().to_string();
+    seen.untagged = found
+        .iter()
+        .filter(|snapshot| lacks_tags(snapshot, place, &key))
+        .map(|snapshot| snapshot.id.clone())
+        .collect();
     seen.snapshots = Observed::Present(found);
     Ok(())
+}
+
+/// Whether a snapshot lacks a tag of its run. What only tells people more may have changed since.
+fn lacks_tags(snapshot: &Snapshot, place: &Place, key: &str) -> bool {
+    let found = &snapshot.tags;
+    let is = |name: &str, value: Option<&str>| found.get(name).map(String::as_str) == value;
+    let is_found_by = |name: &str| is(name, place.owner.get(name).map(String::as_str));
+    let lacks_any = place.owner.keys().any(|name| !found.contains_key(name));
+    lacks_any
+        || !found.contains_key(tags::SLOT)
+        || !is(tags::BACKUP, Some(key))
+        || ![tags::CLUSTER, tags::UID].into_iter().all(is_found_by)
 }
 
 /// How late a run may begin by the terms of its Tenant.

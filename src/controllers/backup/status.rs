@@ -229,6 +229,10 @@ fn waits_for(waiting: Waiting) -> (Reason, &'static str) {
     match waiting {
         Waiting::Inventory => (Reason::ViewStale, "waits for a fresh look at AWS"),
         Waiting::Instance => (Reason::InstanceMissing, "waits for the Tenant's instance"),
+        Waiting::ForeignInstance => (
+            Reason::ForeignInstance,
+            "status.instanceId of its Tenant names an instance that was not launched for the Tenant",
+        ),
         Waiting::Start => (Reason::BackupStarted, "AWS is asked for the snapshots"),
         Waiting::Snapshots => (Reason::BackupStarted, "AWS completes the snapshots"),
         Waiting::Answer => (

@@ -162,6 +162,54 @@ async fn a_backup_by_hand_runs_at_once_and_one_for_nobody_is_stalled() {
 }
 
 #[tokio::test]
+async fn a_run_whose_tenant_or_class_goes_under_way_fails_and_is_not_running_for_ever() {
+    for (by_hand, is_class) in [(false, false), (true, false), (true, true)] {
+        let (bed, _) = Bed::new().await;
+        let name = if by_hand { "by-hand" } else { FIRST };
+        bed.until("2031-05-01T15:29:30Z").await;
+        if by_hand {
+            bed.by_hand(name, "web");
+        } else {
+            bed.stage.advance(Duration::from_secs(30));
+        }
+        bed.settle().await;
+        assert_eq!(bed.phase(name), Some(BackupPhase::Running), "{name}");
+        if is_class {
+            bed.cluster
+                .delete::<crate::api::TenantClass>(&Key::new("", "tokyo"));
+        } else {
+            bed.cluster.delete::<Tenant>(&Key::new("acme", "web"));
+        }
+        bed.live(Duration::from_secs(7 * 3_600)).await;
+        assert_eq!(bed.phase(name), Some(BackupPhase::Failed), "{name}");
+        let status = bed.backup(name).status.clone().unwrap();
+        let failed = find_condition(&status.conditions, "Failed").unwrap();
+        let why = if is_class {
+            "its class is gone"
+        } else {
+            "its Tenant is gone"
+        };
+        assert_eq!(failed.message, why);
+    }
+}
+
+#[tokio::test]
+async fn another_tenants_instance_is_not_backed_up_whatever_the_status_names() {
+    let (bed, own) = Bed::new().await;
+    let other = bed.stage.instance("other").await;
+    bed.bind("web", &other).await;
+    bed.until("2031-05-01T15:35:00Z").await;
+    assert_eq!(bed.stage.calls_of(Operation::CreateSnapshots), 0);
+    let status = bed.backup(FIRST).status.clone().unwrap();
+    let reconciling = find_condition(&status.conditions, "Reconciling").unwrap();
+    assert_eq!(reconciling.reason, "ForeignInstance");
+
+    bed.bind("web", &own).await;
+    bed.pass_time(Duration::from_secs(300)).await;
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
+}
+
+#[tokio::test]
 async fn tags_that_somebody_took_away_are_put_back() {
     let (bed, _) = Bed::new().await;
     bed.until("2031-05-01T15:40:00Z").await;
@@ -175,6 +223,38 @@ async fn tags_that_somebody_took_away_are_put_back() {
     for snapshot in bed.snapshots().await {
         assert_eq!(snapshot.tags[tags::BACKUP], format!("acme/{FIRST}"));
     }
+}
+
+#[tokio::test]
+async fn tags_of_one_snapshot_are_put_back_by_one_search_and_one_call() {
+    let (bed, _) = Bed::new().await;
+    bed.until("2031-05-01T15:40:00Z").await;
+    let snapshots = bed.snapshots().await;
+    assert!(snapshots.len() > 1);
+    let robbed = snapshots[0].id.to_string();
+    // With this one gone no sweep shows it at all.
+    for tag in [tags::BACKUP, tags::CLUSTER] {
+        bed.stage.untag(&robbed, tag).await;
+    }
+    let before = bed.stage.calls_of(Operation::CreateTags);
+    bed.live(Duration::from_secs(300)).await;
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
+    assert_eq!(bed.stage.calls_of(Operation::CreateTags), before + 1);
+    let told: Vec<_> = bed
+        .cluster
+        .events()
+        .into_iter()
+        .map(|(_, _, happened)| happened)
+        .filter(|happened| happened.reason == Reason::DriftRepaired)
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].message.contains(&robbed));
+    assert!(
+        !told[0].message.contains(snapshots[1].id.as_str()),
+        "{}",
+        told[0].message
+    );
+    assert_eq!(bed.snapshots().await.len(), snapshots.len());
 }
 
 #[tokio::test]

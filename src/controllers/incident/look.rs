@@ -139,6 +139,7 @@ impl<'a, C: Cluster> Look<'a, C> {
         let mut world = TenantWorld {
             place: None,
             target: Observed::Unknown,
+            foreign: None,
             own_group: Observed::Unknown,
             base_groups: BTreeSet::new(),
             elsewhere: self.elsewhere(name),
@@ -152,11 +153,8 @@ impl<'a, C: Cluster> Look<'a, C> {
             .map(|id| SecurityGroupId::new(id.as_str()))
             .collect();
         let region = Region::new(class.spec.region.as_str());
-        let instance = match bound(&named.tenant) {
-            // Nothing was ever bound, so there is nothing to isolate.
-            None => Observed::Absent,
-            Some(id) => self.instance(&region, &id),
-        };
+        let (instance, foreign) = self.own_instance(&region, name, &named.tenant);
+        world.foreign = foreign;
         if let Observed::Present(instance) = &instance
             && let Some(vpc) = &instance.vpc_id
         {
@@ -170,6 +168,48 @@ impl<'a, C: Cluster> Look<'a, C> {
         }
         world.target = target(instance);
         world
+    }
+
+    /// The Tenant's own instance, and the one that its status names without being its own.
+    ///
+    /// A status can be edited by hand, so what it names is the Tenant's only if a launch of this Tenant made it. What
+    /// this Incident isolated is still to be undone then.
+    fn own_instance(
+        &self,
+        region: &Region,
+        name: &str,
+        tenant: &Tenant,
+    ) -> (Observed<Instance>, Option<InstanceId>) {
+        let is_launching = status(tenant).is_some_and(|status| status.launch.is_some());
+        if is_launching && bound(tenant).is_none() {
+            // The instance may run already, behind the Tenant's own group.
+            return (Observed::Unknown, None);
+        }
+        let identity = self.identity(tenant);
+        let is_own = |instance: &Instance| identity.incarnation_of(instance).is_some();
+        let named = bound(tenant).map_or(Observed::Absent, |id| self.instance(region, &id));
+        let foreign = match named {
+            Observed::Unknown => return (Observed::Unknown, None),
+            Observed::Present(instance) if is_own(&instance) => return (Observed::Present(instance), None),
+            Observed::Present(instance) => Some(instance.id),
+            Observed::Absent => None,
+        };
+        let recorded = self.recorded(name).map(|id| self.instance(region, &id));
+        let own = match recorded {
+            Some(Observed::Present(instance)) if !is_own(&instance) => Observed::Absent,
+            Some(seen) => seen,
+            None => Observed::Absent,
+        };
+        (own, foreign)
+    }
+
+    /// The instance of this Tenant that was isolated last and not connected again.
+    fn recorded(&self, tenant: &str) -> Option<InstanceId> {
+        let entries = self.incident.status.iter().flat_map(|status| &status.isolated);
+        entries
+            .rev()
+            .find(|entry| entry.tenant == tenant && entry.reconnected_at.is_none())
+            .map(|entry| InstanceId::new(entry.instance_id.as_str()))
     }
 
     fn elsewhere(&self, tenant: &str) -> Vec<Elsewhere> {
@@ -215,15 +255,18 @@ impl<'a, C: Cluster> Look<'a, C> {
     }
 
     fn own_group_name(&self, tenant: &Tenant) -> String {
-        let identity = TenantIdentity {
+        self.identity(tenant).group_name()
+    }
+
+    fn identity(&self, tenant: &Tenant) -> TenantIdentity {
+        TenantIdentity {
             cluster: self.ctx.identity.cluster_id.to_string(),
             cluster_uid: self.ctx.identity.cluster_uid.clone(),
             tenant: tenant.key(),
             uid: tenant.uid().to_owned(),
             label: tenant.spec.label.to_string(),
             customer: tenant.spec.customer.clone(),
-        };
-        identity.group_name()
+        }
     }
 
     fn quarantine(&self, place: &Place, class: &TenantClass) -> Quarantine {
@@ -264,18 +307,25 @@ impl<'a, C: Cluster> Look<'a, C> {
     }
 
     async fn at_instances(&mut self) {
-        for named in self.named.values() {
-            let (Some(class), Some(id)) = (&named.class, bound(&named.tenant)) else {
-                continue;
-            };
+        let mut wanted = BTreeMap::new();
+        for (name, named) in &self.named {
+            let Some(class) = &named.class else { continue };
             let region = Region::new(class.spec.region.as_str());
+            for id in bound(&named.tenant).into_iter().chain(self.recorded(name)) {
+                wanted.insert(id, (region.clone(), self.identity(&named.tenant)));
+            }
+        }
+        for (id, (region, identity)) in wanted {
             let found = self.ctx.inventories.cloud(&region).find_instance(&id).await;
             let seen = match found {
                 Ok(Some(instance)) => {
-                    self.ctx
-                        .inventories
-                        .of(&region)
-                        .record(Effect::Seen(instance.clone()));
+                    // A stranger's is no part of the picture that others go by.
+                    if identity.incarnation_of(&instance).is_some() {
+                        self.ctx
+                            .inventories
+                            .of(&region)
+                            .record(Effect::Seen(instance.clone()));
+                    }
                     Observed::Present(instance)
                 }
                 Ok(None) => Observed::Absent,

@@ -256,7 +256,8 @@ impl Telling<'_> {
             return Some(Because::new(reason_of(failure), failure.to_string()));
         }
         let mut waiting = self.outcome.plan.iter().flat_map(|plan| &plan.waiting_for);
-        if let Some(foreign) = waiting.find(|waiting| waiting.reason == Reason::ForeignGroup) {
+        let is_foreign = |reason: Reason| matches!(reason, Reason::ForeignGroup | Reason::ForeignInstance);
+        if let Some(foreign) = waiting.find(|waiting| is_foreign(waiting.reason)) {
             return Some(Because::new(foreign.reason, foreign.message.clone()));
         }
         if is_closed_without_notice(*facts) {

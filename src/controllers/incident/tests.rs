@@ -5,7 +5,7 @@ use simaws::FaultKind;
 
 use self::stage::Stage;
 use crate::{
-    api::{Incident, IncidentPhase, Reason},
+    api::{Incident, IncidentPhase, Launch, Reason, TenantStatus},
     cloud::Direction,
     cluster::Cluster,
 };
@@ -194,6 +194,72 @@ async fn an_instance_whose_tags_are_gone_is_isolated_all_the_same() {
     stage.settle().await;
     assert_ne!(stage.groups().await, connected);
     assert_eq!(stage.status().phase, Some(IncidentPhase::Contained));
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_the_tenants_is_not_touched_whatever_its_status_names() {
+    let stage = Stage::new().await;
+    let stranger = stage.strangers_instance().await;
+    let before = stage.groups_of(&stranger).await;
+    stage.bind("acme-jira", &stranger).await;
+    stage.file("Isolate");
+    stage.settle().await;
+    stage.advance_once().await;
+    assert_eq!(stage.groups_of(&stranger).await, before);
+    assert_eq!(stage.status().isolated.len(), 0);
+    assert_eq!(stage.condition("Isolated"), ("Unknown", "ForeignInstance"));
+    assert_eq!(stage.condition("Stalled"), ("True", "ForeignInstance"));
+    assert_ne!(stage.status().phase, Some(IncidentPhase::Contained));
+
+    stage.bind("acme-jira", &stage.instance_id).await;
+    stage.settle().await;
+    assert_eq!(stage.condition("Isolated"), ("True", "Isolated"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_being_launched_is_not_called_contained() {
+    let stage = Stage::new().await;
+    stage
+        .set_status(
+            "acme-jira",
+            TenantStatus {
+                launch: Some(Launch {
+                    incarnation: 1,
+                    token: "yagura-1".into(),
+                    subnet_id: simaws::DEFAULT_SUBNET_ID.into(),
+                    image_id: simaws::DEFAULT_IMAGE_ID.into(),
+                    parameters_hash: String::new(),
+                    at: stage.time(),
+                }),
+                ..TenantStatus::default()
+            },
+        )
+        .await;
+    stage.file("Isolate");
+    stage.settle().await;
+    assert_eq!(stage.condition("Isolated"), ("Unknown", "ViewStale"));
+    assert_ne!(stage.status().phase, Some(IncidentPhase::Contained));
+
+    stage.bind("acme-jira", &stage.instance_id).await;
+    stage.settle().await;
+    assert_eq!(stage.condition("Isolated"), ("True", "Isolated"));
+}
+
+#[tokio::test]
+async fn what_was_isolated_is_reconnected_though_the_status_names_a_stranger_by_then() {
+    let stage = Stage::new().await;
+    let connected = stage.groups().await;
+    stage.file("Isolate");
+    stage.settle().await;
+    let stranger = stage.strangers_instance().await;
+    let before = stage.groups_of(&stranger).await;
+    stage.bind("acme-jira", &stranger).await;
+    stage.edit(|incident| incident.spec.containment = crate::api::Containment::None);
+    stage.settle().await;
+    stage.advance_once().await;
+    assert_eq!(stage.groups().await, connected);
+    assert_eq!(stage.groups_of(&stranger).await, before);
+    assert!(stage.status().isolated[0].reconnected_at.is_some());
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ fn started(n: u32, second: i64) -> Run {
 fn empty_world() -> World {
     World {
         target: Observed::Present(target()),
+        is_foreign: false,
+        gone: None,
         snapshots: Observed::Absent,
         sweeps: vec![at(-30), at(0)],
         searched: false,
@@ -116,6 +118,14 @@ fn a_run_without_an_instance_waits_until_its_deadline() {
     assert_eq!(
         plan(&run(), &world, at(HOUR)).outcome,
         Outcome::Pending(Waiting::Instance)
+    );
+    let foreign = World {
+        is_foreign: true,
+        ..world.clone()
+    };
+    assert_eq!(
+        plan(&run(), &foreign, at(HOUR)).outcome,
+        Outcome::Pending(Waiting::ForeignInstance)
     );
     assert_eq!(plan(&run(), &world, at(13 * HOUR)).outcome, Outcome::Missed);
     let by_hand = Run {
@@ -462,4 +472,41 @@ fn a_snapshot_belongs_by_uid_or_by_the_slots_name() {
     assert!(belongs(&stripped, UID, None));
     assert_eq!(stripped.volume_id, VolumeId::from("vol-0"));
     assert_eq!(TIMEOUT, Duration::from_secs(21_600));
+}
+
+#[test]
+fn a_run_whose_tenant_or_class_went_ends_when_its_time_is_up() {
+    for (gone, why) in [
+        (Gone::Tenant, "its Tenant is gone"),
+        (Gone::Class, "its class is gone"),
+    ] {
+        let world = World {
+            target: Observed::Unknown,
+            gone: Some(gone),
+            snapshots: Observed::Unknown,
+            sweeps: Vec::new(),
+            ..empty_world()
+        };
+        let running = started(1, 5);
+        let before = plan(&running, &world, at(6 * HOUR)).outcome;
+        assert!(
+            matches!(before, Outcome::Running(..)),
+            "it may come back: {before:?}"
+        );
+        assert_eq!(
+            plan(&running, &world, at(6 * HOUR + 10)).outcome,
+            Outcome::Failed(why.to_owned(), Facts::default())
+        );
+        for decision in [Decision::Run, Decision::Late, Decision::Found] {
+            let unstarted = Run {
+                decision: Some(decision),
+                ..run()
+            };
+            assert_eq!(
+                plan(&unstarted, &world, at(13 * HOUR)).outcome,
+                Outcome::Missed,
+                "{decision:?}"
+            );
+        }
+    }
 }

@@ -36,10 +36,14 @@ pub fn plan(intent: Intent, world: &World) -> Plan {
 
 /// Whether every interface of every Tenant stands in an empty quarantine group; `None` where that is not known.
 ///
-/// A Tenant without an instance has no interface, so nothing of it is connected.
+/// A Tenant without an instance has no interface, so nothing of it is connected. Of one whose status names a
+/// stranger's instance nobody can tell.
 pub fn is_contained(world: &World) -> Option<bool> {
     let mut contained = true;
     for tenant in world.tenants.values() {
+        if tenant.foreign.is_some() {
+            return None;
+        }
         let target = match &tenant.target {
             Observed::Unknown => return None,
             Observed::Absent => continue,

@@ -12,10 +12,10 @@ use crate::{
     },
     aws::{
         AwsRegions,
-        stage::{CLUSTER, Stage},
+        stage::{CLUSTER, Stage, launch},
     },
     clock::{ManualClock, later},
-    cloud::{Instance, Snapshot},
+    cloud::{Instance, Launch, Snapshot},
     cluster::MemoryCluster,
     controllers::{BackupPolicies, Schedule, Waker, owner_changed, wake_everything},
     engine::{Identity, Services, Stepper},
@@ -46,7 +46,6 @@ impl Bed {
     /// A class, and a Tenant that has just become Ready.
     pub(super) async fn new() -> (Self, Instance) {
         let stage = Stage::new().await;
-        let instance = stage.instance("web").await;
         let cluster = MemoryCluster::new(Arc::<ManualClock>::clone(&stage.clock));
         let operator = Self::operator(&stage, &cluster);
         let bed = Self {
@@ -66,7 +65,8 @@ impl Bed {
                 ..TenantClassSpec::default()
             },
         ));
-        bed.tenant("web", &instance).await;
+        let instance = bed.instance_of(&bed.put_tenant("web")).await;
+        bed.bind("web", &instance).await;
         bed.settle().await;
         (bed, instance)
     }
@@ -113,7 +113,7 @@ impl Bed {
         Self::operator(&self.stage, &self.cluster)
     }
 
-    pub(super) async fn tenant(&self, name: &str, instance: &Instance) {
+    fn put_tenant(&self, name: &str) -> Tenant {
         let mut tenant = Tenant::new(
             name,
             TenantSpec {
@@ -122,11 +122,30 @@ impl Bed {
             },
         );
         tenant.metadata.namespace = Some("acme".into());
-        let stored = self.cluster.put(&tenant);
+        self.cluster.put(&tenant)
+    }
+
+    /// A running instance that a launch of this Tenant made.
+    async fn instance_of(&self, tenant: &Tenant) -> Instance {
+        let stage = &self.stage;
+        let group = stage.group(&format!("yagura-{}", tenant.uid())).await;
+        let own = Launch {
+            token: format!("yagura-{}-1", tenant.uid()),
+            ..launch(&tenant.key().name, &group)
+        };
+        let instance = stage.cloud.launch(&own).await.unwrap();
+        stage.advance(Duration::from_secs(60));
+        stage.cloud.find_instance(&instance.id).await.unwrap().unwrap()
+    }
+
+    /// Lets the Tenant's status name this instance.
+    pub(super) async fn bind(&self, name: &str, instance: &Instance) {
+        let stored = self.cluster.cached::<Tenant>(&Key::new("acme", name)).unwrap();
+        let before = stored.status.clone().unwrap_or_default();
         let status = TenantStatus {
-            first_ready_at: Some(Time(self.now())),
+            first_ready_at: before.first_ready_at.or(Some(Time(self.now()))),
             instance_id: Some(instance.id.to_string()),
-            ..TenantStatus::default()
+            ..before
         };
         let version = stored.metadata.resource_version.clone().unwrap();
         self.cluster

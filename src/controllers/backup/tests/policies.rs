@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{bed::Bed, *};
-use crate::api::BackupPolicySpec;
+use crate::{api::BackupPolicySpec, cluster::OwnedMeta};
 
 #[tokio::test]
 async fn of_two_policies_the_one_that_names_the_tenant_wins_and_the_other_says_so() {
@@ -185,6 +185,29 @@ async fn an_outage_of_days_is_missed_date_by_date_and_an_edit_loses_none() {
     assert_eq!(bed.phase("web-203105030315"), Some(BackupPhase::Complete));
     assert_eq!(bed.policy_status().effective.unwrap().at, "23:00");
     assert_eq!(bed.policy_status().tenants.unwrap().late, 1);
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_being_deleted_owes_nothing_and_holds_no_edit_back() {
+    let (bed, _) = Bed::new().await;
+    bed.daily_at("03:15", "UTC");
+    bed.settle().await;
+    let leaving = Key::new("acme", "web");
+    let held = OwnedMeta {
+        finalizer: true,
+        ..OwnedMeta::default()
+    };
+    let tenant = bed.cluster.cached::<Tenant>(&leaving).unwrap();
+    bed.cluster
+        .patch_metadata::<Tenant>(&leaving, tenant.uid(), &held)
+        .await
+        .unwrap();
+    bed.cluster.delete::<Tenant>(&leaving);
+    bed.until("2031-05-01T04:00:00Z").await;
+    assert_eq!(bed.names(), Vec::<String>::new(), "it is leaving");
+    bed.daily_at("05:00", "UTC");
+    bed.pass_time(Duration::from_secs(60)).await;
+    assert_eq!(bed.policy_status().effective.unwrap().at, "05:00");
 }
 
 #[tokio::test]

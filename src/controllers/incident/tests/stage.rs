@@ -9,7 +9,7 @@ use simaws::{Clock as SimClock, FaultKind, FaultSpec, Options, Sim};
 use crate::{
     api::{
         Incident, IncidentStatus, Key, Notification, NotificationChannel, NotificationResult, Reason, Tenant,
-        TenantClass, TenantStatus, time,
+        TenantClass, TenantStatus, Time, time,
     },
     aws::{AwsRegions, Connection, Transport},
     clock::{Clock, ManualClock},
@@ -118,13 +118,17 @@ impl Stage {
         put_tenant(&self.cluster, name, customer);
     }
 
-    async fn bind(&self, tenant: &str, id: &InstanceId) {
-        let tenant = self.cluster.cached::<Tenant>(&self.key(tenant)).unwrap();
-        let version = tenant.metadata.resource_version.clone().unwrap();
+    pub(super) async fn bind(&self, tenant: &str, id: &InstanceId) {
         let status = TenantStatus {
             instance_id: Some(id.to_string()),
             ..TenantStatus::default()
         };
+        self.set_status(tenant, status).await;
+    }
+
+    pub(super) async fn set_status(&self, tenant: &str, status: TenantStatus) {
+        let tenant = self.cluster.cached::<Tenant>(&self.key(tenant)).unwrap();
+        let version = tenant.metadata.resource_version.clone().unwrap();
         self.cluster
             .apply_status::<Tenant>(&tenant.key(), &version, &status)
             .await
@@ -287,13 +291,7 @@ impl Stage {
 
     /// The groups on the instance's interface, as AWS has them.
     pub(super) async fn groups(&self) -> BTreeSet<SecurityGroupId> {
-        let instance = self
-            .cloud
-            .find_instance(&self.instance_id)
-            .await
-            .unwrap()
-            .unwrap();
-        instance.interfaces[0].groups.clone()
+        self.groups_of(&self.instance_id).await
     }
 
     pub(super) async fn set_groups(&self, groups: &BTreeSet<SecurityGroupId>) {
@@ -301,6 +299,25 @@ impl Stage {
             .set_interface_groups(&self.interface, groups)
             .await
             .unwrap();
+    }
+
+    pub(super) fn time(&self) -> Time {
+        time(self.clock.now())
+    }
+
+    /// An instance that somebody else launched in the same account.
+    pub(super) async fn strangers_instance(&self) -> InstanceId {
+        let strangers = Launch {
+            token: "a-strangers".into(),
+            tags: Tags::new(),
+            ..launch("stranger", &self.own_group)
+        };
+        self.cloud.launch(&strangers).await.unwrap().id
+    }
+
+    pub(super) async fn groups_of(&self, id: &InstanceId) -> BTreeSet<SecurityGroupId> {
+        let instance = self.cloud.find_instance(id).await.unwrap().unwrap();
+        instance.interfaces[0].groups.clone()
     }
 
     pub(super) async fn quarantine(&self) -> Option<SecurityGroup> {

@@ -158,6 +158,8 @@ impl Sim {
             }
         }
         World {
+            is_foreign: false,
+            gone: None,
             target: Observed::Present(target()),
             snapshots: match operator.sweeps.last() {
                 None => Observed::Unknown,

@@ -45,6 +45,12 @@ struct Subject<'a> {
 }
 
 fn isolate(name: &str, tenant: &TenantWorld, world: &World, parts: &mut Isolation) {
+    if let Some(instance) = &tenant.foreign {
+        parts.waiting_for.insert(Waiting::ForeignInstance {
+            tenant: name.to_owned(),
+            instance: instance.clone(),
+        });
+    }
     let target = match &tenant.target {
         Observed::Unknown => {
             parts.waiting_for.insert(Waiting::View {

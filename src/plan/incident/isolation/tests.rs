@@ -254,3 +254,17 @@ fn containment_is_told_from_what_is_seen() {
     world.tenants.get_mut("a").unwrap().target = Observed::Unknown;
     assert_eq!(is_contained(&world), None);
 }
+
+#[test]
+fn of_a_tenant_whose_status_names_a_strangers_instance_containment_is_not_known() {
+    let mut world = world_of("a", tenant_world(&[]));
+    let tenant = world.tenants.get_mut("a").unwrap();
+    (tenant.target, tenant.foreign) = (Observed::Absent, Some("i-stranger".into()));
+    assert_eq!(is_contained(&world), None);
+    let plan = plan(Intent::Isolate, &world);
+    assert_eq!(plan.steps, []);
+    assert!(matches!(
+        plan.waiting_for.first(),
+        Some(Waiting::ForeignInstance { .. })
+    ));
+}

@@ -93,8 +93,12 @@ pub struct Elsewhere {
 pub struct TenantWorld {
     /// Where its quarantine group stands; `None` while its class or VPC is not known.
     pub place: Option<Place>,
-    /// Its instance; absent when none is bound, or the bound one is gone.
+    /// Its instance: the bound one, or where that is not its own, the one this Incident recorded. Absent when there
+    /// is none, or it is gone.
     pub target: Observed<Target>,
+    /// The instance that its status names although no launch of this Tenant made it. Nothing is done with it, and
+    /// where the Tenant's own is, nobody can tell.
+    pub foreign: Option<InstanceId>,
     /// Its own group.
     pub own_group: Observed<OwnGroup>,
     /// The class's base groups.
@@ -184,6 +188,13 @@ pub enum Waiting {
         /// Its name.
         name: String,
     },
+    /// For a person: the status of this Tenant names an instance that is not its own.
+    ForeignInstance {
+        /// The Tenant.
+        tenant: String,
+        /// That instance.
+        instance: InstanceId,
+    },
     /// For the Tenant's own group to be made exact.
     OwnGroup {
         /// The Tenant.
@@ -212,6 +223,10 @@ impl From<Waiting> for crate::plan::Waiting {
             Waiting::ForeignQuarantine { group, name } => Self::new(
                 Reason::ForeignGroup,
                 format!("security group {group} has the name {name} but not our tags: rename or delete it"),
+            ),
+            Waiting::ForeignInstance { tenant, instance } => Self::new(
+                Reason::ForeignInstance,
+                format!("status.instanceId of {tenant} names {instance}, which was not launched for it"),
             ),
             Waiting::OwnGroup { tenant } => Self::new(
                 Reason::GroupChanging,

@@ -58,6 +58,7 @@ pub(super) fn tenant_world(interfaces: &[(&str, &[&str])]) -> TenantWorld {
                 .map(|(id, groups)| (eni(id), group_ids(groups)))
                 .collect(),
         }),
+        foreign: None,
         own_group: Observed::Present(OwnGroup {
             id: "sg-own".into(),
             exact: true,
@@ -235,6 +236,7 @@ fn tenant(name: &'static str) -> impl Strategy<Value = TenantWorld> {
         .prop_map(|(place, target, own_group, base_groups, elsewhere)| TenantWorld {
             place,
             target,
+            foreign: None,
             own_group,
             base_groups,
             elsewhere,
