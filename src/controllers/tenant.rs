@@ -13,6 +13,7 @@ mod resolve;
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use self::access::{InForce, Origin, candidate};
@@ -74,6 +75,8 @@ pub struct World {
     pub region: Option<Region>,
     /// The subnet of its next launch, and what is known of it; `None` when there is none of that id.
     pub subnet: Option<(SubnetId, Option<Subnet>)>,
+    /// The address ranges of its VPC; `None` while they are not known.
+    pub networks: Option<Vec<IpNet>>,
     /// What is known of it in AWS; `None` where nothing was looked at.
     pub aws: Option<TenantWorld>,
 }

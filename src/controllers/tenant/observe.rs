@@ -44,6 +44,7 @@ pub(super) async fn observe<C: Cluster>(
             references,
             region: None,
             subnet: None,
+            networks: None,
             aws: None,
         });
     };
@@ -55,6 +56,7 @@ pub(super) async fn observe<C: Cluster>(
             references,
             region: Some(region),
             subnet: None,
+            networks: None,
             aws: None,
         });
     }
@@ -179,10 +181,15 @@ impl Looking<'_> {
             let vpc = subnet.map(|subnet| subnet.vpc_id.clone());
             Some(self.look_at_aws(&references, vpc).await?)
         };
+        let networks = subnet
+            .as_ref()
+            .and_then(|(_, subnet)| subnet.as_ref())
+            .map(|subnet| subnet.vpc_cidrs.clone());
         Ok(World {
             references,
             region: Some(self.region),
             subnet,
+            networks,
             aws,
         })
     }
@@ -437,6 +444,9 @@ fn previous_rules(tenant: &Tenant) -> Option<BTreeSet<crate::cloud::Rule>> {
         Reason::GroupExact,
         Reason::LastAcceptedInForce,
         Reason::NoAccessPolicy,
+        // Exact but for the sources that are kept out, which the status does not count as in force.
+        Reason::CidrOverlapsVpc,
+        Reason::ViewStale,
     ]
     .iter()
     .any(|reason| reason.as_str() == firewall.reason);

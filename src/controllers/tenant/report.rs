@@ -134,14 +134,14 @@ fn waits_for_first_sweep(outcome: &TenantOutcome) -> bool {
 /// What was seen in AWS, and what the steps made of it.
 fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcome) {
     status.label = Some(tenant.spec.label.clone());
+    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
+        return;
+    };
     if let Some(Desired::Kept(_, in_force)) = outcome.resolved.as_ref().and_then(|r| r.desired.as_ref())
         && !in_force.access.policy.is_empty()
     {
         status.access = Some(in_force.access.clone());
     }
-    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
-        return;
-    };
     if let Some(group) = aws.group.present() {
         status.security_group_id = Some(group.id.to_string());
     }

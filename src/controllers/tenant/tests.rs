@@ -1,3 +1,4 @@
+mod sources;
 mod sweep;
 
 use serde_json::json;
