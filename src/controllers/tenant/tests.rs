@@ -1,3 +1,4 @@
+mod meanwhile;
 mod sources;
 mod sweep;
 
