@@ -135,7 +135,7 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
     ) -> Report<TenantStatus> {
-        report::report(ctx, object, outcome, now)
+        report::report(ctx, object, outcome, (&self.memory, now))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sources inside the VPC, where other customers' environments stand: nothing lets them in.
 
-use super::{READY, group_of};
+use serde_json::json;
+
+use super::{READY, group_of, ready};
 use crate::{
     api::{AccessPolicy, ConditionType, Key, Tenant},
     controllers::testing::{Env, policy, tenant},
@@ -47,4 +49,57 @@ async fn a_source_inside_the_vpc_is_kept_out_though_it_was_accepted_before_the_t
     env.pass(20).await;
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
     assert!(!env.events().contains("someone else"), "{}", env.events());
+}
+
+#[tokio::test]
+async fn rules_are_kept_and_nothing_comes_to_them_while_the_ranges_of_the_vpc_are_not_known() {
+    let mut env = ready().await;
+    let fails =
+        json!({"operation": "DescribeSubnets", "kind": "error", "times": 0, "code": "UnauthorizedOperation"});
+    env.sim.add_fault(serde_json::from_value(fails).unwrap());
+    env.restart().await;
+    let group = group_of(&env);
+    let change = |action: &str, port: &str, cidr: &str| {
+        let params = [
+            ("GroupId", group.as_str()),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", port),
+            ("IpPermissions.1.ToPort", port),
+            ("IpPermissions.1.IpRanges.1.CidrIp", cidr),
+        ];
+        env.someone(action, &params);
+    };
+    change("AuthorizeSecurityGroupIngress", "22", "0.0.0.0/0");
+    change("RevokeSecurityGroupIngress", "443", "203.0.113.0/24");
+    env.pass(30).await;
+    assert_eq!(ingress(&env), ["tcp 443 from 203.0.113.0/24"]);
+    assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
+
+    // The judge of the policy waits for its Tenants' VPC too.
+    env.put::<AccessPolicy>(policy("office", &["172.31.4.0/24"]));
+    env.pass(30).await;
+    assert_eq!(ingress(&env), ["tcp 443 from 203.0.113.0/24"]);
+    env.sim.clear_faults();
+    env.pass(700).await;
+    assert_eq!(ingress(&env), ["tcp 443 from 203.0.113.0/24"]);
+    let key = Key::new("acme", "office");
+    assert_eq!(
+        env.condition::<AccessPolicy>(&key, ConditionType::Stalled),
+        "True CidrOverlapsVpc"
+    );
+}
+
+#[tokio::test]
+async fn a_tenant_at_rest_looks_at_no_subnet_for_a_day() {
+    let mut env = ready().await;
+    let looks = |env: &Env| {
+        let calls = env.sim.calls();
+        let of = |call: &&simaws::Call| call.operation == "DescribeSubnets";
+        calls.iter().filter(of).count()
+    };
+    let before = looks(&env);
+    env.clock.advance(std::time::Duration::from_secs(20 * 60 * 60));
+    env.put::<Tenant>(tenant("jira"));
+    env.pass(10).await;
+    assert_eq!(looks(&env), before);
 }
