@@ -22,6 +22,7 @@ use crate::{
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
     plan::{
         Plan,
+        firewall::overlapping,
         selection::{Share, share_of},
     },
 };
@@ -46,8 +47,10 @@ impl AccessPolicyReconciler {
 pub struct World {
     /// Which Tenants the policy is in force for, and which another one won.
     pub share: Share,
-    /// The address ranges of the VPCs in which its Tenants stand, by class.
+    /// The address ranges of the VPCs in which its Tenants stand, by class; of every class that could be looked at.
     pub networks: BTreeMap<String, Vec<IpNet>>,
+    /// Whether it is for Tenants, and the VPC of none of them is known.
+    pub is_blind: bool,
     /// The rules of the groups of the Tenants it is in force for.
     pub groups: Vec<Observed<BTreeSet<Rule>>>,
     /// The last rule that was found changed in one of those groups.
@@ -82,8 +85,11 @@ impl<C: Cluster> Reconciler<C> for AccessPolicyReconciler {
         let asked_for = tenants
             .iter()
             .filter(|tenant| named.is_empty() || named.contains(&tenant.key().name));
+        let asked_for: Vec<_> = asked_for.map(Arc::as_ref).collect();
+        let networks = self.networks(ctx, &asked_for).await?;
         Ok(World {
-            networks: self.networks(ctx, asked_for.map(Arc::as_ref)).await?,
+            is_blind: !asked_for.is_empty() && networks.is_empty(),
+            networks,
             groups: matched.iter().map(|tenant| group_rules(ctx, tenant)).collect(),
             tampering: matched
                 .iter()
@@ -95,7 +101,8 @@ impl<C: Cluster> Reconciler<C> for AccessPolicyReconciler {
 
     fn resolve(&self, _: &Context<C>, policy: &AccessPolicy, world: &World) -> Resolved<Accepted> {
         let refusals = overlaps(policy, world);
-        let accepted = if refusals.is_empty() {
+        // For no Tenant at all it is accepted all the same: a Tenant lets nothing in from inside its own VPC.
+        let accepted = if refusals.is_empty() && !world.is_blind {
             Some(AcceptedAccessPolicy {
                 generation: policy.generation(),
                 spec: policy.spec.clone(),
@@ -149,7 +156,7 @@ impl AccessPolicyReconciler {
     async fn networks<C: Cluster>(
         &self,
         ctx: &Context<C>,
-        tenants: impl Iterator<Item = &Tenant>,
+        tenants: &[&Tenant],
     ) -> Result<BTreeMap<String, Vec<IpNet>>, Failure> {
         let mut networks = BTreeMap::new();
         for tenant in tenants {
@@ -161,11 +168,14 @@ impl AccessPolicyReconciler {
             };
             let region = Region::from(class.spec.region.as_str());
             let cloud = ctx.inventories.cloud(&region);
-            let mut cidrs = Vec::new();
+            let mut cidrs: Vec<IpNet> = Vec::new();
             for id in &class.spec.network.subnet_ids {
                 let id = id.as_str().into();
                 let found = self.subnets.find(&*cloud, &region, &id, ctx.now()).await?;
                 cidrs.extend(found.into_iter().flat_map(|subnet| subnet.vpc_cidrs));
+            }
+            if cidrs.is_empty() {
+                continue;
             }
             cidrs.sort();
             cidrs.dedup();
@@ -207,13 +217,9 @@ fn tampering(tenant: &Tenant) -> Option<RuleTampering> {
 /// it says what it does.
 fn overlaps(policy: &AccessPolicy, world: &World) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for cidr in policy.spec.ingress.cidrs.iter().filter(|cidr| !cidr.is_any()) {
-        let Some(source) = cidr.network() else { continue };
+    for cidr in &policy.spec.ingress.cidrs {
         for (class, networks) in &world.networks {
-            let overlap = networks
-                .iter()
-                .find(|network| network.contains(&source) || source.contains(*network));
-            if let Some(network) = overlap {
+            if let Some(network) = overlapping(cidr, networks) {
                 refusals.push(Refusal {
                     reason: Reason::CidrOverlapsVpc,
                     message: format!(

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,14 +14,22 @@ use crate::{
     engine::Failure,
 };
 
-/// How long a look is believed. A VPC may be given another address range at any time, and a source that overlaps
-/// it is refused within the hour.
-const MAX_AGE: Duration = Duration::from_secs(60 * 60);
+/// How long a look is believed. A VPC may be given another address range at any time; nothing tells of it, so a
+/// source that overlaps the new range is noticed by the first pass after the look is older than this.
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Looks at subnets, each kept for a while.
+/// How long after a look that found nothing another one is worth a call, where nothing but ranges is asked for.
+pub(super) const LOOK_AFTER_FAILURE: Duration = Duration::from_secs(5 * 60);
+
+type Place = (Region, SubnetId);
+
+/// Looks at subnets, each kept for a while: at rest one look a day and subnet at most, however many Tenants stand
+/// in it.
 #[derive(Debug, Default)]
 pub struct Subnets {
-    seen: Mutex<HashMap<(Region, SubnetId), (Timestamp, Subnet)>>,
+    seen: Mutex<HashMap<Place, (Timestamp, Subnet)>>,
+    /// The looks that found nothing, or failed.
+    missed: Mutex<HashMap<Place, Timestamp>>,
 }
 
 impl Subnets {
@@ -36,21 +44,45 @@ impl Subnets {
         id: &SubnetId,
         now: Timestamp,
     ) -> Result<Option<Subnet>, Failure> {
-        let key = (region.clone(), id.clone());
-        let kept = {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.get(&key)
-                .filter(|(at, _)| elapsed(*at, now) < MAX_AGE)
-                .cloned()
-        };
-        if let Some((_, subnet)) = kept {
+        let place = (region.clone(), id.clone());
+        if let Some(subnet) = self.kept(&place, now) {
             return Ok(Some(subnet));
         }
         let found = cloud.find_subnet(id).await?;
         if let Some(subnet) = &found {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.insert(key, (now, subnet.clone()));
+            lock(&self.seen).insert(place, (now, subnet.clone()));
         }
         Ok(found)
     }
+
+    /// The subnet as far as it can be known without failing: where a look is due and brings nothing, what was seen
+    /// before, however old, and no other look for a while.
+    pub async fn known(
+        &self,
+        cloud: &dyn Cloud,
+        region: &Region,
+        id: &SubnetId,
+        now: Timestamp,
+    ) -> Option<Subnet> {
+        let place = (region.clone(), id.clone());
+        let missed_at = lock(&self.missed).get(&place).copied();
+        let may_look = missed_at.is_none_or(|at| elapsed(at, now) >= LOOK_AFTER_FAILURE);
+        if may_look || self.kept(&place, now).is_some() {
+            if let Ok(Some(subnet)) = self.find(cloud, region, id, now).await {
+                return Some(subnet);
+            }
+            lock(&self.missed).insert(place.clone(), now);
+        }
+        lock(&self.seen).get(&place).map(|(_, subnet)| subnet.clone())
+    }
+
+    fn kept(&self, place: &Place, now: Timestamp) -> Option<Subnet> {
+        let seen = lock(&self.seen);
+        let (at, subnet) = seen.get(place)?;
+        (elapsed(*at, now) < MAX_AGE).then(|| subnet.clone())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,7 @@ mod resolve;
 
 use std::{sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use self::access::{InForce, Origin, candidate};
@@ -75,6 +76,8 @@ pub struct World {
     pub region: Option<Region>,
     /// The subnet of its next launch, and what is known of it; `None` when there is none of that id.
     pub subnet: Option<(SubnetId, Option<Subnet>)>,
+    /// The address ranges of its VPC; `None` while they are not known.
+    pub networks: Option<Vec<IpNet>>,
     /// What is known of it in AWS; `None` where nothing was looked at.
     pub aws: Option<TenantWorld>,
 }
@@ -134,7 +137,7 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
     ) -> Report<TenantStatus> {
-        report::report(ctx, object, outcome, now)
+        report::report(ctx, object, outcome, (&self.memory, now))
     }
 }
 

@@ -99,6 +99,18 @@ fn rule(direction: Direction, protocol: Protocol, port: i32, network: IpNet) -> 
     }
 }
 
+/// The network that shares an address with `source`, if any of these does. A source of every address is not asked
+/// about: written out, it says what it does.
+pub fn overlapping<'a>(source: &api::Cidr, networks: &'a [IpNet]) -> Option<&'a IpNet> {
+    if source.is_any() {
+        return None;
+    }
+    let source = source.network()?;
+    networks
+        .iter()
+        .find(|network| network.contains(&source) || source.contains(*network))
+}
+
 /// The calls that bring a group from `observed` to `desired`; none when they agree, or nothing is known, or there
 /// is no group.
 pub fn plan_rules(

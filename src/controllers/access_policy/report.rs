@@ -1,6 +1,6 @@
 //! Saying what a policy has in force, and for whom.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use crate::{
         AcceptedAccess, AcceptedAccessPolicy, AccessPolicy, AccessPolicyStatus, ConditionType,
         MatchedTenants, Reason, RuleCounts,
     },
+    clock::later,
     cloud::Observed,
     cluster::{Happened, Kind},
     engine::{Outcome, Report},
@@ -24,6 +25,9 @@ use crate::{
         standing::{Because, Conditions, Standing},
     },
 };
+
+/// How soon to look again for subnets, whose appearance nothing tells.
+const BLIND_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// How many names a list in a status holds.
 const NAMES_MAX: usize = 256;
@@ -56,6 +60,13 @@ pub(super) fn report(
                     first.reason,
                     in_force(&status, &messages.join("; ")),
                 )),
+                None if waits(&status, world, policy) => Standing::Working(Because::new(
+                    Reason::Progressing,
+                    in_force(
+                        &status,
+                        "to be judged once the TenantClass of its Tenants and its subnets are found",
+                    ),
+                )),
                 None => ready(&world.share),
             }
         }
@@ -65,12 +76,22 @@ pub(super) fn report(
         (Ok(_), None) => Standing::Unknown(Because::new(Reason::Progressing, "not looked at yet")),
     };
     status.conditions = conditions.settle(&standing);
+    let is_blind = outcome
+        .world
+        .as_ref()
+        .is_ok_and(|world| waits(&status, world, policy));
     Report {
         events: edges(&before, &status, &standing),
         status: Some(status),
-        look_again: None,
+        look_again: is_blind.then(|| later(now, BLIND_FOR)),
         release: false,
     }
+}
+
+/// Whether what it says now waits to be judged.
+fn waits(status: &AccessPolicyStatus, world: &World, policy: &AccessPolicy) -> bool {
+    let accepted = status.accepted.as_ref().map(|accepted| accepted.generation);
+    world.is_blind && accepted != Some(policy.generation())
 }
 
 fn in_force(status: &AccessPolicyStatus, mistakes: &str) -> String {

@@ -125,3 +125,17 @@ async fn tampering_with_a_rule_is_shown_on_the_policy() {
     );
     assert_eq!(status.rules.unwrap().unexpected, 0);
 }
+
+#[tokio::test]
+async fn nothing_is_accepted_while_no_vpc_of_its_tenants_is_known() {
+    let mut env = Env::new().await;
+    env.put::<Tenant>(tenant("jira"));
+    env.put::<AccessPolicy>(policy("inside", &["172.31.4.0/24"]));
+    env.pass(10).await;
+    assert_eq!(is(&env, "inside", ConditionType::Reconciling), "True Progressing");
+    assert!(env.policy("inside").status.unwrap().accepted.is_none());
+    env.class();
+    env.pass(20).await;
+    assert_eq!(is(&env, "inside", ConditionType::Stalled), "True CidrOverlapsVpc");
+    assert!(env.policy("inside").status.unwrap().accepted.is_none());
+}

@@ -5,9 +5,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ipnet::IpNet;
+
 use crate::{
-    api::{AcceptedAccess, AccessPolicy, ConditionType},
-    plan::selection::{Candidate, winner},
+    api::{AcceptedAccess, AccessPolicy, Cidr, ConditionType},
+    plan::{
+        firewall::overlapping,
+        selection::{Candidate, winner},
+    },
     report::conditions::is_true,
 };
 
@@ -18,6 +23,30 @@ pub struct InForce {
     pub access: AcceptedAccess,
     /// How it came to be in force.
     pub origin: Origin,
+    /// The sources that are kept out although they were accepted, each with the range of the VPC that it overlaps.
+    pub overlaps: Vec<(Cidr, IpNet)>,
+    /// The sources that are kept out until the ranges of the VPC are known.
+    pub unjudged: Vec<Cidr>,
+}
+
+impl InForce {
+    /// Keeps out every source inside the VPC of the environment, where other customers' environments stand. A
+    /// policy may have been accepted before any Tenant of that VPC was for it, so its acceptance proves nothing here.
+    ///
+    /// While the ranges of the VPC are not known, what was in force `before` stays, and nothing comes to it but what
+    /// holds every address: a source that turns out to be inside would have been let in meanwhile.
+    pub(super) fn outside(mut self, networks: Option<&[IpNet]>, before: Option<&AcceptedAccess>) -> Self {
+        let sources = std::mem::take(&mut self.access.cidrs);
+        for source in sources {
+            let was_in_force = || before.is_some_and(|before| before.cidrs.contains(&source));
+            match networks.map(|networks| overlapping(&source, networks)) {
+                Some(Some(network)) => self.overlaps.push((source, *network)),
+                None if !source.is_any() && !was_in_force() => self.unjudged.push(source),
+                Some(None) | None => self.access.cidrs.push(source),
+            }
+        }
+        self
+    }
 }
 
 /// How a firewall came to be in force.
@@ -77,10 +106,14 @@ pub(super) fn in_force(
             } else {
                 Origin::Policy
             },
+            overlaps: Vec::new(),
+            unjudged: Vec::new(),
         },
         None => InForce {
             access: before.cloned().unwrap_or_default(),
             origin: Origin::NoPolicy,
+            overlaps: Vec::new(),
+            unjudged: Vec::new(),
         },
     }
 }

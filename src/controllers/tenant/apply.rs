@@ -1,16 +1,17 @@
 //! Doing: one call per step, and its effect told to the inventory.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{TenantReconciler, World};
 use crate::{
-    api::{Launch as LaunchStatus, Tenant, time},
+    api::{Incident, Launch as LaunchStatus, Reason, Tenant, time},
     cloud::{Cloud, ErrorKind, Launch, NewGroup, Observed, SecurityGroupId, Tags, VolumeId},
     cluster::{Cluster, Kind},
     engine::{Context, Failure, Pass},
     inventory::{Effect, Inventory},
     plan::{
         firewall::{RuleChange, RuleStep},
+        incident::hold,
         tenant::{LaunchRecord, TenantAction, TenantStep},
     },
 };
@@ -69,6 +70,7 @@ pub(super) async fn apply<C: Cluster>(
             Ok(())
         }
         TenantAction::SetInterfaceGroups(id, groups) => {
+            yield_to_incidents(pass)?;
             cloud.set_interface_groups(id, groups).await?;
             let instance = world.aws.as_ref().and_then(|aws| aws.bound.clone());
             inventory.record(Effect::InterfaceGroups {
@@ -79,6 +81,18 @@ pub(super) async fn apply<C: Cluster>(
             Ok(())
         }
     }
+}
+
+/// An Incident may have come since the pass began to look; to connect what it isolates would undo it.
+fn yield_to_incidents<C: Cluster>(pass: &Pass<'_, C, Tenant>) -> Result<(), Failure> {
+    let incidents = pass.ctx.cluster.cached_all::<Incident>();
+    if hold::is_isolated(incidents.iter().map(Arc::as_ref), &pass.object.key()) {
+        return Err(Failure::Blocked {
+            reason: Reason::Isolated,
+            message: "an Incident keeps the environment isolated".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Makes a group; one of that name that is there already is looked at by the next pass, which says whose it is.

@@ -3,11 +3,15 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
 
-use crate::cloud::{Tags, VolumeId};
+use crate::{
+    clock::elapsed,
+    cloud::{Region, Tags, VolumeId},
+};
 
 /// The memory of one process. Losing it loses nothing but time.
 #[derive(Debug)]
@@ -23,7 +27,16 @@ struct Kept {
     volume_tags: HashMap<VolumeId, (Timestamp, Tags)>,
     /// The volumes that a listing showed while it was too early for it to show all, by the Tenant's uid.
     early_volumes: HashMap<String, BTreeSet<VolumeId>>,
+    /// Since when the first sweep of a region is waited for.
+    awaited_since: HashMap<Region, Timestamp>,
 }
+
+/// How soon to look again while a first sweep is a matter of seconds, and for how long it is taken to be one.
+const SWEEP_SOON: Duration = Duration::from_secs(2);
+const SWEEP_SOON_FOR: Duration = Duration::from_secs(10);
+
+/// How soon to look again once it fails: it wakes everything when it succeeds, and thousands of Tenants wait.
+const SWEEP_LATER: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 struct Called {
@@ -96,8 +109,34 @@ impl Memory {
         shown.clone()
     }
 
+    /// How soon to look again where only the first sweep of this region is missing.
+    pub(super) fn wait_for_sweep(&self, region: &Region, now: Timestamp) -> Duration {
+        let since = *self.kept().awaited_since.entry(region.clone()).or_insert(now);
+        if elapsed(since, now) < SWEEP_SOON_FOR {
+            SWEEP_SOON
+        } else {
+            SWEEP_LATER
+        }
+    }
+
     /// It is not early any more: a listing shows all there is.
     pub(super) fn listed_in_time(&self, uid: &str) {
         self.kept().early_volumes.remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_sweep_that_fails_is_not_looked_for_every_two_seconds() {
+        let start: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        let memory = Memory::new(start);
+        let tokyo = Region::from("ap-northeast-1");
+        assert_eq!(memory.wait_for_sweep(&tokyo, start), SWEEP_SOON);
+        let fails = start + jiff::SignedDuration::from_secs(10);
+        assert_eq!(memory.wait_for_sweep(&tokyo, fails), SWEEP_LATER);
+        assert_eq!(memory.wait_for_sweep(&"ap-northeast-3".into(), fails), SWEEP_SOON);
     }
 }

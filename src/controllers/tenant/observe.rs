@@ -16,8 +16,8 @@ use crate::{
     api::{AccessPolicy, AllowedNamespaces, Incident, Key, Launch, Reason, Tenant, TenantClass, names},
     clock::later,
     cloud::{
-        Cloud, Instance, InstanceId, Observed, Region, SecurityGroup, SecurityGroupId, SubnetId, Volume,
-        VpcId,
+        Cloud, Instance, InstanceId, Observed, Region, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
+        Volume, VpcId,
     },
     cluster::{Cluster, Kind, NamespaceFacts},
     controllers::selector,
@@ -44,6 +44,7 @@ pub(super) async fn observe<C: Cluster>(
             references,
             region: None,
             subnet: None,
+            networks: None,
             aws: None,
         });
     };
@@ -55,6 +56,7 @@ pub(super) async fn observe<C: Cluster>(
             references,
             region: Some(region),
             subnet: None,
+            networks: None,
             aws: None,
         });
     }
@@ -170,19 +172,33 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     async fn look(self, references: References) -> Result<World, Failure> {
-        let subnet = self.subnet().await?;
+        let bound = self.bound();
+        let (subnet, known) = match &bound {
+            // Its launch is over. Only the ranges of its VPC are asked for, and what keeps it is done without them.
+            Some(bound) => (None, self.known_subnet(bound).await),
+            None => {
+                let subnet = self.subnet().await?;
+                let known = subnet.as_ref().and_then(|(_, subnet)| subnet.clone());
+                (subnet, known)
+            }
+        };
         let aws = if self.is_held_by_another(&references) {
             // Nothing will be done for it, so nothing is looked for.
             None
         } else {
-            let subnet = subnet.as_ref().and_then(|(_, subnet)| subnet.as_ref());
-            let vpc = subnet.map(|subnet| subnet.vpc_id.clone());
+            let vpc = known.as_ref().map(|subnet| subnet.vpc_id.clone());
             Some(self.look_at_aws(&references, vpc).await?)
         };
+        let instance = aws.as_ref().and_then(|aws| aws.instance.present());
+        let vpc = instance.and_then(|instance| instance.vpc_id.clone());
+        let networks = known
+            .filter(|subnet| vpc.is_none_or(|vpc| vpc == subnet.vpc_id))
+            .map(|subnet| subnet.vpc_cidrs);
         Ok(World {
             references,
             region: Some(self.region),
             subnet,
+            networks,
             aws,
         })
     }
@@ -193,7 +209,7 @@ impl Looking<'_> {
         is_another && self.tenant.metadata.deletion_timestamp.is_none()
     }
 
-    async fn subnet(&self) -> Result<Option<(SubnetId, Option<crate::cloud::Subnet>)>, Failure> {
+    async fn subnet(&self) -> Result<Option<(SubnetId, Option<Subnet>)>, Failure> {
         let recorded = self.recorded().map(|launch| launch.subnet_id.as_str().into());
         let Some(id) = recorded.or_else(|| subnet_of(self.tenant, self.class)) else {
             return Ok(None);
@@ -201,6 +217,23 @@ impl Looking<'_> {
         let subnets = &self.reconciler.subnets;
         let found = subnets.find(&*self.cloud, &self.region, &id, self.now).await?;
         Ok(Some((id, found)))
+    }
+
+    fn bound(&self) -> Option<InstanceId> {
+        let status = self.tenant.status.as_ref()?;
+        status.instance_id.as_deref().map(InstanceId::from)
+    }
+
+    /// The subnet of the bound instance, as far as it is known.
+    async fn known_subnet(&self, bound: &InstanceId) -> Option<Subnet> {
+        let instance = self.view.instance(bound);
+        let of_instance = instance.present().and_then(|instance| instance.subnet_id.clone());
+        let recorded = || self.recorded().map(|launch| launch.subnet_id.as_str().into());
+        let id = of_instance
+            .or_else(recorded)
+            .or_else(|| subnet_of(self.tenant, self.class))?;
+        let subnets = &self.reconciler.subnets;
+        subnets.known(&*self.cloud, &self.region, &id, self.now).await
     }
 
     fn recorded(&self) -> Option<&Launch> {
@@ -212,7 +245,7 @@ impl Looking<'_> {
 
     async fn look_at_aws(&self, references: &References, vpc: Option<VpcId>) -> Result<TenantWorld, Failure> {
         let status = self.tenant.status.clone().unwrap_or_default();
-        let bound = status.instance_id.as_deref().map(InstanceId::from);
+        let bound = self.bound();
         let instance = self.instance(bound.as_ref()).await?;
         let launch = self.recorded().map(record_of);
         let launched = match (&bound, &launch) {
@@ -234,9 +267,10 @@ impl Looking<'_> {
             .present()
             .and_then(|instance| instance.vpc_id.clone())
             .or(vpc);
-        let group = match vpc {
-            Some(vpc) if is_worth_a_look => self.group(&vpc).await?,
-            Some(_) | None => Observed::Absent,
+        let group = match (vpc, &status.security_group_id) {
+            (Some(vpc), _) if is_worth_a_look => self.group(&vpc).await?,
+            (None, Some(id)) => self.group_of_id(&id.as_str().into()).await?,
+            (Some(_) | None, _) => Observed::Absent,
         };
         let (last_call_at, token_refused) = match &launch {
             Some(record) => self
@@ -249,7 +283,11 @@ impl Looking<'_> {
             protected: bound
                 .as_ref()
                 .map_or(Observed::Unknown, |id| self.view.protected(id)),
-            volumes: self.volumes(&instance),
+            volumes: if self.tenant.is_terminating() {
+                self.volumes_to_release(&instance)
+            } else {
+                self.volumes(&instance)
+            },
             previous_rules: previous_rules(self.tenant),
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),
@@ -329,6 +367,15 @@ impl Looking<'_> {
         })
     }
 
+    /// The group that was the Tenant's, where no VPC is known in which to look for its name.
+    async fn group_of_id(&self, id: &SecurityGroupId) -> Result<Observed<SecurityGroup>, Failure> {
+        if let Observed::Present(group) = self.view.group(id) {
+            return Ok(Observed::Present(group.clone()));
+        }
+        let found = self.cloud.find_group(id).await?;
+        Ok(found.map_or(Observed::Absent, Observed::Present))
+    }
+
     /// The volumes that the listing shows, with what we tagged since; unknown while it may be too early to show all.
     fn volumes(&self, instance: &Observed<Instance>) -> Observed<Vec<Volume>> {
         let Observed::Present(instance) = instance else {
@@ -366,6 +413,24 @@ impl Looking<'_> {
                 None if is_early && !shown.contains(&attached.id) => return Observed::Unknown,
                 None => {}
             }
+        }
+        Observed::Present(volumes)
+    }
+
+    /// The volumes that are the Tenant's, on its instance or on none: they outlive it.
+    fn volumes_to_release(&self, instance: &Observed<Instance>) -> Observed<Vec<Volume>> {
+        let mut volumes: Vec<Volume> = match self.view.volumes_tagged(names::tags::UID, &self.identity.uid) {
+            Observed::Unknown => return Observed::Unknown,
+            Observed::Absent => Vec::new(),
+            Observed::Present(volumes) => volumes.into_iter().cloned().collect(),
+        };
+        if instance.present().is_some() {
+            let Observed::Present(attached) = self.volumes(instance) else {
+                return Observed::Unknown;
+            };
+            let is_new = |volume: &Volume| volumes.iter().all(|known| known.id != volume.id);
+            let new: Vec<_> = attached.into_iter().filter(is_new).collect();
+            volumes.extend(new);
         }
         Observed::Present(volumes)
     }
@@ -437,6 +502,9 @@ fn previous_rules(tenant: &Tenant) -> Option<BTreeSet<crate::cloud::Rule>> {
         Reason::GroupExact,
         Reason::LastAcceptedInForce,
         Reason::NoAccessPolicy,
+        // Exact but for the sources that are kept out, which the status does not count as in force.
+        Reason::CidrOverlapsVpc,
+        Reason::ViewStale,
     ]
     .iter()
     .any(|reason| reason.as_str() == firewall.reason);

@@ -14,11 +14,14 @@ use self::parts::{Part, Parts};
 use super::{
     Desired, InForce, World,
     judge::{Judged, judge},
+    memory::Memory,
 };
 use crate::{
     api::{ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantPhase, TenantStatus, time},
     clock::{elapsed, later},
+    cloud::Region,
     cluster::{Cluster, Happened, Kind},
+    controllers::subnets::LOOK_AFTER_FAILURE,
     engine::{Context, Outcome, Report},
     plan::tenant::{Claim, Finding, TenantStep, needs_a_person},
     report::{
@@ -33,9 +36,6 @@ pub(super) type TenantOutcome = Outcome<World, Desired, TenantStep>;
 /// How long a deleted Tenant waits for AWS before it goes without its tag.
 pub(super) const RELEASE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// How soon to look again where only the first sweep is missing.
-const FIRST_SWEEP: Duration = Duration::from_secs(2);
-
 /// The longest finding that fits the status.
 const FOUND_MAX: usize = 1024;
 
@@ -44,7 +44,7 @@ pub(super) fn report<C: Cluster>(
     ctx: &Context<C>,
     tenant: &Tenant,
     outcome: &TenantOutcome,
-    now: Timestamp,
+    (memory, now): (&Memory, Timestamp),
 ) -> Report<TenantStatus> {
     if tenant.is_terminating() {
         return report_release(tenant, outcome, now);
@@ -83,10 +83,15 @@ pub(super) fn report<C: Cluster>(
     let mut events = events::of_findings(outcome);
     events.extend(events::of_edges(&before, &status));
     Report {
-        look_again: if waits_for_first_sweep(outcome) {
-            Some(later(now, FIRST_SWEEP))
-        } else {
-            judged.and_then(|judged| judged.look_again)
+        look_again: match awaited_sweep(outcome) {
+            Some(region) => Some(later(now, memory.wait_for_sweep(region, now))),
+            None => [
+                judged.and_then(|judged| judged.look_again),
+                unjudged_until(outcome, now),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
         },
         status: Some(status),
         events,
@@ -122,26 +127,34 @@ fn known(outcome: &TenantOutcome) -> (Option<&[Claim]>, Option<&InForce>) {
     (claims, in_force)
 }
 
-fn waits_for_first_sweep(outcome: &TenantOutcome) -> bool {
-    let Ok(world) = &outcome.world else { return false };
+/// The region whose first sweep is all that is missing.
+fn awaited_sweep(outcome: &TenantOutcome) -> Option<&Region> {
+    let world = outcome.world.as_ref().ok()?;
     let is_wanted = outcome
         .resolved
         .as_ref()
         .is_some_and(|resolved| resolved.desired.is_some());
-    is_wanted && world.region.is_some() && world.aws.is_none()
+    world.region.as_ref().filter(|_| is_wanted && world.aws.is_none())
+}
+
+/// When to look again for the ranges of the VPC, for which sources are kept out.
+fn unjudged_until(outcome: &TenantOutcome, now: Timestamp) -> Option<Timestamp> {
+    let (_, in_force) = known(outcome);
+    let waits = in_force.is_some_and(|in_force| !in_force.unjudged.is_empty());
+    waits.then(|| later(now, LOOK_AFTER_FAILURE))
 }
 
 /// What was seen in AWS, and what the steps made of it.
 fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcome) {
     status.label = Some(tenant.spec.label.clone());
+    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
+        return;
+    };
     if let Some(Desired::Kept(_, in_force)) = outcome.resolved.as_ref().and_then(|r| r.desired.as_ref())
         && !in_force.access.policy.is_empty()
     {
         status.access = Some(in_force.access.clone());
     }
-    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
-        return;
-    };
     if let Some(group) = aws.group.present() {
         status.security_group_id = Some(group.id.to_string());
     }

@@ -60,7 +60,8 @@ pub(super) fn resolve(us: &Identity, tenant: &Tenant, world: &World) -> Resolved
         ));
     }
     let before = tenant.status.as_ref().and_then(|status| status.access.as_ref());
-    let in_force = access::in_force(&identity.tenant.name, &references.policies, before);
+    let in_force = access::in_force(&identity.tenant.name, &references.policies, before)
+        .outside(world.networks.as_deref(), before);
     let launch = if refusals.is_empty() {
         launch_parameters(tenant, class, world)
     } else {

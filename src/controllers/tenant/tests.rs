@@ -1,3 +1,5 @@
+mod meanwhile;
+mod sources;
 mod sweep;
 
 use serde_json::json;

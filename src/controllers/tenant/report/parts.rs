@@ -4,7 +4,7 @@
 use super::TenantOutcome;
 use crate::{
     api::{ConditionType, Reason, Tenant},
-    controllers::tenant::{Desired, access::Origin},
+    controllers::tenant::{Desired, InForce, access::Origin},
     plan::{
         Waiting,
         tenant::{TenantAction, TenantStep, TenantWorld},
@@ -111,7 +111,7 @@ impl Parts {
             (part, _) => part,
         };
         let instance = refused(case.instance(), aws.bound.is_some());
-        let firewall = case.firewall(in_force.origin, &in_force.access.policy);
+        let firewall = case.firewall(in_force);
         Self {
             firewall: refused(firewall, aws.group.present().is_some()),
             hardened: case.hardened(&instance),
@@ -156,7 +156,7 @@ impl Case<'_> {
         }
     }
 
-    fn firewall(&self, origin: Origin, policy: &str) -> Part {
+    fn firewall(&self, in_force: &InForce) -> Part {
         if let Some(waiting) = self.waits_for(Reason::ForeignGroup) {
             return Part::fails_as(waiting);
         }
@@ -174,26 +174,7 @@ impl Case<'_> {
         if is_incomplete {
             return Part::fails(Reason::GroupChanging, "the security group is being made exact");
         }
-        match origin {
-            Origin::Policy => Part::holds(
-                Reason::GroupExact,
-                format!("the security group holds exactly what AccessPolicy {policy} says"),
-            ),
-            Origin::LastAccepted => Part::holds(
-                Reason::LastAcceptedInForce,
-                format!(
-                    "what AccessPolicy {policy} says now cannot be accepted; what it said before stays in force"
-                ),
-            ),
-            Origin::NoPolicy if policy.is_empty() => Part::fails(
-                Reason::NoAccessPolicy,
-                "no accepted AccessPolicy is for the Tenant: it can be reached from nowhere",
-            ),
-            Origin::NoPolicy => Part::fails(
-                Reason::NoAccessPolicy,
-                format!("no accepted AccessPolicy is for the Tenant: what {policy} said stays in force"),
-            ),
-        }
+        kept_out(in_force).unwrap_or_else(|| by_origin(in_force.origin, &in_force.access.policy))
     }
 
     fn hardened(&self, instance: &Part) -> Part {
@@ -226,5 +207,58 @@ impl Case<'_> {
             Reason::Succeeded,
             "metadata options, protection, tags, volumes and groups are as they must be",
         )
+    }
+}
+
+/// What was accepted and is kept out all the same.
+fn kept_out(in_force: &InForce) -> Option<Part> {
+    let policy = &in_force.access.policy;
+    let overlaps = in_force.overlaps.iter();
+    let overlaps: Vec<_> = overlaps
+        .map(|(source, network)| format!("{source} overlaps {network}"))
+        .collect();
+    if !overlaps.is_empty() {
+        return Some(Part::fails(
+            Reason::CidrOverlapsVpc,
+            format!(
+                "spec.ingress.cidrs of AccessPolicy {policy}: {}, the VPC where other environments stand, and is \
+                 kept out",
+                overlaps.join(", ")
+            ),
+        ));
+    }
+    let unjudged: Vec<_> = in_force.unjudged.iter().map(ToString::to_string).collect();
+    (!unjudged.is_empty()).then(|| {
+        Part::fails(
+            Reason::ViewStale,
+            format!(
+                "spec.ingress.cidrs of AccessPolicy {policy}: {} is kept out until the ranges of the VPC are known",
+                unjudged.join(", ")
+            ),
+        )
+    })
+}
+
+/// An exact group, told by what made it so.
+fn by_origin(origin: Origin, policy: &str) -> Part {
+    match origin {
+        Origin::Policy => Part::holds(
+            Reason::GroupExact,
+            format!("the security group holds exactly what AccessPolicy {policy} says"),
+        ),
+        Origin::LastAccepted => Part::holds(
+            Reason::LastAcceptedInForce,
+            format!(
+                "what AccessPolicy {policy} says now cannot be accepted; what it said before stays in force"
+            ),
+        ),
+        Origin::NoPolicy if policy.is_empty() => Part::fails(
+            Reason::NoAccessPolicy,
+            "no accepted AccessPolicy is for the Tenant: it can be reached from nowhere",
+        ),
+        Origin::NoPolicy => Part::fails(
+            Reason::NoAccessPolicy,
+            format!("no accepted AccessPolicy is for the Tenant: what {policy} said stays in force"),
+        ),
     }
 }
