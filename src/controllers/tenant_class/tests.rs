@@ -119,3 +119,21 @@ async fn a_group_of_the_quarantine_groups_name_that_is_not_ours_is_left_alone() 
     assert_eq!(is(&env, ConditionType::Stalled), "True ForeignGroup");
     assert_eq!(env.calls("RevokeSecurityGroupEgress"), 0);
 }
+
+#[tokio::test]
+async fn a_class_whose_subnet_does_not_exist_does_not_keep_asking_for_it() {
+    let mut env = Env::new().await;
+    let mut misspelt = class();
+    misspelt["spec"]["network"]["subnetIds"] = json!(["subnet-00000000000000000"]);
+    env.put::<TenantClass>(misspelt);
+    env.pass(60).await;
+    assert!(
+        is(&env, ConditionType::Stalled).starts_with("True"),
+        "{}",
+        env.events()
+    );
+    let settled = env.calls("DescribeSubnets");
+    env.pass(300).await;
+    let asked = env.calls("DescribeSubnets") - settled;
+    assert!(asked <= 1, "asked {asked} times in five minutes");
+}
