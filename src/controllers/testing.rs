@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use bytes::Bytes;
 use jiff::Timestamp;
+use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::{
@@ -296,4 +297,37 @@ pub(super) fn policy(name: &str, cidrs: &[&str]) -> Value {
         "metadata": {"name": name, "namespace": "acme"},
         "spec": {"ingress": {"cidrs": cidrs, "ports": [443]}},
     })
+}
+
+/// A call that fails once, before or after its effect.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    operation: &'static str,
+    after: bool,
+    code: &'static str,
+}
+
+/// Up to three failures of these operations.
+pub(super) fn faults(operations: &[&'static str]) -> impl Strategy<Value = Vec<Fault>> + use<> {
+    let codes = select(vec!["InternalError", "RequestLimitExceeded", "Unavailable"]);
+    let one = (select(operations.to_vec()), any::<bool>(), codes);
+    vec(
+        one.prop_map(|(operation, after, code)| Fault {
+            operation,
+            after,
+            code,
+        }),
+        0..4,
+    )
+}
+
+/// Lets the simulated AWS fail so.
+pub(super) fn strike(env: &Env, faults: &[Fault]) {
+    for fault in faults {
+        let effect = if fault.after { "after" } else { "before" };
+        let spec = json!({
+            "operation": fault.operation, "kind": "error", "effect": effect, "code": fault.code, "status": 503,
+        });
+        env.sim.add_fault(serde_json::from_value(spec).unwrap());
+    }
 }

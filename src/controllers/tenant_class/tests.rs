@@ -1,12 +1,25 @@
+use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;
 
 use crate::{
     api::{ConditionType, Key, Tenant, TenantClass},
-    controllers::testing::{Env, class, tenant},
+    controllers::testing::{Env, class, faults, strike, tenant},
     inventory::View,
 };
 
 const READY: &str = "True Succeeded";
+
+/// Calls that may fail, before or after their effect.
+const FAILING: [&str; 5] = [
+    "CreateSecurityGroup",
+    "RevokeSecurityGroupEgress",
+    "RevokeSecurityGroupIngress",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+];
+
+/// How somebody puts rules into the group.
+const MEDDLING: [&str; 2] = ["AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"];
 
 fn is(env: &Env, type_: ConditionType) -> String {
     env.condition::<TenantClass>(&Key::new("", "tokyo"), type_)
@@ -136,4 +149,55 @@ async fn a_class_whose_subnet_does_not_exist_does_not_keep_asking_for_it() {
     env.pass(300).await;
     let asked = env.calls("DescribeSubnets") - settled;
     assert!(asked <= 1, "asked {asked} times in five minutes");
+}
+
+/// What somebody does to the quarantine group.
+fn meddle(env: &Env, group: &str, action: &str, port: &str) {
+    env.try_someone(
+        action,
+        &[
+            ("GroupId", group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", port),
+            ("IpPermissions.1.ToPort", port),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"),
+        ],
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Through the real adapters and the simulated AWS: whatever fails, whoever meddles, whenever the process ends.
+    #[test]
+    fn there_is_one_quarantine_group_and_it_comes_back_empty(
+        first in faults(&FAILING),
+        later in faults(&FAILING),
+        meddling in vec((select(MEDDLING.to_vec()), select(vec!["22", "443", "5432"])), 0..4),
+        restarts in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut env = Env::new().await;
+            strike(&env, &first);
+            env.class();
+            env.pass(60).await;
+            let (group, _) = quarantine(&view(&env));
+            strike(&env, &later);
+            for (action, port) in meddling {
+                meddle(&env, &group, action, port);
+            }
+            if restarts {
+                env.restart().await;
+            }
+            env.pass(120).await;
+            prop_assert_eq!(quarantine(&view(&env)), (group, 0));
+            prop_assert_eq!(is(&env, ConditionType::Ready), READY);
+            let calls = env.calls("CreateSecurityGroup") + env.calls("RevokeSecurityGroupIngress");
+            env.pass(60).await;
+            let more = env.calls("CreateSecurityGroup") + env.calls("RevokeSecurityGroupIngress") - calls;
+            prop_assert_eq!(more, 0, "what is as it should be is left alone");
+            Ok(())
+        })?;
+    }
 }

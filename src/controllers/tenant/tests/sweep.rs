@@ -2,13 +2,12 @@
 //! or after their effect, when the process dies. Whatever it was, the environment comes back, and is one.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use serde_json::json;
 
 use super::{READY, group_of, instance_of, ready};
 use crate::{
     api::{AccessPolicy, ConditionType, Tenant},
     cloud::Observed,
-    controllers::testing::{Env, policy, tenant},
+    controllers::testing::{Env, faults, policy, strike, tenant},
     inventory::MAX_AGE,
     plan::{firewall::desired_rules, tenant::METADATA},
 };
@@ -29,33 +28,6 @@ const FAILING: [&str; 10] = [
     "DescribeInstances",
     "DescribeSecurityGroups",
 ];
-
-#[derive(Clone, Debug)]
-struct Fault {
-    operation: &'static str,
-    after: bool,
-    code: &'static str,
-}
-
-fn faults() -> impl Strategy<Value = Vec<Fault>> {
-    let codes = select(vec!["InternalError", "RequestLimitExceeded", "Unavailable"]);
-    let one = (select(FAILING.to_vec()), any::<bool>(), codes).prop_map(|(operation, after, code)| Fault {
-        operation,
-        after,
-        code,
-    });
-    vec(one, 0..4)
-}
-
-fn strike(env: &Env, faults: &[Fault]) {
-    for fault in faults {
-        let effect = if fault.after { "after" } else { "before" };
-        let spec = json!({
-            "operation": fault.operation, "kind": "error", "effect": effect, "code": fault.code, "status": 503,
-        });
-        env.sim.add_fault(serde_json::from_value(spec).unwrap());
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
@@ -190,7 +162,7 @@ proptest! {
     #[test]
     fn whatever_is_done_and_whatever_fails_the_environment_comes_back(
         deeds in vec(select(DEEDS.to_vec()), 1..5),
-        faults in faults(),
+        faults in faults(&FAILING),
     ) {
         run(async {
             let mut env = ready().await;
@@ -208,7 +180,7 @@ proptest! {
 
     #[test]
     fn whatever_fails_on_the_way_one_instance_and_one_group_are_made(
-        faults in faults(),
+        faults in faults(&FAILING),
         deaths in vec(1u64..20, 0..3),
     ) {
         run(async {
