@@ -9,9 +9,8 @@ use super::{Backoff, Context, Failure, Outcome, OutcomeOf, Reconciler, Report, S
 use crate::{
     api::{Key, Reason, names},
     clock::{elapsed, later},
-    cloud::{Disposition, ErrorKind},
     cluster::{Cluster, ClusterError, Happened, Kind, OwnedMeta, Seen},
-    report::kstatus,
+    report::{failure::needs_a_person, kstatus},
 };
 
 /// How soon a Stalled object is looked at again by itself: rights and quotas change without us.
@@ -370,7 +369,7 @@ fn schedule<C: Cluster, R: Reconciler<C>>(
                 wake_after(STALLED_RECHECK);
             }
             match next.failure {
-                Some(failure) if must_wait_for_a_person(&failure) => {
+                Some(failure) if needs_a_person(&failure) => {
                     wake_after(STALLED_RECHECK);
                     "stalled"
                 }
@@ -390,17 +389,5 @@ fn schedule<C: Cluster, R: Reconciler<C>>(
                 }
             }
         }
-    }
-}
-
-/// Whether trying again soon is pointless.
-fn must_wait_for_a_person(failure: &Failure) -> bool {
-    match failure {
-        Failure::Cloud(error) => {
-            // A defect may be a passing one, so it is tried again like a transient failure.
-            error.kind != ErrorKind::Defect && error.kind.disposition() == Disposition::Stall
-        }
-        Failure::Cluster(ClusterError::Refused(_) | ClusterError::OutdatedCrd(_)) => true,
-        Failure::Cluster(_) | Failure::Blocked { .. } => false,
     }
 }

@@ -44,10 +44,11 @@ fn cloud_reason(error: &CloudError) -> Reason {
     }
 }
 
-/// Whether a retry cannot help, so that the object is Stalled.
+/// Whether a retry cannot help, so that the object is Stalled and looked at again only at long intervals.
 pub fn needs_a_person(failure: &Failure) -> bool {
     match failure {
         Failure::Cloud(error) => {
+            // A defect may be a passing one, so it is tried again like a transient failure.
             error.kind != ErrorKind::Defect && error.kind.disposition() == Disposition::Stall
         }
         Failure::Cluster(error) => matches!(error, ClusterError::Refused(_) | ClusterError::OutdatedCrd(_)),

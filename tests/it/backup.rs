@@ -6,6 +6,7 @@ use simaws::{Effect, FaultKind, FaultSpec};
 use yagura::{
     api::{Backup, BackupPhase, BackupPolicy, BackupPolicyStatus, Key, Tenant},
     plan::slot::backup_name,
+    report::conditions::is_true,
 };
 
 use crate::support::{Env, eventually, with_operator};
@@ -18,12 +19,6 @@ const CREATE: &str = "CreateSnapshots";
 
 fn key(name: &str) -> Key {
     Key::new("acme", name)
-}
-
-fn holds(conditions: &[yagura::api::Condition], type_: &str) -> bool {
-    conditions
-        .iter()
-        .any(|one| one.type_ == type_ && one.status == "True")
 }
 
 /// Environments that are Ready.
@@ -99,10 +94,10 @@ async fn a_policy_edited_into_nonsense_still_fires_at_its_minute() {
         serve(&env, &["web"]).await;
         let slot = next_minute();
         daily(&env, slot, "Etc/UTC");
-        let status = until_policy(&env, "accepted", |status| holds(&status.conditions, "Ready")).await;
+        let status = until_policy(&env, "accepted", |status| is_true(&status.conditions, "Ready")).await;
         assert_eq!(status.next_run_time.map(|time| time.0), Some(slot));
         daily(&env, slot, "Mars/Olympus");
-        until_policy(&env, "Stalled", |status| holds(&status.conditions, "Stalled")).await;
+        until_policy(&env, "Stalled", |status| is_true(&status.conditions, "Stalled")).await;
         env.event(&key("daily"), "UnknownTimeZone", "spec.timeZone").await;
 
         let name = backup_name("web", slot);
@@ -114,7 +109,7 @@ async fn a_policy_edited_into_nonsense_still_fires_at_its_minute() {
             status.start_skew_seconds
         );
         assert_eq!(status.late, Some(false));
-        assert!(holds(&status.conditions, "Complete") && holds(&status.conditions, "Ready"));
+        assert!(is_true(&status.conditions, "Complete") && is_true(&status.conditions, "Ready"));
         assert_eq!(env.sim.effects(CREATE).len(), 1);
         env.event(&key(&name), "BackupComplete", "").await;
         let status = until_policy(&env, "one good day", |status| status.good_days_held == Some(1)).await;

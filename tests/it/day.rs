@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use yagura::{
-    api::{AccessPolicy, Backup, BackupPhase, Condition, Key, Tenant, TenantClass},
+    api::{AccessPolicy, Backup, BackupPhase, Key, Tenant, TenantClass},
     aws::{AwsRegions, Connection, Transport},
     clock::{Clock, ManualClock},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
@@ -18,6 +18,7 @@ use yagura::{
     engine::{Context, Identity, Services, Stepper},
     inventory::Inventories,
     metrics::Metrics,
+    report::conditions::is_true,
     terms::Registry,
 };
 
@@ -151,7 +152,7 @@ impl Day {
         let tenants = self.cluster.cached_all::<Tenant>();
         let is_ready = |tenant: &&Arc<Tenant>| {
             let status = tenant.status.as_ref();
-            status.is_some_and(|status| holds(&status.conditions, "Ready"))
+            status.is_some_and(|status| is_true(&status.conditions, "Ready"))
         };
         tenants.iter().filter(is_ready).count()
     }
@@ -178,12 +179,6 @@ fn assert_only_listings(calls: &BTreeMap<String, usize>) {
             "{operation} was called {count} times at rest: {calls:?}"
         );
     }
-}
-
-fn holds(conditions: &[Condition], type_: &str) -> bool {
-    conditions
-        .iter()
-        .any(|one| one.type_ == type_ && one.status == "True")
 }
 
 async fn context(

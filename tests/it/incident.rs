@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use controlplane::User;
 use simaws::{Effect, FaultKind, FaultSpec};
-use yagura::api::{Incident, IncidentPhase, IncidentStatus, Key, Tenant};
+use yagura::{
+    api::{Incident, IncidentPhase, IncidentStatus, Key, Tenant},
+    report::conditions::is_true,
+};
 
 use crate::support::{Env, eventually, with_operator};
 
@@ -20,12 +23,6 @@ fn key(name: &str) -> Key {
     Key::new("acme", name)
 }
 
-fn holds(conditions: &[yagura::api::Condition], type_: &str) -> bool {
-    conditions
-        .iter()
-        .any(|one| one.type_ == type_ && one.status == "True")
-}
-
 /// An environment that serves its customer; gives its instance.
 async fn serve(env: &Env) -> String {
     for manifests in SETUP {
@@ -33,7 +30,7 @@ async fn serve(env: &Env) -> String {
     }
     env.until::<Tenant, _>(&key("acme-jira"), "Ready", |tenant| {
         let status = tenant.status.as_ref()?;
-        holds(&status.conditions, "Ready").then(|| status.instance_id.clone())?
+        is_true(&status.conditions, "Ready").then(|| status.instance_id.clone())?
     })
     .await
 }
@@ -110,7 +107,7 @@ async fn an_instance_is_isolated_reconnected_and_the_incident_closed() {
         let (eni, connected) = interface(&env, &instance).await;
         file(&env, "logins");
         let status = until_status(&env, "logins", "contained", |status| {
-            status.phase == Some(IncidentPhase::Contained) && holds(&status.conditions, "Ready")
+            status.phase == Some(IncidentPhase::Contained) && is_true(&status.conditions, "Ready")
         })
         .await;
         let (_, isolated) = interface(&env, &instance).await;
