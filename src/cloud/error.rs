@@ -9,6 +9,7 @@ use std::fmt;
     reason = "each variant is the operation of that name in AWS's own reference"
 )]
 pub enum Operation {
+    AssumeRole,
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
     CreateSecurityGroup,
@@ -16,6 +17,7 @@ pub enum Operation {
     CreateTags,
     DescribeImages,
     DescribeInstanceAttribute,
+    DescribeInstanceStatus,
     DescribeInstances,
     DescribeSecurityGroups,
     DescribeSnapshots,
@@ -35,7 +37,7 @@ impl Operation {
     /// The AWS service it belongs to, as metrics name it.
     pub fn service(self) -> &'static str {
         match self {
-            Self::GetCallerIdentity => "sts",
+            Self::AssumeRole | Self::GetCallerIdentity => "sts",
             _ => "ec2",
         }
     }
@@ -43,8 +45,10 @@ impl Operation {
     /// Whether it changes nothing, so that a lost answer costs nothing but a repeat.
     pub fn is_read(self) -> bool {
         match self {
-            Self::DescribeImages
+            Self::AssumeRole
+            | Self::DescribeImages
             | Self::DescribeInstanceAttribute
+            | Self::DescribeInstanceStatus
             | Self::DescribeInstances
             | Self::DescribeSecurityGroups
             | Self::DescribeSnapshots
