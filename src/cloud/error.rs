@@ -45,6 +45,7 @@ impl Operation {
     /// Whether it changes nothing, so that a lost answer costs nothing but a repeat.
     pub fn is_read(self) -> bool {
         match self {
+            // It makes credentials, which nobody misses.
             Self::AssumeRole
             | Self::DescribeImages
             | Self::DescribeInstanceAttribute
@@ -101,6 +102,8 @@ pub enum ErrorKind {
     Denied,
     /// A quota or AWS's capacity is used up.
     Exhausted,
+    /// A refusal with a code that is in nobody's table.
+    Unexpected,
     /// An answer that the operator cannot explain.
     Defect,
 }
@@ -130,6 +133,7 @@ impl ErrorKind {
             Self::InvalidSpec => "invalid_spec",
             Self::Denied => "denied",
             Self::Exhausted => "exhausted",
+            Self::Unexpected => "unexpected",
             Self::Defect => "defect",
         }
     }
@@ -137,7 +141,7 @@ impl ErrorKind {
     /// What to do after a failure of this kind.
     pub fn disposition(self) -> Disposition {
         match self {
-            Self::Transient | Self::Throttled | Self::IncorrectState => Disposition::Retry,
+            Self::Transient | Self::Throttled | Self::IncorrectState | Self::Unexpected => Disposition::Retry,
             Self::Lost | Self::NotFound | Self::Duplicate | Self::TokenReused => Disposition::Look,
             Self::InvalidSpec | Self::Denied | Self::Exhausted | Self::Defect => Disposition::Stall,
         }

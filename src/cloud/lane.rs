@@ -1,22 +1,24 @@
-//! On whose behalf AWS is called.
+//! Which work goes first when AWS's rate limits make calls wait.
 
-/// Why a call is made, in the order in which calls take precedence over each other.
+use std::fmt;
+
+/// The work a call belongs to, in the order of precedence: what is listed first goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// The isolation of an incident, and its undoing: each second counts.
+    /// Isolating what an Incident names, and undoing it.
     Contain,
-    /// What a person just asked for.
+    /// Bringing about what a person just declared.
     UserChange,
-    /// Making AWS again what it should be.
+    /// Looking whether AWS is as declared, and repairing what is not.
     Drift,
-    /// Backups that are due.
+    /// Taking backups.
     Backup,
-    /// Removing what nobody needs any more.
+    /// Work that nobody waits for.
     CleanUp,
 }
 
 impl Lane {
-    /// All of them, in order of precedence.
+    /// Every lane, in the order of precedence.
     pub const ALL: [Self; 5] = [
         Self::Contain,
         Self::UserChange,
@@ -25,8 +27,8 @@ impl Lane {
         Self::CleanUp,
     ];
 
-    /// The lane in one word, as metrics and logs name it.
-    pub fn as_str(self) -> &'static str {
+    /// The name in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Contain => "contain",
             Self::UserChange => "user_change",
@@ -34,5 +36,11 @@ impl Lane {
             Self::Backup => "backup",
             Self::CleanUp => "clean_up",
         }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

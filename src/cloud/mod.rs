@@ -8,6 +8,7 @@ mod error;
 mod ids;
 mod lane;
 mod observed;
+mod site;
 mod types;
 
 pub use api::*;
@@ -15,4 +16,5 @@ pub use error::*;
 pub use ids::*;
 pub use lane::*;
 pub use observed::*;
+pub use site::*;
 pub use types::*;
