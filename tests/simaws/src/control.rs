@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::backend::Denial;
 use crate::faults::FaultSpec;
+use crate::limits::Limits;
 use crate::protocol::Params;
 use crate::{Clock, Sim};
 
@@ -34,6 +35,8 @@ struct SettingsChange {
     read_lag: Option<SignedDuration>,
     /// The least and the most.
     latency: Option<(SignedDuration, SignedDuration)>,
+    limits: Option<Limits>,
+    other_client: Option<f64>,
 }
 
 /// Answers a request under [`PREFIX`].
@@ -67,6 +70,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
                 .unwrap_or(0);
             value(&sim.calls_since(since))
         }
+        (&Method::GET, ["limits"]) => value(&sim.limits()),
         (&Method::GET, ["counts"]) => value(&sim.counts()),
         (&Method::GET, ["state"]) => Ok(sim.state(query.get("account"), query.get("region"))),
         (&Method::GET, ["faults"]) => value(&sim.faults()),
@@ -133,6 +137,12 @@ fn change_settings(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> {
         Some((least, most)) => Some(duration(least)?..=duration(most)?),
         None => None,
     };
+    if let Some(limits) = change.limits {
+        sim.set_limits(limits);
+    }
+    if let Some(part) = change.other_client {
+        sim.set_other_client(part);
+    }
     if let Some(lag) = describe_lag {
         sim.set_describe_lag(lag);
     }

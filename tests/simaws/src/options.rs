@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::limits::Limits;
 use crate::state::Timings;
 
 /// How a simulated AWS is set up.
@@ -33,6 +34,10 @@ pub struct Options {
     /// How many states of a region before its last changes are kept for stale reads. A fault that asks
     /// for more has them kept from then on.
     pub history: usize,
+    /// Whether too many calls are refused, as AWS refuses them.
+    pub limits: Limits,
+    /// What part of the tokens that flow into every bucket another client of the account takes, 0 to 1.
+    pub other_client: f64,
     /// How many security groups a region takes; AWS's default quota is 2,500.
     pub security_groups_per_region: usize,
 }
@@ -50,6 +55,8 @@ impl Default for Options {
             describe_lag_spread: Duration::ZERO,
             read_lag: Duration::ZERO,
             history: 0,
+            limits: Limits::Off,
+            other_client: 0.0,
             security_groups_per_region: 2500,
         }
     }

@@ -18,6 +18,7 @@ use crate::clock::{Clock, later};
 use crate::connector::Connector;
 use crate::draw::Draws;
 use crate::faults::{FaultSpec, FaultStatus, Faults};
+use crate::limits::{BucketStatus, Buckets, Limits};
 use crate::log::{Call, CallLog};
 use crate::options::Options;
 use crate::server::Server;
@@ -36,6 +37,7 @@ struct State {
     backend: Backend,
     faults: Faults,
     log: CallLog,
+    buckets: Buckets,
     /// Requests that are still on their way.
     late: Late,
     legs: Draws,
@@ -47,6 +49,7 @@ impl State {
             backend: Backend::new(options.clone()),
             faults: Faults::default(),
             log: CallLog::default(),
+            buckets: Buckets::new(options.limits, options.other_client),
             late: Late::default(),
             legs: Draws::new(options.seed, "latency"),
         }
@@ -175,6 +178,26 @@ impl Sim {
     /// How old at most the state is that a read answers from; what came before now is not known.
     pub fn set_read_lag(&self, lag: Duration) {
         self.lock().backend.options.read_lag = lag;
+    }
+
+    /// Whether too many calls are refused; buckets keep what is in them.
+    pub fn set_limits(&self, limits: Limits) {
+        self.lock().buckets.limits = limits;
+    }
+
+    /// What part of the tokens that flow into every bucket another client takes, 0 to 1.
+    pub fn set_other_client(&self, part: f64) {
+        self.lock().buckets.other_client = part;
+    }
+
+    /// The buckets that calls have drawn from.
+    pub fn limits(&self) -> Vec<BucketStatus> {
+        self.lock().buckets.list()
+    }
+
+    /// How many calls the buckets have refused.
+    pub fn throttled(&self) -> u64 {
+        self.limits().iter().map(|bucket| bucket.refused).sum()
     }
 
     /// How long a request is on its way, and again its answer.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::waiting::{Delayed, Held, Hold};
 use super::{Outcome, Sim, State};
-use crate::answer::struck;
+use crate::answer::{refusal, struck, throttled};
 use crate::backend::{Executed, Manner, is_dry_run};
 use crate::clock::later;
 use crate::faults::{Effect, FaultKind, FaultSpec, Strike, pages};
@@ -17,6 +17,12 @@ impl Sim {
         let mut request = Request::read(request);
         let mut state = self.lock();
         let dry_run = is_dry_run(&request);
+        if !self.admits(&mut state, &request, dry_run) {
+            let mut call = self.new_call(&mut state, &request, dry_run, None);
+            call.throttled = true;
+            let refused = refusal(&throttled(request.service), &request, call.seq);
+            return state.answered(call, refused);
+        }
         let strike = state.faults.strike(&request, dry_run);
         let call = self.new_call(&mut state, &request, dry_run, strike.as_ref());
         let next_token = strike.as_ref().and_then(|strike| next_token(strike, &request));
@@ -47,6 +53,14 @@ impl Sim {
         let manner = manner(&strike.spec, next_token);
         let executed = state.backend.execute(&request, call.seq, &manner);
         self.strike_after(&mut state, call, strike, (&request, executed))
+    }
+
+    /// Whether the buckets let a call in. A fault does not strike, nor count, what they refuse.
+    fn admits(&self, state: &mut State, request: &Request, dry_run: bool) -> bool {
+        let account = state.backend.account(request);
+        let region = state.backend.region_name(request);
+        let now = self.0.options.clock.now();
+        state.buckets.admit(now, (&account, region), request, dry_run)
     }
 
     fn strike_after(
@@ -121,6 +135,7 @@ impl Sim {
             status: 0,
             effect: false,
             replayed: false,
+            throttled: false,
             delivered: false,
             fault: strike.map(|strike| strike.id.clone()),
             params: request
