@@ -1,6 +1,7 @@
 //! The simulated AWS as one handle.
 
 mod arrival;
+mod steer;
 mod waiting;
 
 use std::collections::BTreeMap;
