@@ -160,7 +160,7 @@ pub(super) const AWS_HELD_BACK: Family = Family {
     kind: Kind::Counter,
     labels: &["operation", "lane"],
     meaning: "Calls to AWS that were not sent because their turn did not come in time; they are tried again later.",
-    alert: "rate(yagura_aws_held_back_total{lane=~\"contain|user_change\"}[10m]) > 0",
+    alert: "sum by (operation) (rate(yagura_aws_held_back_total[10m])) > 0.1",
 };
 
 /// Passes over objects.

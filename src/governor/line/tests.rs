@@ -20,14 +20,14 @@ fn start() -> Timestamp {
 struct Caller {
     joined_at: Timestamp,
     lane: Lane,
-    ended: Option<(Timestamp, Turn)>,
 }
 
 /// Runs a line as its users do: whoever is called asks again, and the clock goes to what is watched for next.
 struct Stage {
     line: Line,
     now: Timestamp,
-    callers: BTreeMap<Ticket, Caller>,
+    waiting: BTreeMap<Ticket, Caller>,
+    gone: u32,
     to_ask: VecDeque<Ticket>,
     watching: BTreeMap<Ticket, Timestamp>,
 }
@@ -37,7 +37,8 @@ impl Stage {
         Self {
             line: Line::new(limits(operation), share.parse().unwrap(), start()),
             now: start(),
-            callers: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            gone: 0,
             to_ask: VecDeque::new(),
             watching: BTreeMap::new(),
         }
@@ -48,22 +49,17 @@ impl Stage {
         let caller = Caller {
             joined_at: self.now,
             lane,
-            ended: None,
         };
-        self.callers.insert(ticket, caller);
+        self.waiting.insert(ticket, caller);
         self.to_ask.push_back(ticket);
         self.settle();
     }
 
     fn leave(&mut self, ticket: Ticket) {
-        self.callers.remove(&ticket);
+        self.waiting.remove(&ticket);
         self.watching.remove(&ticket);
         self.line.leave(self.now, ticket);
         self.settle();
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = (&Ticket, &Caller)> {
-        self.callers.iter().filter(|(_, caller)| caller.ended.is_none())
     }
 
     /// Lets everyone ask who was called, and checks what must hold whenever nobody has anything to do.
@@ -71,11 +67,7 @@ impl Stage {
         self.to_ask.extend(self.line.take_called());
         while let Some(ticket) = self.to_ask.pop_front() {
             self.watching.remove(&ticket);
-            if self
-                .callers
-                .get(&ticket)
-                .is_some_and(|caller| caller.ended.is_none())
-            {
+            if self.waiting.contains_key(&ticket) {
                 let turn = self.line.turn(self.now, ticket);
                 match turn {
                     Turn::Watch(until) => drop(self.watching.insert(ticket, until)),
@@ -85,26 +77,26 @@ impl Stage {
             }
             self.to_ask.extend(self.line.take_called());
         }
-        let watchers = self.waiting().count().min(1);
+        let watchers = self.waiting.len().min(1);
         assert_eq!(self.watching.len(), watchers, "one watches the clock for all");
         assert!(self.watching.values().all(|until| *until > self.now));
     }
 
     fn end(&mut self, ticket: Ticket, turn: Turn) {
-        let ended = self.callers[&ticket];
+        let ended = self.waiting.remove(&ticket).unwrap();
         assert!(elapsed(ended.joined_at, self.now) <= PATIENCE);
         if turn == Turn::Go {
-            for (other, caller) in self.waiting() {
+            self.gone += 1;
+            for (other, caller) in &self.waiting {
                 assert!(caller.lane >= ended.lane, "a lane that takes precedence waits");
                 assert!(
-                    caller.lane != ended.lane || *other >= ticket,
+                    caller.lane != ended.lane || *other > ticket,
                     "who came first waits"
                 );
             }
         } else {
             assert_eq!(elapsed(ended.joined_at, self.now), PATIENCE);
         }
-        self.callers.get_mut(&ticket).unwrap().ended = Some((self.now, turn));
     }
 
     /// Lets time pass.
@@ -123,11 +115,6 @@ impl Stage {
             self.settle();
         }
         self.now = end;
-    }
-
-    fn gone(&self) -> usize {
-        let ended = self.callers.values().filter_map(|caller| caller.ended);
-        ended.filter(|(_, turn)| *turn == Turn::Go).count()
     }
 }
 
@@ -160,7 +147,7 @@ proptest! {
             match one {
                 Move::Join(lane) => stage.join(lane),
                 Move::Leave(index) => {
-                    let waiting: Vec<_> = stage.waiting().map(|(ticket, _)| *ticket).collect();
+                    let waiting: Vec<_> = stage.waiting.keys().copied().collect();
                     if !waiting.is_empty() {
                         stage.leave(*index.get(&waiting));
                     }
@@ -170,7 +157,7 @@ proptest! {
             }
         }
         stage.pass(PATIENCE);
-        prop_assert_eq!(stage.waiting().count(), 0);
+        prop_assert_eq!(stage.waiting.len(), 0);
     }
 }
 
@@ -184,7 +171,7 @@ fn a_full_line_uses_nearly_all_of_the_share() {
         let mut stage = Stage::new(operation, share);
         // Sixteen at a time for ten minutes, as many as there are places for passes.
         while elapsed(start(), stage.now) < Duration::from_secs(590) {
-            while stage.waiting().count() < 16 {
+            while stage.waiting.len() < 16 {
                 stage.join(Lane::UserChange);
             }
             stage.pass(Duration::from_millis(50));
@@ -192,7 +179,7 @@ fn a_full_line_uses_nearly_all_of_the_share() {
         let allowed = f64::from(limits(operation).requests.refill)
             * share.parse::<f64>().unwrap()
             * elapsed(start(), stage.now).as_secs_f64();
-        let gone = stage.gone() as f64;
+        let gone = f64::from(stage.gone);
         assert!(
             gone >= 0.95 * allowed && gone <= allowed,
             "{operation} at {share}: {gone} of {allowed}"
