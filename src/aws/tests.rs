@@ -1,3 +1,5 @@
+mod pace;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use simaws::FaultKind;
