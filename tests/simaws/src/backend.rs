@@ -88,29 +88,14 @@ impl Backend {
     }
 
     /// Does what the request asks and writes the answer.
-    pub(crate) fn execute(&mut self, request: &Request, call: u64, doomed: bool) -> Executed {
-        let mut done = Done::default();
-        let answer = match (request.service, ops::ec2(&request.action)) {
-            (Service::Other, _) => {
-                Err(ApiError::new("UnknownService", "This service is not simulated.").with_status(404))
-            }
-            _ if request.action.is_empty() => Err(ApiError::new(
-                "MissingAction",
-                "The request must contain the parameter Action",
-            )),
-            _ if is_denied(&self.denials, request) => Err(unauthorized(request)),
-            (Service::Sts, _) => self.run_sts(request),
-            (Service::Ec2, None) => Err(invalid_action(request)),
-            (Service::Ec2, Some(_)) if is_dry_run(request) => Err(ApiError::new(
-                "DryRunOperation",
-                "Request would have succeeded, but DryRun flag is set.",
-            )
-            .with_status(412)),
-            (Service::Ec2, Some(operation)) => {
-                let (answer, outcome) = self.run_ec2(request, operation, doomed);
-                done = outcome;
-                answer
-            }
+    pub(crate) fn execute(&mut self, request: &Request, call: u64, doomed: Option<String>) -> Executed {
+        let (answer, done) = match self.refusal(request) {
+            Some(error) => (Err(error), Done::default()),
+            None => match (request.service, ops::ec2(&request.action)) {
+                (Service::Sts, _) => (self.run_sts(request), Done::default()),
+                (_, None) => (Err(invalid_action(request)), Done::default()),
+                (_, Some(operation)) => self.run_ec2(request, operation, doomed),
+            },
         };
         let id = request_id(call);
         let code = answer
@@ -129,6 +114,22 @@ impl Backend {
         }
     }
 
+    /// Why a request is not even looked at, if so.
+    fn refusal(&self, request: &Request) -> Option<ApiError> {
+        if request.service == Service::Other {
+            return Some(ApiError::new("UnknownService", "This service is not simulated.").with_status(404));
+        }
+        if request.action.is_empty() {
+            return Some(ApiError::new(
+                "MissingAction",
+                "The request must contain the parameter Action",
+            ));
+        }
+        ops::check_credentials(&self.world, request, self.options.clock.now())
+            .err()
+            .or_else(|| is_denied(&self.denials, request).then(|| unauthorized(request)))
+    }
+
     fn run_sts(&mut self, request: &Request) -> Answer {
         let caller = Caller {
             account: self.account(request),
@@ -139,15 +140,18 @@ impl Backend {
             .unwrap_or_else(|| Err(invalid_action(request)))
     }
 
-    fn run_ec2(&mut self, request: &Request, operation: Operation, doomed: bool) -> (Answer, Done) {
+    fn run_ec2(&mut self, request: &Request, operation: Operation, doomed: Option<String>) -> (Answer, Done) {
         let account = self.account(request);
         let now = self.options.clock.now();
         let region_name = self.region_name(request).to_owned();
         let options = &self.options;
-        let region = self.world.region(&account, &region_name, now);
+        let mut region = self.world.take(&account, &region_name, now);
         region.settle(now, &options.timings);
+        // With DryRun the operation runs on a copy, so that nothing it does can stay.
+        let untouched = is_dry_run(request).then(|| region.clone());
         let mut ctx = Context {
-            region,
+            region: &mut region,
+            elsewhere: &mut self.world,
             timings: &options.timings,
             describe_lag: self.describe_lag,
             group_quota: options.security_groups_per_region,
@@ -160,6 +164,11 @@ impl Backend {
             effect,
             replayed: ctx.replayed,
         };
+        if let Some(untouched) = untouched {
+            self.world.give_back(untouched);
+            return (Err(ops::dry_run(answer)), Done::default());
+        }
+        self.world.give_back(region);
         (answer, done)
     }
 }

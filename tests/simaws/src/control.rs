@@ -101,6 +101,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             done()
         }
         (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
+        (&Method::POST, ["roles"]) => steer::role(sim, request),
         (method, _) => Err((
             StatusCode::NOT_FOUND,
             format!("no {method} {}", request.uri().path()),

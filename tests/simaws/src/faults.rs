@@ -66,7 +66,8 @@ pub struct FaultSpec {
     /// Whether it strikes calls with DryRun instead of real ones.
     #[serde(default)]
     pub dry_run: bool,
-    /// The error's code; absent: `RequestLimitExceeded`.
+    /// The error's code; absent: `RequestLimitExceeded`. Of a launch made to `fail`: its state reason's
+    /// code; absent: `Server.InternalError`.
     #[serde(default)]
     pub code: Option<String>,
     /// The error's HTTP status; absent: 503.
@@ -100,6 +101,16 @@ impl FaultSpec {
             FaultKind::Error => Effect::Before,
             _ => Effect::After,
         })
+    }
+
+    /// Why what a call makes fails later, if it does.
+    pub(crate) fn doom(&self) -> Option<String> {
+        let code = || {
+            self.code
+                .clone()
+                .unwrap_or_else(|| "Server.InternalError".to_owned())
+        };
+        (self.kind == FaultKind::Fail).then(code)
     }
 
     fn matches(&self, request: &Request, dry_run: bool) -> bool {

@@ -3,6 +3,7 @@
 //! Each checks everything before it changes anything, so that a refused call has no effect.
 
 mod context;
+mod dry_run;
 mod images;
 mod instance_attributes;
 mod instance_status;
@@ -16,6 +17,7 @@ mod render;
 mod rule_spec;
 mod rules;
 mod security_groups;
+mod sharing;
 mod snapshot_attributes;
 mod snapshots;
 mod sts;
@@ -25,7 +27,8 @@ mod volumes;
 mod vpcs;
 
 pub(crate) use context::Context;
-pub(crate) use sts::Caller;
+pub(crate) use dry_run::dry_run;
+pub(crate) use sts::{Caller, check_credentials};
 
 use crate::protocol::{Answer, Params};
 

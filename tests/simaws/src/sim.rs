@@ -72,7 +72,7 @@ impl Hold {
         let response = match self.what.take() {
             Some(Held::Answer(response)) => response,
             Some(Held::Request(request)) => {
-                let executed = state.backend.execute(&request, self.call, false);
+                let executed = state.backend.execute(&request, self.call, None);
                 state.log.update(self.call, |call| executed.note(call));
                 executed.response
             }
@@ -126,7 +126,7 @@ impl Sim {
         let strike = state.faults.strike(&request, dry_run);
         let call = self.new_call(&mut state, &request, dry_run, strike.as_ref());
         let Some(strike) = strike else {
-            let executed = state.backend.execute(&request, call.seq, false);
+            let executed = state.backend.execute(&request, call.seq, None);
             return answered(&mut state, call, executed);
         };
         match (strike.spec.kind, strike.spec.strikes()) {
@@ -142,8 +142,8 @@ impl Sim {
                 let executed = struck(&strike.spec, &request);
                 answered(&mut state, call, executed)
             }
-            (kind, _) => {
-                let executed = state.backend.execute(&request, call.seq, kind == FaultKind::Fail);
+            _ => {
+                let executed = state.backend.execute(&request, call.seq, strike.spec.doom());
                 self.strike_after(&mut state, call, strike, (&request, executed))
             }
         }

@@ -136,3 +136,18 @@ fn a_status_check_is_impaired_and_healed() {
         404
     );
 }
+
+#[test]
+fn a_role_is_set_up() {
+    let sim = sim();
+    let arn = "arn:aws:iam::222222222222:role/yagura";
+    let role = json!({ "arn": arn, "externalId": "word", "trustedAccount": "111122223333" });
+    assert_eq!(control(&sim, "POST", "roles", &role).0, 200);
+    let assume = [("RoleArn", arn), ("RoleSessionName", "one")];
+    assert_eq!(ask(&sim, "AssumeRole", &assume).code(), "AccessDenied");
+    call(
+        &sim,
+        "AssumeRole",
+        &[&assume[..], &[("ExternalId", "word")]].concat(),
+    );
+}
