@@ -12,6 +12,7 @@ mod interfaces;
 mod launch;
 mod lifecycle;
 mod profiles;
+mod public_access;
 mod regions;
 mod render;
 mod rule_spec;
@@ -83,6 +84,7 @@ fn reading(action: &str) -> Option<Run> {
         "DescribeVolumesModifications" => volume_changes::describe_modifications,
         "DescribeVpcAttribute" => vpcs::describe_vpc_attribute,
         "DescribeVpcs" => vpcs::describe_vpcs,
+        "GetSnapshotBlockPublicAccessState" => public_access::get,
         _ => return None,
     })
 }
@@ -108,7 +110,9 @@ fn mutating(action: &str) -> Option<Run> {
         "DeleteVolume" => volumes::delete,
         "DeregisterImage" => images::deregister,
         "DetachVolume" => volume_changes::detach,
+        "DisableSnapshotBlockPublicAccess" => public_access::disable,
         "DisassociateIamInstanceProfile" => profiles::disassociate,
+        "EnableSnapshotBlockPublicAccess" => public_access::enable,
         "ModifyInstanceAttribute" => instance_attributes::modify,
         "ModifyInstanceMetadataOptions" => instance_attributes::modify_metadata_options,
         "ModifyNetworkInterfaceAttribute" => interfaces::modify_attribute,
