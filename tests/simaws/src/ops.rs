@@ -20,6 +20,7 @@ mod rules;
 mod security_groups;
 mod sharing;
 mod snapshot_attributes;
+mod snapshot_locks;
 mod snapshots;
 mod sts;
 mod tagging;
@@ -72,6 +73,7 @@ fn reading(action: &str) -> Option<Run> {
         "DescribeInstanceAttribute" => instance_attributes::describe,
         "DescribeInstanceStatus" => instance_status::describe,
         "DescribeInstances" => instances::describe,
+        "DescribeLockedSnapshots" => snapshot_locks::describe,
         "DescribeNetworkInterfaces" => interfaces::describe,
         "DescribeRegions" => regions::describe_regions,
         "DescribeSecurityGroupRules" => rules::describe,
@@ -113,6 +115,7 @@ fn mutating(action: &str) -> Option<Run> {
         "DisableSnapshotBlockPublicAccess" => public_access::disable,
         "DisassociateIamInstanceProfile" => profiles::disassociate,
         "EnableSnapshotBlockPublicAccess" => public_access::enable,
+        "LockSnapshot" => snapshot_locks::lock,
         "ModifyInstanceAttribute" => instance_attributes::modify,
         "ModifyInstanceMetadataOptions" => instance_attributes::modify_metadata_options,
         "ModifyNetworkInterfaceAttribute" => interfaces::modify_attribute,
@@ -128,6 +131,7 @@ fn mutating(action: &str) -> Option<Run> {
         "StartInstances" => lifecycle::start,
         "StopInstances" => lifecycle::stop,
         "TerminateInstances" => lifecycle::terminate,
+        "UnlockSnapshot" => snapshot_locks::unlock,
         "UpdateSecurityGroupRuleDescriptionsEgress" => rules::update_descriptions_egress,
         "UpdateSecurityGroupRuleDescriptionsIngress" => rules::update_descriptions_ingress,
         _ => return None,
