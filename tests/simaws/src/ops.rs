@@ -20,6 +20,7 @@ mod rules;
 mod security_groups;
 mod sharing;
 mod snapshot_attributes;
+mod snapshot_copies;
 mod snapshot_locks;
 mod snapshots;
 mod sts;
@@ -97,6 +98,7 @@ fn mutating(action: &str) -> Option<Run> {
         "AttachVolume" => volume_changes::attach,
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
+        "CopySnapshot" => snapshot_copies::copy,
         "CreateNetworkInterface" => interfaces::create,
         "CreateSecurityGroup" => security_groups::create,
         "CreateSnapshot" => snapshots::create,
