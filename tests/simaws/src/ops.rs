@@ -4,6 +4,7 @@
 
 mod context;
 mod dry_run;
+mod image_create;
 mod images;
 mod instance_attributes;
 mod instance_status;
@@ -99,6 +100,7 @@ fn mutating(action: &str) -> Option<Run> {
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
         "CopySnapshot" => snapshot_copies::copy,
+        "CreateImage" => image_create::create,
         "CreateNetworkInterface" => interfaces::create,
         "CreateSecurityGroup" => security_groups::create,
         "CreateSnapshot" => snapshots::create,
