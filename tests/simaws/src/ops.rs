@@ -4,6 +4,7 @@
 
 mod context;
 mod dry_run;
+mod image_attributes;
 mod image_create;
 mod images;
 mod instance_attributes;
@@ -71,6 +72,7 @@ fn reading(action: &str) -> Option<Run> {
     Some(match action {
         "DescribeAvailabilityZones" => regions::describe_availability_zones,
         "DescribeIamInstanceProfileAssociations" => profiles::describe,
+        "DescribeImageAttribute" => image_attributes::describe,
         "DescribeImages" => images::describe,
         "DescribeInstanceAttribute" => instance_attributes::describe,
         "DescribeInstanceStatus" => instance_status::describe,
@@ -120,6 +122,7 @@ fn mutating(action: &str) -> Option<Run> {
         "DisassociateIamInstanceProfile" => profiles::disassociate,
         "EnableSnapshotBlockPublicAccess" => public_access::enable,
         "LockSnapshot" => snapshot_locks::lock,
+        "ModifyImageAttribute" => image_attributes::modify,
         "ModifyInstanceAttribute" => instance_attributes::modify,
         "ModifyInstanceMetadataOptions" => instance_attributes::modify_metadata_options,
         "ModifyNetworkInterfaceAttribute" => interfaces::modify_attribute,
