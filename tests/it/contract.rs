@@ -7,11 +7,11 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use simaws::{FaultKind, FaultSpec, Sim};
 use yagura::{
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::SystemClock,
     cloud::{
-        Cloud, ClusterId, Direction, ErrorKind, Launch, MetadataOptions, NewGroup, NewSnapshotSet, NewVolume,
-        Operation, Peer, Protocol, Region, Regions, Rule, SecurityGroup, Tags,
+        Cloud, ClusterId, Direction, ErrorKind, Lane, Launch, MetadataOptions, NewGroup, NewSnapshotSet,
+        NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Sites, Tags,
     },
 };
 
@@ -37,13 +37,14 @@ async fn the_door_keeps_its_guarantees_over_http() {
 }
 
 async fn door(transport: Transport) -> Arc<dyn Cloud> {
-    let regions = AwsRegions::connect(Connection {
+    let regions = AwsSites::connect(Connection {
         transport,
         cluster: ClusterId::from(CLUSTER),
         clock: Arc::new(SystemClock),
         observer: Arc::new(|_, _| {}),
+        pace: Pace::Free,
     });
-    regions.await.region(&Region::from("ap-northeast-1"))
+    regions.await.door(&"ap-northeast-1".into(), Lane::Drift)
 }
 
 async fn guarantees(cloud: &dyn Cloud, sim: &Sim) {

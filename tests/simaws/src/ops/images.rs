@@ -20,7 +20,7 @@ pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let region = &*ctx.region;
     let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
     // An image is as far as its snapshots, and those are in its own account's region.
-    let others: Vec<&Region> = others.collect();
+    let others: Vec<&Region> = others.filter(|it| it.account != region.account).collect();
     let home = |image: &Image| others.iter().find(|it| it.account == image.owner).copied();
     let seen: BTreeMap<String, &Image> = asked.seen(region, others.iter().copied());
     let page = list((region, &seen), params, IDS, PageLimit::Strict(1000), visible)?;

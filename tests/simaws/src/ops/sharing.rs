@@ -131,7 +131,8 @@ impl Asked {
         };
         let mine = T::of(own).iter().filter(wanted);
         let mut seen: BTreeMap<_, _> = mine.map(|(id, it)| (id.clone(), it)).collect();
-        for region in others {
+        // A read of the past has the caller's own region beside it once more, as it is now.
+        for region in others.filter(|it| it.account != self.account) {
             // Images of Amazon are in every account's region: they are seen once.
             let theirs = T::of(region)
                 .iter()

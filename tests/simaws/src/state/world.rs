@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Region, Timings};
+use super::{History, Region, Timings};
 
 /// A role that only some may assume. Any other well-formed role exists too and lets everyone assume it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ pub(crate) struct Session {
 pub(crate) struct World {
     seed: u64,
     regions: BTreeMap<(String, String), Region>,
+    histories: BTreeMap<(String, String), History>,
     pub(crate) sessions: BTreeMap<String, Session>,
     /// By ARN.
     pub(crate) roles: BTreeMap<String, Role>,
@@ -45,6 +46,7 @@ impl World {
         Self {
             seed,
             regions: BTreeMap::new(),
+            histories: BTreeMap::new(),
             sessions: BTreeMap::new(),
             roles: BTreeMap::new(),
         }
@@ -83,6 +85,13 @@ impl World {
             region.settle(now, timings);
             &*region
         })
+    }
+
+    /// What a region was like before.
+    pub(crate) fn history(&mut self, account: &str, name: &str) -> &mut History {
+        self.histories
+            .entry((account.to_owned(), name.to_owned()))
+            .or_default()
     }
 
     /// The region that has this instance, whoever's it is: ids are never given twice.
