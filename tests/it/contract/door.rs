@@ -1,0 +1,158 @@
+//! What is guaranteed of the door as a whole: its listings, its tags, and where it leads.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, ResourceType};
+use futures::{StreamExt, TryStreamExt, stream};
+use simaws::FaultKind;
+use yagura::cloud::{ErrorKind, InstanceId, Operation, Region, Regions, Tags};
+
+use super::stand::{Stand, tagged};
+
+/// One more than the largest page that AWS gives of groups, instances and snapshots.
+const MORE_THAN_A_PAGE: usize = 1001;
+
+/// With its root volume and those ordered, so many instances have more volumes than a page of AWS's holds (500),
+/// and two snapshots of each are more than a page of snapshots.
+const INSTANCES: i32 = 24;
+const VOLUMES_ORDERED: u8 = 20;
+
+pub(super) async fn it_is_made_once_and_leads_to_one_region(stand: &Stand) {
+    let here = stand.regions.region(&Region::from("ap-northeast-1"));
+    assert!(Arc::ptr_eq(&here, &stand.cloud));
+    let there = stand.regions.region(&Region::from("eu-central-1"));
+    let group = stand.group("here").await;
+    assert_eq!(there.find_group(&group.id).await, Ok(None));
+    assert_eq!(there.list_groups().await, Ok(Vec::new()));
+}
+
+pub(super) async fn a_listing_has_every_page(stand: &Stand) {
+    stand.needs_room();
+    let bare = i32::try_from(MORE_THAN_A_PAGE).unwrap() - INSTANCES;
+    run(stand, bare, Vec::new()).await;
+    let volumes = (0..VOLUMES_ORDERED).map(|number| {
+        let device = format!("/dev/sd{}", char::from(b'f' + number));
+        let ebs = EbsBlockDevice::builder().volume_size(1).build();
+        BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
+    });
+    let instances = run(stand, INSTANCES, volumes.collect()).await;
+    let cloud = &stand.cloud;
+    let tags = stand.our_tags("page");
+    let mut taken = BTreeSet::new();
+    for instance in instances.iter().chain(&instances) {
+        taken.extend(stand.snapshots(instance, "page", &tags).await);
+    }
+    let listed = cloud.list_instances().await.unwrap();
+    let listed: BTreeSet<_> = listed.into_iter().map(|instance| instance.id).collect();
+    assert_eq!(listed.len(), MORE_THAN_A_PAGE);
+    let each = usize::from(VOLUMES_ORDERED) + 1;
+    let volumes = cloud.list_volumes().await.unwrap();
+    let volumes: BTreeSet<_> = volumes.into_iter().map(|volume| volume.id).collect();
+    assert!(
+        volumes.len() >= instances.len() * each,
+        "{} volumes",
+        volumes.len()
+    );
+    let snapshots = cloud.list_snapshots().await.unwrap();
+    let snapshots: BTreeSet<_> = snapshots.into_iter().map(|snapshot| snapshot.id).collect();
+    assert_eq!(taken.len(), 2 * instances.len() * each);
+    assert_eq!(snapshots, taken);
+}
+
+pub(super) async fn a_listing_of_groups_has_every_page(stand: &Stand) {
+    stand.needs_room();
+    let orders = (0..MORE_THAN_A_PAGE).map(|number| stand.new_group(&number.to_string()));
+    let made: Vec<()> = stream::iter(orders)
+        .map(|order| async move {
+            let request = stand.stranger.create_security_group();
+            let request = request.group_name(&order.name).description(&order.description);
+            let request = request.vpc_id(order.vpc_id.as_str());
+            let tags = tagged(ResourceType::SecurityGroup, &order.tags);
+            request.tag_specifications(tags).send().await.map(drop)
+        })
+        .buffer_unordered(16)
+        .try_collect()
+        .await
+        .unwrap();
+    let listed = stand.cloud.list_groups().await.unwrap();
+    let listed: BTreeSet<_> = listed.into_iter().map(|group| group.id).collect();
+    assert_eq!(listed.len(), made.len());
+}
+
+pub(super) async fn a_listing_cut_short_is_an_error(stand: &Stand) {
+    let cloud = &stand.cloud;
+    let instance = stand.instance("cut").await;
+    stand.snapshots(&instance.id, "cut", &stand.our_tags("cut")).await;
+    let operations = [
+        Operation::DescribeInstances,
+        Operation::DescribeSecurityGroups,
+        Operation::DescribeVolumes,
+        Operation::DescribeSnapshots,
+    ];
+    for operation in operations {
+        stand.fault(operation, FaultKind::Truncate);
+        let mut outcomes = Vec::new();
+        for _ in 0..2 {
+            outcomes.push(match operation {
+                Operation::DescribeInstances => cloud.list_instances().await.map(|all| all.len()),
+                Operation::DescribeSecurityGroups => cloud.list_groups().await.map(|all| all.len()),
+                Operation::DescribeVolumes => cloud.list_volumes().await.map(|all| all.len()),
+                _ => cloud.list_snapshots().await.map(|all| all.len()),
+            });
+        }
+        let cut = outcomes[0].as_ref().unwrap_err();
+        assert_eq!((cut.operation, cut.kind), (operation, ErrorKind::Transient));
+        assert!(outcomes[1].as_ref().is_ok_and(|count| *count > 0), "{outcomes:?}");
+    }
+}
+
+pub(super) async fn tags_can_be_set_twice_on_anything(stand: &Stand) {
+    let instance = stand.instance("tags").await;
+    let group = stand.group("group").await;
+    let volume = instance.volumes[0].id.clone();
+    let ids = [instance.id.to_string(), group.id.to_string(), volume.to_string()];
+    let tags = Tags::from([
+        ("extra".to_owned(), String::new()),
+        ("yagura.dev/label".to_owned(), "changed".to_owned()),
+    ]);
+    let mut expected = stand.our_tags("tags");
+    expected.extend(tags.clone());
+    for _ in 0..2 {
+        stand.cloud.set_tags(&ids, &tags).await.unwrap();
+        assert_eq!(stand.look(&instance).await.tags, expected);
+        let group = stand.cloud.find_group(&group.id).await.unwrap().unwrap();
+        assert_eq!(group.tags, expected);
+        let volumes = stand.cloud.list_volumes().await.unwrap();
+        let volume = volumes.iter().find(|one| one.id == volume).unwrap();
+        assert_eq!(volume.tags, expected);
+    }
+}
+
+pub(super) async fn what_is_not_there_cannot_be_tagged(stand: &Stand) {
+    let tags = stand.our_tags("nowhere");
+    for id in [
+        "i-0abcdef0123456789",
+        "sg-0abcdef0123456789",
+        "vol-0abcdef0123456789",
+    ] {
+        let refused = stand.cloud.set_tags(&[id.to_owned()], &tags).await;
+        assert_eq!(refused.unwrap_err().kind, ErrorKind::NotFound, "{id}");
+    }
+}
+
+/// Somebody launches many instances in one call, in our name.
+async fn run(stand: &Stand, count: i32, volumes: Vec<BlockDeviceMapping>) -> Vec<InstanceId> {
+    let tagged = [ResourceType::Instance, ResourceType::Volume]
+        .map(|resource| tagged(resource, &stand.our_tags("page")));
+    let request = stand.stranger.run_instances();
+    let request = request.min_count(count).max_count(count);
+    let request = request.image_id(simaws::DEFAULT_IMAGE_ID);
+    let request = request.subnet_id(stand.subnet.as_str());
+    let request = request.instance_type(aws_sdk_ec2::types::InstanceType::M6iLarge);
+    let request = request.set_block_device_mappings(Some(volumes));
+    let request = request.set_tag_specifications(Some(tagged.into()));
+    let made = request.send().await.unwrap().instances.unwrap();
+    made.into_iter()
+        .map(|instance| InstanceId::new(instance.instance_id.unwrap()))
+        .collect()
+}
