@@ -20,9 +20,9 @@ use tokio::{
 pub use self::caches::Caches;
 use self::state::Stores;
 use crate::{
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Transport},
     clock::{Clock, SystemClock},
-    cloud::{CloudError, ClusterId, Region},
+    cloud::{CloudError, ClusterId, Site},
     cluster::{Cluster, KubeCluster},
     controllers::{self, Waker},
     engine::{Context, Identity, Services},
@@ -110,9 +110,9 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
         metrics: Arc::new(Metrics::new()?),
     };
     let regions = connect_aws(&options, &clock, &services.metrics).await?;
-    let on_sweep = Arc::new(move |region: &Region, sweep: Swept| {
+    let on_sweep = Arc::new(move |site: &Site, sweep: Swept| {
         // Fails only while the operator ends.
-        drop(swept.send((region.clone(), sweep)));
+        drop(swept.send((site.clone(), sweep)));
     });
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), options.cluster_id.clone())
         .sweeping(Handle::current(), options.inventory_period, on_sweep);
@@ -158,9 +158,9 @@ async fn connect_aws(
     options: &Options,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
-) -> Result<AwsRegions, OperatorError> {
+) -> Result<AwsSites, OperatorError> {
     let metrics = Arc::clone(metrics);
-    let regions = AwsRegions::connect(Connection {
+    let regions = AwsSites::connect(Connection {
         transport: Transport::Environment,
         cluster: options.cluster_id.clone(),
         clock: Arc::clone(clock),
@@ -175,7 +175,7 @@ async fn connect_aws(
 }
 
 type Ctx = Arc<Context<KubeCluster>>;
-type Sweeps = mpsc::UnboundedReceiver<(Region, Swept)>;
+type Sweeps = mpsc::UnboundedReceiver<(Site, Swept)>;
 
 /// Starts everything and waits for the first thing that ends.
 async fn supervise(
@@ -275,15 +275,15 @@ async fn act(
             _ = running.join_next(), if !running.is_empty() => {
                 return OperatorError::Ended("a controller");
             }
-            Some((region, sweep)) = sweeps.recv() => wake_owners(&ctx, &region, &sweep),
+            Some((site, sweep)) = sweeps.recv() => wake_owners(&ctx, &site, &sweep),
         }
     }
 }
 
 /// Wakes the objects whose resources a sweep found changed.
-fn wake_owners<C: Cluster>(ctx: &Context<C>, region: &Region, sweep: &Swept) {
+fn wake_owners<C: Cluster>(ctx: &Context<C>, site: &Site, sweep: &Swept) {
     for error in &sweep.failed {
-        tracing::debug!(%region, %error, "a listing failed");
+        tracing::debug!(%site, %error, "a listing failed");
     }
     if sweep.became_conclusive {
         controllers::wake_everything(ctx);

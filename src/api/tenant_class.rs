@@ -7,6 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::types::ImageId;
+use crate::cloud::{Account, Region, Site};
 
 /// What the platform team offers to the Tenants of a class.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,12 +38,18 @@ use super::types::ImageId;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.account) == has(oldSelf.account) && (!has(self.account) || self.account == oldSelf.account)")
+    .message("account cannot be changed"))]
 pub struct TenantClassSpec {
     /// The AWS region in which everything of this class is kept. It must be one of the terms' regions.
     /// Cannot be changed.
     #[schemars(length(max = 32), regex(pattern = "^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("region cannot be changed"))]
     pub region: String,
+
+    /// The AWS account in which everything of this class is kept. Unset: the operator's own. Cannot be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<ClassAccount>,
 
     /// The namespaces whose Tenants may use this class. Unset: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +76,37 @@ pub struct TenantClassSpec {
     /// The published terms that environments of this class keep, by name.
     #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
     pub terms: String,
+}
+
+/// Another AWS account, entered by assuming a role in it.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassAccount {
+    /// The role in that account, `arn:aws:iam::<account>:role/<name>`. Its trust policy must let the operator's own
+    /// identity in.
+    #[schemars(
+        length(max = 256),
+        regex(pattern = r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")
+    )]
+    pub role_arn: String,
+
+    /// What the role's trust policy asks for as `sts:ExternalId`, so that nobody else can make the operator use it.
+    #[schemars(length(min = 2, max = 256), regex(pattern = r"^[A-Za-z0-9+=,.@:/_-]+$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+}
+
+impl TenantClass {
+    /// The account and region in which everything of this class is kept.
+    pub fn site(&self) -> Site {
+        Site {
+            account: self.spec.account.as_ref().map(|account| Account {
+                role_arn: account.role_arn.clone(),
+                external_id: account.external_id.clone(),
+            }),
+            region: Region::from(self.spec.region.as_str()),
+        }
+    }
 }
 
 /// Which namespaces may use a class. A namespace is allowed when it is named or selected.

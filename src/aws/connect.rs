@@ -1,4 +1,4 @@
-//! One connection to AWS, and from it the door to each region.
+//! One connection to AWS, and from it the door to each account and region.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, SdkConfig, identity::IdentityCache};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
@@ -16,12 +16,13 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use super::{
     clock::SdkClock,
     convert::Unreadable,
-    ec2::{CallObserver, Ec2, call},
+    ec2::{CallObserver, Calls, Ec2},
+    session::Session,
     whole_answer::WholeAnswer,
 };
 use crate::{
     clock::Clock,
-    cloud::{AccountId, Cloud, CloudError, ClusterId, Operation, Region, Regions},
+    cloud::{Account, AccountId, Cloud, CloudError, ClusterId, Lane, Operation, Site, Sites},
 };
 
 /// How long a call may take. AWS answers a page of 1,000 instances within a few seconds, and a call that takes
@@ -57,15 +58,16 @@ pub struct Connection {
     pub observer: CallObserver,
 }
 
-/// AWS, region by region.
-pub struct AwsRegions {
+/// AWS, account by account and region by region.
+pub struct AwsSites {
     pub(super) config: SdkConfig,
     cluster: ClusterId,
     observer: CallObserver,
-    made: Mutex<BTreeMap<Region, Arc<Ec2>>>,
+    sessions: Mutex<BTreeMap<Account, SharedCredentialsProvider>>,
+    made: Mutex<BTreeMap<Site, Ec2>>,
 }
 
-impl AwsRegions {
+impl AwsSites {
     /// Connects. Reads the environment if the transport says so, but calls nothing yet.
     pub async fn connect(connection: Connection) -> Self {
         let config = sdk_config(&connection.transport, &connection.clock).await;
@@ -73,6 +75,7 @@ impl AwsRegions {
             config,
             cluster: connection.cluster,
             observer: connection.observer,
+            sessions: Mutex::default(),
             made: Mutex::default(),
         }
     }
@@ -80,6 +83,17 @@ impl AwsRegions {
     /// The account that the credentials belong to.
     pub async fn identity(&self) -> Result<AccountId, CloudError> {
         let operation = Operation::GetCallerIdentity;
+        let answer = self
+            .calls()
+            .call(operation, self.sts().get_caller_identity().send())
+            .await?;
+        answer
+            .account
+            .map(AccountId::from)
+            .ok_or_else(|| Unreadable::missing("Account").of(operation))
+    }
+
+    fn sts(&self) -> aws_sdk_sts::Client {
         let region = match self.config.region() {
             Some(region) => region.clone(),
             None => aws_config::Region::from_static(FALLBACK_REGION),
@@ -88,35 +102,43 @@ impl AwsRegions {
             .region(region)
             .interceptor(WholeAnswer)
             .build();
-        let client = aws_sdk_sts::Client::from_conf(config);
-        let answer = call(&self.observer, operation, client.get_caller_identity().send()).await?;
-        answer
-            .account
-            .map(AccountId::from)
-            .ok_or_else(|| Unreadable::missing("Account").of(operation))
+        aws_sdk_sts::Client::from_conf(config)
     }
 
-    fn make(&self, region: &Region) -> Ec2 {
-        // A client is one per region: making one costs as much as a call.
-        let config = aws_sdk_ec2::config::Builder::from(&self.config)
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .interceptor(WholeAnswer)
-            .build();
-        Ec2::new(
-            aws_sdk_ec2::Client::from_conf(config),
-            self.cluster.clone(),
-            Arc::clone(&self.observer),
-        )
+    fn calls(&self) -> Calls {
+        Calls {
+            observer: Arc::clone(&self.observer),
+        }
+    }
+
+    fn make(&self, site: &Site) -> Ec2 {
+        // A client is one per site: making one costs as much as a call.
+        let mut config = aws_sdk_ec2::config::Builder::from(&self.config)
+            .region(aws_config::Region::new(site.region.as_str().to_owned()))
+            .interceptor(WholeAnswer);
+        if let Some(account) = &site.account {
+            config.set_credentials_provider(Some(self.session(account)));
+        }
+        let client = aws_sdk_ec2::Client::from_conf(config.build());
+        Ec2::new(client, self.cluster.clone(), self.calls())
+    }
+
+    /// The session in an account. All its regions share one, and the SDK's cache renews it in time.
+    fn session(&self, account: &Account) -> SharedCredentialsProvider {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.entry(account.clone()).or_insert_with(|| {
+            let session = Session::new(self.sts(), account.clone(), &self.cluster, self.calls());
+            SharedCredentialsProvider::new(session)
+        });
+        session.clone()
     }
 }
 
-impl Regions for AwsRegions {
-    fn region(&self, region: &Region) -> Arc<dyn Cloud> {
+impl Sites for AwsSites {
+    fn door(&self, site: &Site, lane: Lane) -> Arc<dyn Cloud> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let door = made
-            .entry(region.clone())
-            .or_insert_with(|| Arc::new(self.make(region)));
-        Arc::<Ec2>::clone(door)
+        let door = made.entry(site.clone()).or_insert_with(|| self.make(site));
+        Arc::new(door.for_lane(lane))
     }
 }
 
@@ -137,6 +159,8 @@ async fn sdk_config(transport: &Transport, clock: &Arc<dyn Clock>) -> SdkConfig 
         .sleep_impl(clock)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build())
+        // Shared, so that all regions of an account use one session; it is given the time of two calls.
+        .identity_cache(IdentityCache::lazy().load_timeout(OPERATION_TIMEOUT * 2).build())
         // Its grace periods run beside the timeout above, which says it all.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     // "yagura" is a valid name; were it not, calls would go out without one.

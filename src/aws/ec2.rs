@@ -1,4 +1,4 @@
-//! One region of one account: the client, and what every call to it has in common.
+//! One account and region: the client, and what every call to it has in common.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,29 +14,60 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{convert::Unreadable, error::cloud_error, launch::ImageVolumes};
 use crate::{
     api::names::tags,
-    cloud::{CloudError, ClusterId, ImageId, Operation},
+    cloud::{CloudError, ClusterId, ImageId, Lane, Operation},
 };
 
 /// Told of every call and its outcome: `ok`, or the kind of its failure.
 pub type CallObserver = Arc<dyn Fn(Operation, &'static str) + Send + Sync>;
 
-/// The door to one region.
+/// What every call has in common.
+#[derive(Clone)]
+pub(super) struct Calls {
+    pub(super) observer: CallObserver,
+}
+
+impl Calls {
+    /// Waits for the answer of one call, counts it and says what a failure means.
+    pub(super) async fn call<T, E>(
+        &self,
+        operation: Operation,
+        answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let result = answer.await.map_err(|error| cloud_error(operation, &error));
+        let outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok");
+        (self.observer)(operation, outcome);
+        result
+    }
+}
+
+/// The door to one site, for the work of one lane.
+#[derive(Clone)]
 pub(super) struct Ec2 {
     pub(super) client: Client,
     /// What launches need to know of images, which never changes.
-    pub(super) images: Mutex<HashMap<ImageId, Arc<ImageVolumes>>>,
+    pub(super) images: Arc<Mutex<HashMap<ImageId, Arc<ImageVolumes>>>>,
     cluster: ClusterId,
-    observer: CallObserver,
+    calls: Calls,
+    lane: Lane,
 }
 
 impl Ec2 {
-    pub(super) fn new(client: Client, cluster: ClusterId, observer: CallObserver) -> Self {
+    pub(super) fn new(client: Client, cluster: ClusterId, calls: Calls) -> Self {
         Self {
             client,
-            images: Mutex::default(),
+            images: Arc::default(),
             cluster,
-            observer,
+            calls,
+            lane: Lane::Drift,
         }
+    }
+
+    /// The same door for the work of another lane.
+    pub(super) fn for_lane(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
     }
 
     /// Picks out what carries our cluster tag.
@@ -53,23 +84,8 @@ impl Ec2 {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        call(&self.observer, operation, answer).await
+        self.calls.call(operation, answer).await
     }
-}
-
-/// Waits for the answer of one call, counts it and says what a failure means.
-pub(super) async fn call<T, E>(
-    observer: &CallObserver,
-    operation: Operation,
-    answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
-) -> Result<T, CloudError>
-where
-    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let result = answer.await.map_err(|error| cloud_error(operation, &error));
-    let outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok");
-    observer(operation, outcome);
-    result
 }
 
 /// A part of a listing, and where the next one starts.

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::whole_answer::CutShort;
+use super::{session::not_entered, whole_answer::CutShort};
 use crate::cloud::{CloudError, ErrorKind, Operation};
 
 /// How much of a message is kept: a status holds it, and the tail of a long one says nothing new.
@@ -24,6 +24,9 @@ pub(super) fn cloud_error<E>(operation: Operation, error: &SdkError<E, Response>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    if let Some(not_entered) = causes(error).find_map(not_entered) {
+        return not_entered;
+    }
     let unanswered = unanswered(operation);
     let (kind, code, message) = match error {
         // Nothing was sent.
@@ -46,7 +49,7 @@ where
             let kind = kind_of(code).unwrap_or(if status >= 500 {
                 unanswered
             } else {
-                ErrorKind::Transient
+                ErrorKind::Unexpected
             });
             (kind, code, stable(failure.err().message().unwrap_or_default()))
         }

@@ -1,10 +1,10 @@
 //! AWS by the official SDK: the only place that names it.
 //!
-//! [`AwsRegions`] connects once, to the real AWS or to a simulated one, and gives the door to each region.
+//! [`AwsSites`] connects once, to the real AWS or to a simulated one, and gives the door to each account and region.
 //! Time comes from our [`Clock`](crate::clock::Clock), retries are off (the callers' back-off decides),
 //! and an answer that was cut short is an error, never a short list.
 //!
-//! Deliberately absent: pacing. A governor wraps the doors that [`Regions`](crate::cloud::Regions) gives out.
+//! Deliberately absent: pacing. A governor wraps the doors that [`Sites`](crate::cloud::Sites) gives out.
 
 mod clock;
 mod connect;
@@ -14,11 +14,12 @@ mod error;
 mod instances;
 mod launch;
 mod network;
+mod session;
 mod storage;
 mod tags;
 mod whole_answer;
 
-pub use connect::{AwsRegions, Connection, Transport};
+pub use connect::{AwsSites, Connection, Transport};
 pub use ec2::CallObserver;
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use aws_sdk_ec2::types::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
-use super::{AwsRegions, Connection, Transport};
+use super::{AwsSites, Connection, Transport};
 use crate::{
     api::names::tags,
     clock::ManualClock,
     cloud::{
-        Cloud, ClusterId, Direction, Instance, InstanceId, Launch, NewGroup, NewVolume, Operation, Peer,
-        Protocol, Region, Regions, Rule, SecurityGroup, Tags,
+        Cloud, ClusterId, Direction, Instance, InstanceId, Lane, Launch, NewGroup, NewVolume, Operation,
+        Peer, Protocol, Rule, SecurityGroup, Sites, Tags,
     },
 };
 
@@ -28,7 +28,7 @@ pub(crate) const CLUSTER: &str = "test";
 pub(crate) struct Stage {
     pub(crate) sim: simaws::Sim,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) regions: Arc<AwsRegions>,
+    pub(crate) regions: Arc<AwsSites>,
     pub(crate) cloud: Arc<dyn Cloud>,
     /// Every call that the adapter reported, with its outcome.
     pub(crate) observed: Arc<Mutex<Vec<(Operation, &'static str)>>>,
@@ -47,14 +47,14 @@ impl Stage {
         });
         let observed = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&observed);
-        let regions = AwsRegions::connect(Connection {
+        let regions = AwsSites::connect(Connection {
             transport: Transport::InMemory(SharedHttpClient::new(sim.connector())),
             cluster: ClusterId::from(CLUSTER),
             clock: Arc::<ManualClock>::clone(&clock),
             observer: Arc::new(move |operation, outcome| seen.lock().unwrap().push((operation, outcome))),
         });
         let regions = Arc::new(regions.await);
-        let cloud = regions.region(&Region::from("ap-northeast-1"));
+        let cloud = regions.door(&"ap-northeast-1".into(), Lane::Drift);
         Self {
             sim,
             clock,

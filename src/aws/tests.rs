@@ -4,8 +4,8 @@ use simaws::FaultKind;
 
 use super::stage::{Stage, https_from, launch, new_group, our_tags, time_out};
 use crate::cloud::{
-    AccountId, Direction, ErrorKind, InstanceId, InstanceState, MetadataOptions, NewSnapshotSet, Operation,
-    Region, Regions, SnapshotState,
+    AccountId, Direction, ErrorKind, InstanceId, InstanceState, Lane, MetadataOptions, NewSnapshotSet,
+    Operation, Sites, SnapshotState,
 };
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn failures_are_told_apart() {
         ("InsufficientInstanceCapacity", 500, ErrorKind::Exhausted),
         ("UnauthorizedOperation", 403, ErrorKind::Denied),
         ("InternalError", 500, ErrorKind::Lost),
-        ("SomethingNew", 400, ErrorKind::Transient),
+        ("SomethingNew", 400, ErrorKind::Unexpected),
     ];
     for (code, status, kind) in cases {
         stage.error(operation, code, status);
@@ -307,7 +307,7 @@ async fn aws_is_told_who_calls_and_by_our_clock() {
         stage.regions.identity().await,
         Ok(AccountId::from("111122223333"))
     );
-    let elsewhere = stage.regions.region(&Region::from("eu-central-1"));
+    let elsewhere = stage.regions.door(&"eu-central-1".into(), Lane::Drift);
     elsewhere.list_groups().await.unwrap();
     let calls = stage.sim.calls();
     assert!(

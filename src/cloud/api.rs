@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    AttachedVolume, CloudError, Direction, Instance, InstanceId, Launch, MetadataOptions, NetworkInterfaceId,
-    NewGroup, NewSnapshotSet, Region, Rule, SecurityGroup, SecurityGroupId, Snapshot, Subnet, SubnetId, Tags,
-    Volume, VpcId,
+    AttachedVolume, CloudError, Direction, Instance, InstanceId, Lane, Launch, MetadataOptions,
+    NetworkInterfaceId, NewGroup, NewSnapshotSet, Rule, SecurityGroup, SecurityGroupId, Site, Snapshot,
+    Subnet, SubnetId, Tags, Volume, VpcId,
 };
 
 /// Instances.
@@ -123,8 +123,8 @@ pub trait Cloud: InstanceApi + NetworkApi + StorageApi + TagApi {}
 
 impl<T: InstanceApi + NetworkApi + StorageApi + TagApi> Cloud for T {}
 
-/// Gives the door to each region.
-pub trait Regions: Send + Sync {
-    /// The door to this region; made once, then shared.
-    fn region(&self, region: &Region) -> Arc<dyn Cloud>;
+/// Gives the door to each site.
+pub trait Sites: Send + Sync {
+    /// The door to this site for work of this lane. What is behind it is made once, then shared.
+    fn door(&self, site: &Site, lane: Lane) -> Arc<dyn Cloud>;
 }

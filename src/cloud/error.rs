@@ -9,6 +9,7 @@ use std::fmt;
     reason = "each variant is the operation of that name in AWS's own reference"
 )]
 pub enum Operation {
+    AssumeRole,
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
     CreateSecurityGroup,
@@ -16,6 +17,7 @@ pub enum Operation {
     CreateTags,
     DescribeImages,
     DescribeInstanceAttribute,
+    DescribeInstanceStatus,
     DescribeInstances,
     DescribeSecurityGroups,
     DescribeSnapshots,
@@ -35,7 +37,7 @@ impl Operation {
     /// The AWS service it belongs to, as metrics name it.
     pub fn service(self) -> &'static str {
         match self {
-            Self::GetCallerIdentity => "sts",
+            Self::AssumeRole | Self::GetCallerIdentity => "sts",
             _ => "ec2",
         }
     }
@@ -43,8 +45,11 @@ impl Operation {
     /// Whether it changes nothing, so that a lost answer costs nothing but a repeat.
     pub fn is_read(self) -> bool {
         match self {
-            Self::DescribeImages
+            // It makes credentials, which nobody misses.
+            Self::AssumeRole
+            | Self::DescribeImages
             | Self::DescribeInstanceAttribute
+            | Self::DescribeInstanceStatus
             | Self::DescribeInstances
             | Self::DescribeSecurityGroups
             | Self::DescribeSnapshots
@@ -97,6 +102,8 @@ pub enum ErrorKind {
     Denied,
     /// A quota or AWS's capacity is used up.
     Exhausted,
+    /// A refusal with a code that is in nobody's table.
+    Unexpected,
     /// An answer that the operator cannot explain.
     Defect,
 }
@@ -126,6 +133,7 @@ impl ErrorKind {
             Self::InvalidSpec => "invalid_spec",
             Self::Denied => "denied",
             Self::Exhausted => "exhausted",
+            Self::Unexpected => "unexpected",
             Self::Defect => "defect",
         }
     }
@@ -133,7 +141,7 @@ impl ErrorKind {
     /// What to do after a failure of this kind.
     pub fn disposition(self) -> Disposition {
         match self {
-            Self::Transient | Self::Throttled | Self::IncorrectState => Disposition::Retry,
+            Self::Transient | Self::Throttled | Self::IncorrectState | Self::Unexpected => Disposition::Retry,
             Self::Lost | Self::NotFound | Self::Duplicate | Self::TokenReused => Disposition::Look,
             Self::InvalidSpec | Self::Denied | Self::Exhausted | Self::Defect => Disposition::Stall,
         }

@@ -6,11 +6,15 @@
 mod api;
 mod error;
 mod ids;
+mod lane;
 mod observed;
+mod site;
 mod types;
 
 pub use api::*;
 pub use error::*;
 pub use ids::*;
+pub use lane::*;
 pub use observed::*;
+pub use site::*;
 pub use types::*;

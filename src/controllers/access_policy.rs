@@ -17,7 +17,7 @@ use crate::{
         AcceptedAccessPolicy, AccessPolicy, AccessPolicyStatus, Key, Reason, RuleTampering, Tenant,
         TenantClass, Time,
     },
-    cloud::{Observed, Region, Rule},
+    cloud::{Lane, Observed, Rule},
     cluster::{Cluster, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
     plan::{
@@ -166,12 +166,12 @@ impl AccessPolicyReconciler {
             let Some(class) = class_of(ctx, tenant) else {
                 continue;
             };
-            let region = Region::from(class.spec.region.as_str());
-            let cloud = ctx.inventories.cloud(&region);
+            let site = class.site();
+            let cloud = ctx.inventories.cloud(&site, Lane::UserChange);
             let mut cidrs: Vec<IpNet> = Vec::new();
             for id in &class.spec.network.subnet_ids {
                 let id = id.as_str().into();
-                let found = self.subnets.find(&*cloud, &region, &id, ctx.now()).await?;
+                let found = self.subnets.find(&*cloud, &site, &id, ctx.now()).await?;
                 cidrs.extend(found.into_iter().flat_map(|subnet| subnet.vpc_cidrs));
             }
             if cidrs.is_empty() {
@@ -191,10 +191,7 @@ fn group_rules<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Observed<BTreeS
     let (Some(id), Some(class)) = (id, class_of(ctx, tenant)) else {
         return Observed::Absent;
     };
-    let view = ctx
-        .inventories
-        .of(&Region::from(class.spec.region.as_str()))
-        .view();
+    let view = ctx.inventories.of(&class.site()).view();
     view.group(&id.into()).map(|group| group.rules.clone())
 }
 

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::{
     api::{Backup, BackupStatus, Reason, Tenant, names::tags},
     clock::elapsed,
-    cloud::{CloudError, ErrorKind, InstanceId, NewSnapshotSet, Operation, Region, SnapshotId, Tags},
+    cloud::{CloudError, ErrorKind, InstanceId, Lane, NewSnapshotSet, Operation, Site, SnapshotId, Tags},
     cluster::{Cluster, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
     inventory::Effect,
@@ -66,6 +66,10 @@ impl<C: Cluster> Reconciler<C> for Backups {
     // Deleting a Backup deletes no snapshot, so there is nothing to hold it for.
     const FINALIZER: bool = false;
 
+    fn lane(&self, _: &Backup) -> Lane {
+        Lane::Backup
+    }
+
     async fn observe(&self, ctx: &Context<C>, backup: &Backup) -> Result<World, Failure> {
         let run = run_of(backup);
         if run.ended.is_some() {
@@ -112,7 +116,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
     async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         let Some(place) = &world.place else {
             // Nothing is planned without it.
-            return Err(defect("no class says in which region the Tenant is"));
+            return Err(defect("no class says in which account and region the Tenant is"));
         };
         match step {
             Step::RecordAttempt(attempt) => {
@@ -169,18 +173,13 @@ impl Backups {
             description: pass.object.uid().to_owned(),
             tags: snapshot_tags(pass, place, Some(n)),
         };
-        let answer = pass
-            .ctx
-            .inventories
-            .cloud(&place.region)
-            .create_snapshots(&set)
-            .await;
+        let answer = pass.cloud(&place.site).create_snapshots(&set).await;
         let ended = pass.ctx.now();
         let uid = pass.object.uid();
         match answer {
             Ok(snapshots) => {
                 let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.id.to_string()).collect();
-                let inventory = pass.ctx.inventories.of(&place.region);
+                let inventory = pass.ctx.inventories.of(&place.site);
                 inventory.record(Effect::SnapshotsCreated(snapshots));
                 self.remember(
                     uid,
@@ -212,11 +211,7 @@ async fn tag<C: Cluster>(
 ) -> Result<(), Failure> {
     let tags = snapshot_tags(pass, place, None);
     let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    pass.ctx
-        .inventories
-        .cloud(&place.region)
-        .set_tags(&names, &tags)
-        .await?;
+    pass.cloud(&place.site).set_tags(&names, &tags).await?;
     let found = world.seen.snapshots.present().into_iter().flatten();
     let tagged = found
         .filter(|snapshot| ids.contains(&snapshot.id))
@@ -228,7 +223,7 @@ async fn tag<C: Cluster>(
     // Whole, since no sweep has shown them since their tags went: an edit would find nothing to change.
     pass.ctx
         .inventories
-        .of(&place.region)
+        .of(&place.site)
         .record(Effect::SnapshotsCreated(tagged.collect()));
     let message = format!(
         "tags of the snapshots {} were removed and were put back",
@@ -241,14 +236,14 @@ async fn tag<C: Cluster>(
 /// Where a Tenant's resources are, and whose they are.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
-    region: Region,
+    site: Site,
     owner: Tags,
 }
 
 impl Place {
-    fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, region: Region) -> Self {
+    fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, site: Site) -> Self {
         Self {
-            region,
+            site,
             owner: identity_of(ctx, tenant).tags(),
         }
     }

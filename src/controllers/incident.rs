@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::{
     api::{Containment, Incident, NotificationChannel, Reason},
     clock::later,
+    cloud::Lane,
     cluster::Cluster,
     engine::{
         Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved, StatusOf,
@@ -82,6 +83,10 @@ impl<C: Cluster> Reconciler<C> for IncidentReconciler {
 
     const NAME: ControllerName = ControllerName::Incident;
     const FINALIZER: bool = true;
+
+    fn lane(&self, _: &Incident) -> Lane {
+        Lane::Contain
+    }
 
     async fn observe(&self, ctx: &Context<C>, incident: &Incident) -> Result<IncidentWorld, Failure> {
         look::observe(ctx, incident).await

@@ -14,7 +14,7 @@ use super::backup_sources::{candidates, class_of, in_namespace, is_of, slots, te
 use crate::{
     api::{Backup, BackupPolicy, BackupSpec, Method, Reason, Tenant, names::tags, time},
     clock::later,
-    cloud::{Observed, Region},
+    cloud::Observed,
     cluster::{Cluster, ClusterError, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
@@ -208,7 +208,7 @@ fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Observed<BTreeSet<Time
         // Without its class nobody knows where to look.
         return Observed::Absent;
     };
-    let view = ctx.inventories.of(&Region::new(&class.spec.region)).view();
+    let view = ctx.inventories.of(&class.site()).view();
     view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
         let own = snapshots
             .into_iter()

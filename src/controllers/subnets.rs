@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     clock::elapsed,
-    cloud::{Cloud, Region, Subnet, SubnetId},
+    cloud::{Cloud, Site, Subnet, SubnetId},
     engine::Failure,
 };
 
@@ -21,7 +21,7 @@ const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after a look that found nothing another one is worth a call, where nothing but ranges is asked for.
 pub(super) const LOOK_AFTER_FAILURE: Duration = Duration::from_secs(5 * 60);
 
-type Place = (Region, SubnetId);
+type Place = (Site, SubnetId);
 
 /// Looks at subnets, each kept for a while: at rest one look a day and subnet at most, however many Tenants stand
 /// in it.
@@ -40,11 +40,11 @@ impl Subnets {
     pub async fn find(
         &self,
         cloud: &dyn Cloud,
-        region: &Region,
+        site: &Site,
         id: &SubnetId,
         now: Timestamp,
     ) -> Result<Option<Subnet>, Failure> {
-        let place = (region.clone(), id.clone());
+        let place = (site.clone(), id.clone());
         if let Some(subnet) = self.kept(&place, now) {
             return Ok(Some(subnet));
         }
@@ -60,15 +60,15 @@ impl Subnets {
     pub async fn known(
         &self,
         cloud: &dyn Cloud,
-        region: &Region,
+        site: &Site,
         id: &SubnetId,
         now: Timestamp,
     ) -> Option<Subnet> {
-        let place = (region.clone(), id.clone());
+        let place = (site.clone(), id.clone());
         let missed_at = lock(&self.missed).get(&place).copied();
         let may_look = missed_at.is_none_or(|at| elapsed(at, now) >= LOOK_AFTER_FAILURE);
         if may_look || self.kept(&place, now).is_some() {
-            if let Ok(Some(subnet)) = self.find(cloud, region, id, now).await {
+            if let Ok(Some(subnet)) = self.find(cloud, site, id, now).await {
                 return Some(subnet);
             }
             lock(&self.missed).insert(place.clone(), now);

@@ -23,8 +23,8 @@ use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{
     api::{AccessPolicy, Reason, Tenant, TenantClass, TenantStatus},
-    cloud::{Region, Subnet, SubnetId},
-    cluster::Cluster,
+    cloud::{Lane, Site, Subnet, SubnetId},
+    cluster::{Cluster, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
         Plan,
@@ -72,8 +72,8 @@ pub struct References {
 pub struct World {
     /// The objects around it.
     pub references: References,
-    /// Its region; `None` without a class.
-    pub region: Option<Region>,
+    /// Its site; `None` without a class.
+    pub site: Option<Site>,
     /// The subnet of its next launch, and what is known of it; `None` when there is none of that id.
     pub subnet: Option<(SubnetId, Option<Subnet>)>,
     /// The address ranges of its VPC; `None` while they are not known.
@@ -99,6 +99,17 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
 
     const NAME: ControllerName = ControllerName::Tenant;
     const FINALIZER: bool = true;
+
+    fn lane(&self, tenant: &Tenant) -> Lane {
+        let status = tenant.status.as_ref();
+        let is_bound = status.is_some_and(|status| status.instance_id.is_some());
+        let is_seen = status.and_then(|status| status.observed_generation) == Some(tenant.generation());
+        match is_bound && is_seen {
+            true => Lane::Drift,
+            // A first launch takes several passes, and a person waits for all of them.
+            false => Lane::UserChange,
+        }
+    }
     const RELEASE_UNREADABLE_AFTER: Option<Duration> = Some(RELEASE_PATIENCE);
 
     async fn observe(&self, ctx: &Context<C>, object: &Tenant) -> Result<World, Failure> {

@@ -71,10 +71,6 @@ pub fn identity_of(us: &Identity, class: &TenantClass) -> ClassIdentity {
     }
 }
 
-fn region_of(class: &TenantClass) -> Region {
-    Region::from(class.spec.region.as_str())
-}
-
 impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
     type Kind = TenantClass;
     type World = World;
@@ -85,13 +81,13 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
     const FINALIZER: bool = false;
 
     async fn observe(&self, ctx: &Context<C>, class: &TenantClass) -> Result<World, Failure> {
-        let region = region_of(class);
-        let inventory = ctx.inventories.of(&region);
-        let cloud = ctx.inventories.cloud(&region);
+        let site = class.site();
+        let inventory = ctx.inventories.of(&site);
+        let cloud = ctx.inventories.cloud(&site, Reconciler::<C>::lane(self, class));
         let mut subnets = Vec::new();
         for id in &class.spec.network.subnet_ids {
             let id = SubnetId::from(id.as_str());
-            let found = self.subnets.find(&*cloud, &region, &id, ctx.now()).await?;
+            let found = self.subnets.find(&*cloud, &site, &id, ctx.now()).await?;
             subnets.push((id, found));
         }
         let vpc = subnets
@@ -160,9 +156,9 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
         _: &World,
         step: &ClassStep,
     ) -> Result<(), Failure> {
-        let region = region_of(&pass.object);
-        let cloud = pass.ctx.inventories.cloud(&region);
-        let inventory = pass.ctx.inventories.of(&region);
+        let site = pass.object.site();
+        let cloud = pass.cloud(&site);
+        let inventory = pass.ctx.inventories.of(&site);
         match step {
             ClassStep::CreateGroup(group) => create_group(&*cloud, &inventory, group).await,
             ClassStep::ChangeRules { group, change, .. } => {
@@ -216,7 +212,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
 fn mistakes(class: &TenantClass, world: &World) -> Vec<Refusal> {
     let refusal = |reason, message| Refusal { reason, message };
     let mut found = Vec::new();
-    let region = region_of(class);
+    let region = class.site().region;
     match &world.terms {
         None => found.push(refusal(
             Reason::UnknownTerms,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{AccessPolicy, ConditionType, Key, Tenant, TenantClass},
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Transport},
     clock::{Clock, ManualClock},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
     engine::{Context, Identity, Services, Stepper},
@@ -237,7 +237,7 @@ async fn operator(
         cluster_id: "test".into(),
         cluster_uid: "c-1".to_owned(),
     };
-    let regions = AwsRegions::connect(Connection {
+    let regions = AwsSites::connect(Connection {
         transport: Transport::InMemory(SharedHttpClient::new(sim.connector())),
         cluster: identity.cluster_id.clone(),
         clock: Arc::clone(&clock),

@@ -18,11 +18,16 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// (group, rules, record, launch, bind, tags), and a repair may come on top.
 const FREE_PASSES: u32 = 12;
 
+/// How many failures in a row that nobody can explain are tried again as if they were passing ones. With the waits
+/// above that is some ten minutes, longer than AWS's usual hiccups.
+const UNEXPLAINED: u32 = 10;
+
 /// What an object's passes came to since the last quiet one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Passes {
     failed: u32,
     worked: u32,
+    unexplained: u32,
 }
 
 /// Consecutive failures by object; one success forgets them.
@@ -65,6 +70,21 @@ impl Backoff {
         FIRST + spread.mul_f64(state.jitter.f64())
     }
 
+    /// Notes a failure that nobody can explain, and says whether it has come too often to be a passing one.
+    pub fn unexplained(&self, key: &Key) -> bool {
+        let mut state = self.state();
+        let passes = state.passes.entry(key.clone()).or_default();
+        passes.unexplained = passes.unexplained.saturating_add(1);
+        passes.unexplained > UNEXPLAINED
+    }
+
+    /// Notes that a pass did not fail in an unexplained way.
+    pub fn explained(&self, key: &Key) {
+        if let Some(passes) = self.state().passes.get_mut(key) {
+            passes.unexplained = 0;
+        }
+    }
+
     /// How soon to look at the result of a pass that did something. At once at first; an object that finds
     /// something to do in every pass is slowed down like one that fails.
     pub fn worked(&self, key: &Key) -> Duration {
@@ -75,6 +95,7 @@ impl Backoff {
             *passes = Passes {
                 failed: 0,
                 worked: passes.worked + 1,
+                unexplained: 0,
             };
             return Duration::ZERO;
         }

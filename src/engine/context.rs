@@ -87,6 +87,9 @@ pub enum Failure {
     /// AWS said no, or nothing.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// AWS gave an answer that nobody can explain, ten times in a row. A retry does not help any more.
+    #[error("{0} (ten times in a row, and not in the table of known answers: report it with this text)")]
+    Unexplained(#[source] CloudError),
     /// The API server said no, or nothing.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

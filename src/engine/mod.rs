@@ -27,6 +27,7 @@ pub use self::{
 };
 use crate::{
     api::Reason,
+    cloud::Lane,
     cluster::{Cluster, Happened, Kind},
     plan::Plan,
 };
@@ -105,6 +106,17 @@ pub trait Reconciler<C: Cluster>: Send + Sync + 'static {
     /// How long after its deletion an object that cannot be read is let go, `None`: never. Nothing in AWS is told of
     /// it, but a namespace would otherwise hang on it for ever.
     const RELEASE_UNREADABLE_AFTER: Option<Duration> = None;
+
+    /// The precedence of the calls to AWS that a pass of this object makes: what a person just declared goes before
+    /// the repair of what was declared long ago.
+    fn lane(&self, object: &Self::Kind) -> Lane {
+        let seen = object.status().and_then(Self::Kind::observed_generation);
+        if seen == Some(object.generation()) {
+            Lane::Drift
+        } else {
+            Lane::UserChange
+        }
+    }
 
     /// Reads what the pass needs. Waiting is no error: a thing that is not there yet belongs into the world.
     ///

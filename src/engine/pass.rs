@@ -9,6 +9,7 @@ use super::{Backoff, Context, Failure, Outcome, OutcomeOf, Reconciler, Report, S
 use crate::{
     api::{Key, Reason, names},
     clock::{elapsed, later},
+    cloud::{Cloud, ErrorKind, Lane, Site},
     cluster::{Cluster, ClusterError, Happened, Kind, OwnedMeta, Seen},
     report::{failure::needs_a_person, kstatus},
 };
@@ -22,6 +23,8 @@ pub struct Pass<'a, C, K> {
     pub ctx: &'a Context<C>,
     /// The object, with the newest status.
     pub object: K,
+    /// The precedence of its calls to AWS.
+    pub lane: Lane,
     /// When the pass began.
     pub now: Timestamp,
     /// Edges to tell when the pass is over.
@@ -46,6 +49,11 @@ impl<C: Cluster, K: Kind> Pass<'_, C, K> {
         }
         self.object = written;
         Ok(())
+    }
+
+    /// The door to a site, for the work of this pass.
+    pub fn cloud(&self, site: &Site) -> Arc<dyn Cloud> {
+        self.ctx.inventories.cloud(site, self.lane)
     }
 
     /// Tells an edge when the pass is over.
@@ -77,7 +85,7 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
     };
     let started = ctx.now();
     let result = match prepare::<C, R>(ctx, &object).await {
-        Ok(Prepared::Go) => carry_out(reconciler, ctx, &object).await,
+        Ok(Prepared::Go) => carry_out(reconciler, ctx, backoff, &object).await,
         Ok(Prepared::Wait) => Ok(Next::default()),
         Err(error) => Err(error),
     };
@@ -201,16 +209,19 @@ struct Next {
 async fn carry_out<C: Cluster, R: Reconciler<C>>(
     reconciler: &R,
     ctx: &Context<C>,
+    backoff: &Backoff,
     object: &R::Kind,
 ) -> Result<Next, ClusterError> {
     let now = ctx.now();
     let mut pass = Pass {
         ctx,
         object: object.clone(),
+        lane: reconciler.lane(object),
         now,
         events: Vec::new(),
     };
-    let outcome = advance(reconciler, &mut pass).await;
+    let mut outcome = advance(reconciler, &mut pass).await;
+    count_unexplained(&mut outcome, backoff, &object.key());
     if matches!(
         &outcome.failed,
         Some((_, Failure::Cluster(ClusterError::Conflict)))
@@ -224,6 +235,22 @@ async fn carry_out<C: Cluster, R: Reconciler<C>>(
     pass.events.extend(report.events.clone());
     publish(&mut pass, report).await?;
     Ok(next)
+}
+
+/// An answer that nobody can explain is taken for a passing one at first, and then shown to a person.
+fn count_unexplained<W, D, S>(outcome: &mut Outcome<W, D, S>, backoff: &Backoff, key: &Key) {
+    let failure = match (&mut outcome.world, &mut outcome.failed) {
+        (Err(failure), _) | (_, Some((_, failure))) => failure,
+        (Ok(_), None) => return backoff.explained(key),
+    };
+    match failure {
+        Failure::Cloud(error) if matches!(error.kind, ErrorKind::Unexpected | ErrorKind::Defect) => {
+            if backoff.unexplained(key) {
+                *failure = Failure::Unexplained(error.clone());
+            }
+        }
+        _ => backoff.explained(key),
+    }
 }
 
 /// Observe, resolve, plan, apply.

@@ -1,6 +1,6 @@
 //! What there is in AWS, as the last sweeps found it and our own writes left it.
 //!
-//! One [`Inventory`] per region lists each kind of resource that carries our cluster tag, a page at a time, and
+//! One [`Inventory`] per account and region lists each kind of resource that carries our cluster tag, a page at a time, and
 //! publishes an immutable [`View`]. Passes read the view and never list by themselves, so the calls grow with
 //! pages, not with tenants. A view says when it does not know: a listing that failed, is old, or missed a thing
 //! only once proves nothing.
@@ -14,15 +14,15 @@ mod effect;
 mod facts;
 mod owner;
 mod protection;
-mod regions;
 mod shelf;
+mod sites;
 mod state;
 mod sweep;
 mod view;
 
 pub use effect::Effect;
 pub use owner::Owner;
-pub use regions::{Inventories, OnSweep};
+pub use sites::{Inventories, OnSweep};
 pub use state::Swept;
 pub use sweep::Inventory;
 pub use view::{MAX_AGE, View};

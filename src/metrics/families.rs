@@ -123,7 +123,7 @@ const INCIDENT_DEADLINE: Family = Family {
 const INVENTORY: Family = Family {
     name: "yagura_inventory_last_success_timestamp_seconds",
     kind: Kind::Gauge,
-    labels: &["region", "listing"],
+    labels: &["account", "region", "listing"],
     meaning: "When a listing of AWS resources was last complete; what is older than 5 minutes counts as unknown.",
     alert: "time() - yagura_inventory_last_success_timestamp_seconds > 300",
 };

@@ -15,7 +15,7 @@ use prometheus::{
 
 use super::families::{Family, STATE, promise_value};
 use crate::{
-    cloud::Region,
+    cloud::Site,
     promises::Verdict,
     terms::{Method, PromiseId},
 };
@@ -98,8 +98,8 @@ pub struct IncidentRow {
 /// One listing of the inventory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListingRow {
-    /// The region.
-    pub region: Region,
+    /// The account and region.
+    pub site: Site,
     /// What is listed, in one word.
     pub listing: &'static str,
     /// When it was last complete; `None`: never.
@@ -226,7 +226,8 @@ fn deadlines(state: &State) -> Vec<Sample> {
 
 fn listings(state: &State) -> Vec<Sample> {
     let rows = state.listings.iter().filter_map(|row| {
-        let labels = vec![row.region.to_string(), row.listing.to_owned()];
+        let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
+        let labels = vec![account, row.site.region.to_string(), row.listing.to_owned()];
         row.last_success.map(|at| Sample(labels, seconds(at)))
     });
     rows.collect()

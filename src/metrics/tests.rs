@@ -109,7 +109,7 @@ fn what_is_not_known_is_not_shown() {
     let text = rendered(State {
         tenants: vec![tenant("jira")],
         listings: vec![ListingRow {
-            region: "ap-northeast-1".into(),
+            site: "ap-northeast-1".into(),
             listing: "instances",
             last_success: None,
         }],
@@ -167,7 +167,7 @@ fn the_earliest_deadline_of_a_tenant_counts() {
 #[test]
 fn the_leader_and_its_inventory_are_shown() {
     let listings = vec![ListingRow {
-        region: "ap-northeast-1".into(),
+        site: "ap-northeast-1".into(),
         listing: "instances",
         last_success: Some(at(500)),
     }];
@@ -177,7 +177,7 @@ fn the_leader_and_its_inventory_are_shown() {
         ..State::default()
     });
     assert_has(&text, "yagura_leader 1");
-    let labels = r#"{region="ap-northeast-1",listing="instances"}"#;
+    let labels = r#"{account="",region="ap-northeast-1",listing="instances"}"#;
     assert_has(
         &text,
         &format!("yagura_inventory_last_success_timestamp_seconds{labels} 500"),
@@ -245,7 +245,7 @@ fn every_family_that_is_shown_is_documented() {
         tenants: vec![row],
         incidents: vec![incident(true, Some(1))],
         listings: vec![ListingRow {
-            region: "r".into(),
+            site: "r".into(),
             listing: "l",
             last_success: Some(at(1)),
         }],

@@ -68,9 +68,9 @@ impl Source for Stores {
 impl Stores {
     fn listings(&self) -> Vec<ListingRow> {
         let views = self.ctx.inventories.views();
-        let rows = views.into_iter().flat_map(|(region, view)| {
+        let rows = views.into_iter().flat_map(|(site, view)| {
             view.listed().map(|(listing, last_success)| ListingRow {
-                region: region.clone(),
+                site: site.clone(),
                 listing,
                 last_success,
             })

@@ -19,7 +19,7 @@ const NO_CAPACITY: [&str; 4] = [
 pub fn reason_of(failure: &Failure) -> Reason {
     match failure {
         Failure::Cloud(error) => cloud_reason(error),
-        Failure::Cluster(ClusterError::Refused(_)) => Reason::UnexpectedResponse,
+        Failure::Unexplained(_) | Failure::Cluster(ClusterError::Refused(_)) => Reason::UnexpectedResponse,
         Failure::Cluster(ClusterError::OutdatedCrd(_)) => Reason::OutdatedSchema,
         Failure::Cluster(ClusterError::Forbidden(_)) => Reason::Denied,
         Failure::Cluster(_) => Reason::CallFailed,
@@ -34,7 +34,7 @@ fn cloud_reason(error: &CloudError) -> Reason {
         ErrorKind::Exhausted if NO_CAPACITY.contains(&error.code.as_str()) => Reason::CapacityMissing,
         ErrorKind::Exhausted => Reason::QuotaExceeded,
         ErrorKind::InvalidSpec => Reason::InvalidSpec,
-        ErrorKind::Defect => Reason::UnexpectedResponse,
+        ErrorKind::Unexpected | ErrorKind::Defect => Reason::UnexpectedResponse,
         ErrorKind::Transient
         | ErrorKind::Lost
         | ErrorKind::NotFound
@@ -48,9 +48,10 @@ fn cloud_reason(error: &CloudError) -> Reason {
 pub fn needs_a_person(failure: &Failure) -> bool {
     match failure {
         Failure::Cloud(error) => {
-            // A defect may be a passing one, so it is tried again like a transient failure.
+            // A defect may be a passing one, so it is tried again like a transient failure, until it is unexplained.
             error.kind != ErrorKind::Defect && error.kind.disposition() == Disposition::Stall
         }
+        Failure::Unexplained(_) => true,
         Failure::Cluster(error) => matches!(error, ClusterError::Refused(_) | ClusterError::OutdatedCrd(_)),
         Failure::Blocked { .. } => false,
     }

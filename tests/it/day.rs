@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use yagura::{
     api::{AccessPolicy, Backup, BackupPhase, Key, Tenant, TenantClass},
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Transport},
     clock::{Clock, ManualClock},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
     controllers::{
@@ -191,7 +191,7 @@ async fn context(
         cluster_id: "test".into(),
         cluster_uid: "c-1".to_owned(),
     };
-    let regions = AwsRegions::connect(Connection {
+    let regions = AwsSites::connect(Connection {
         transport: Transport::InMemory(SharedHttpClient::new(sim.connector())),
         cluster: identity.cluster_id.clone(),
         clock: Arc::clone(&clock),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use super::{Place, identity_of, status::run_of};
 use crate::{
     api::{Backup, Tenant, names::tags},
-    cloud::{InstanceId, Observed, Region, Snapshot, SnapshotId, VolumeId},
+    cloud::{InstanceId, Lane, Observed, Snapshot, SnapshotId, VolumeId},
     cluster::{Cluster, Kind},
     controllers::backup_sources::{class_of, is_of, terms_of},
     engine::{Context, Failure},
@@ -30,15 +30,15 @@ pub struct World {
 /// Looks at the caches and at the inventory.
 pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Option<Call>) -> World {
     let tenant = tenant_of(ctx, backup);
-    let region = tenant
+    let site = tenant
         .as_ref()
         .and_then(|tenant| class_of(ctx, tenant))
-        .map(|class| Region::new(&class.spec.region));
+        .map(|class| class.site());
     let mut world = World {
         place: tenant
             .as_ref()
-            .zip(region)
-            .map(|(tenant, region)| Place::of(ctx, tenant, region)),
+            .zip(site)
+            .map(|(tenant, site)| Place::of(ctx, tenant, site)),
         tenant,
         seen: planner::World {
             target: Observed::Unknown,
@@ -68,7 +68,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Optio
         }
         return world;
     };
-    let view = ctx.inventories.of(&place.region).view();
+    let view = ctx.inventories.of(&place.site).view();
     match target(&view, tenant, &identity_of(ctx, tenant)) {
         Some(target) => world.seen.target = target,
         None => (world.seen.target, world.seen.is_foreign) = (Observed::Absent, true),
@@ -175,7 +175,7 @@ pub(super) async fn search<C: Cluster>(
     };
     let mut found = ctx
         .inventories
-        .cloud(&place.region)
+        .cloud(&place.site, Lane::Backup)
         .find_snapshots(backup.uid())
         .await?;
     found.retain(|snapshot| belongs(snapshot, backup.uid(), None));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::IncidentWorld;
 use crate::{
     api::{ConditionType, Incident, IncidentStatus, IsolatedInterface, Reason, time},
-    cloud::{Direction, ErrorKind, NetworkInterfaceId, Observed, Region, Rule, SecurityGroupId},
+    cloud::{Direction, ErrorKind, NetworkInterfaceId, Observed, Rule, SecurityGroupId, Site},
     cluster::{Cluster, Happened, Kind},
     engine::{Failure, Pass},
     inventory::Effect,
@@ -25,11 +25,11 @@ pub(super) async fn apply<C: Cluster>(
         Step::RecordOriginals(entries) => record_originals(pass, world, entries).await,
         Step::CreateQuarantine(place) => create_quarantine(pass, world, place).await,
         Step::EmptyQuarantine {
-            region,
+            site,
             group,
             direction,
             rules,
-        } => empty_quarantine(pass, world, region, (group, *direction, rules)).await,
+        } => empty_quarantine(pass, world, site, (group, *direction, rules)).await,
         Step::Swap(swap) => swap_groups(pass, swap).await,
         Step::RecordReturned(interfaces) => record_returned(pass, interfaces).await,
     }
@@ -145,8 +145,8 @@ async fn create_quarantine<C: Cluster>(
         return Ok(());
     };
     let wanted = &quarantine.wanted;
-    let cloud = pass.ctx.inventories.cloud(&place.region);
-    let inventory = pass.ctx.inventories.of(&place.region);
+    let cloud = pass.cloud(&place.site);
+    let inventory = pass.ctx.inventories.of(&place.site);
     match cloud.create_group(wanted).await {
         Ok(group) => inventory.record(Effect::GroupCreated(group)),
         // Its name guards it: somebody, most likely we ourselves, was faster.
@@ -163,15 +163,11 @@ async fn create_quarantine<C: Cluster>(
 async fn empty_quarantine<C: Cluster>(
     pass: &mut Pass<'_, C, Incident>,
     world: &IncidentWorld,
-    region: &Region,
+    site: &Site,
     (group, direction, rules): (&SecurityGroupId, Direction, &BTreeSet<Rule>),
 ) -> Result<(), Failure> {
-    pass.ctx
-        .inventories
-        .cloud(region)
-        .revoke(group, direction, rules)
-        .await?;
-    let inventory = pass.ctx.inventories.of(region);
+    pass.cloud(site).revoke(group, direction, rules).await?;
+    let inventory = pass.ctx.inventories.of(site);
     // From the newest picture, not from the one that was planned on: the other direction may be done already.
     if let Observed::Present(seen) = inventory.view().group(group) {
         let left = seen.rules.difference(rules).cloned().collect();
@@ -207,11 +203,11 @@ fn is_in_use(group: &SecurityGroupId, world: &IncidentWorld) -> bool {
 }
 
 async fn swap_groups<C: Cluster>(pass: &mut Pass<'_, C, Incident>, swap: &Swap) -> Result<(), Failure> {
-    let cloud = pass.ctx.inventories.cloud(&swap.region);
+    let cloud = pass.cloud(&swap.site);
     cloud.set_interface_groups(&swap.interface, &swap.to).await?;
     pass.ctx
         .inventories
-        .of(&swap.region)
+        .of(&swap.site)
         .record(Effect::InterfaceGroups {
             instance: swap.instance.clone(),
             interface: swap.interface.clone(),

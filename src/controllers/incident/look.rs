@@ -11,7 +11,7 @@ use std::{
 use super::{IncidentWorld, NoticeTerms, TenantFacts, intent};
 use crate::{
     api::{Incident, Key, NotificationChannel, Tenant, TenantClass, TenantStatus},
-    cloud::{Instance, InstanceId, Observed, Region, SecurityGroup, SecurityGroupId, VpcId},
+    cloud::{Instance, InstanceId, Lane, Observed, SecurityGroup, SecurityGroupId, Site, VpcId},
     cluster::{Cluster, Kind},
     engine::{Context, Failure},
     inventory::Effect,
@@ -152,16 +152,16 @@ impl<'a, C: Cluster> Look<'a, C> {
             .iter()
             .map(|id| SecurityGroupId::new(id.as_str()))
             .collect();
-        let region = Region::new(class.spec.region.as_str());
-        let (instance, foreign) = self.own_instance(&region, name, &named.tenant);
+        let site = class.site();
+        let (instance, foreign) = self.own_instance(&site, name, &named.tenant);
         world.foreign = foreign;
         if let Observed::Present(instance) = &instance
             && let Some(vpc) = &instance.vpc_id
         {
             let class = class.key().name;
-            world.own_group = self.own_group(&region, vpc, &named.tenant);
+            world.own_group = self.own_group(&site, vpc, &named.tenant);
             world.place = Some(Place {
-                region,
+                site,
                 vpc: vpc.clone(),
                 class,
             });
@@ -176,7 +176,7 @@ impl<'a, C: Cluster> Look<'a, C> {
     /// this Incident isolated is still to be undone then.
     fn own_instance(
         &self,
-        region: &Region,
+        site: &Site,
         name: &str,
         tenant: &Tenant,
     ) -> (Observed<Instance>, Option<InstanceId>) {
@@ -187,14 +187,14 @@ impl<'a, C: Cluster> Look<'a, C> {
         }
         let identity = self.identity(tenant);
         let is_own = |instance: &Instance| identity.incarnation_of(instance).is_some();
-        let named = bound(tenant).map_or(Observed::Absent, |id| self.instance(region, &id));
+        let named = bound(tenant).map_or(Observed::Absent, |id| self.instance(site, &id));
         let foreign = match named {
             Observed::Unknown => return (Observed::Unknown, None),
             Observed::Present(instance) if is_own(&instance) => return (Observed::Present(instance), None),
             Observed::Present(instance) => Some(instance.id),
             Observed::Absent => None,
         };
-        let recorded = self.recorded(name).map(|id| self.instance(region, &id));
+        let recorded = self.recorded(name).map(|id| self.instance(site, &id));
         let own = match recorded {
             Some(Observed::Present(instance)) if !is_own(&instance) => Observed::Absent,
             Some(seen) => seen,
@@ -219,35 +219,35 @@ impl<'a, C: Cluster> Look<'a, C> {
             .collect()
     }
 
-    fn instance(&self, region: &Region, id: &InstanceId) -> Observed<Instance> {
+    fn instance(&self, site: &Site, id: &InstanceId) -> Observed<Instance> {
         match self.looked.instances.get(id) {
             Some(seen) => seen.clone(),
             None => self
                 .ctx
                 .inventories
-                .of(region)
+                .of(site)
                 .view()
                 .instance(id)
                 .map(Clone::clone),
         }
     }
 
-    fn group(&self, region: &Region, vpc: &VpcId, name: &str) -> Observed<SecurityGroup> {
+    fn group(&self, site: &Site, vpc: &VpcId, name: &str) -> Observed<SecurityGroup> {
         match self.looked.groups.get(&(vpc.clone(), name.to_owned())) {
             Some(seen) => seen.clone(),
             None => self
                 .ctx
                 .inventories
-                .of(region)
+                .of(site)
                 .view()
                 .group_named(vpc, name)
                 .map(Clone::clone),
         }
     }
 
-    fn own_group(&self, region: &Region, vpc: &VpcId, tenant: &Tenant) -> Observed<OwnGroup> {
+    fn own_group(&self, site: &Site, vpc: &VpcId, tenant: &Tenant) -> Observed<OwnGroup> {
         let rules = desired_rules(&access(tenant).unwrap_or_default());
-        let group = self.group(region, vpc, &self.own_group_name(tenant));
+        let group = self.group(site, vpc, &self.own_group_name(tenant));
         group.map(|group| OwnGroup {
             exact: group.rules == rules,
             id: group.id,
@@ -278,7 +278,7 @@ impl<'a, C: Cluster> Look<'a, C> {
         };
         let wanted = identity.quarantine(&place.vpc);
         Quarantine {
-            observed: self.group(&place.region, &place.vpc, &wanted.name),
+            observed: self.group(&place.site, &place.vpc, &wanted.name),
             wanted,
         }
     }
@@ -310,20 +310,25 @@ impl<'a, C: Cluster> Look<'a, C> {
         let mut wanted = BTreeMap::new();
         for (name, named) in &self.named {
             let Some(class) = &named.class else { continue };
-            let region = Region::new(class.spec.region.as_str());
+            let site = class.site();
             for id in bound(&named.tenant).into_iter().chain(self.recorded(name)) {
-                wanted.insert(id, (region.clone(), self.identity(&named.tenant)));
+                wanted.insert(id, (site.clone(), self.identity(&named.tenant)));
             }
         }
-        for (id, (region, identity)) in wanted {
-            let found = self.ctx.inventories.cloud(&region).find_instance(&id).await;
+        for (id, (site, identity)) in wanted {
+            let found = self
+                .ctx
+                .inventories
+                .cloud(&site, Lane::Contain)
+                .find_instance(&id)
+                .await;
             let seen = match found {
                 Ok(Some(instance)) => {
                     // A stranger's is no part of the picture that others go by.
                     if identity.incarnation_of(&instance).is_some() {
                         self.ctx
                             .inventories
-                            .of(&region)
+                            .of(&site)
                             .record(Effect::Seen(instance.clone()));
                     }
                     Observed::Present(instance)
@@ -342,7 +347,7 @@ impl<'a, C: Cluster> Look<'a, C> {
         let mut wanted = BTreeSet::new();
         for (place, quarantine) in &world.quarantines {
             wanted.insert((
-                place.region.clone(),
+                place.site.clone(),
                 place.vpc.clone(),
                 quarantine.wanted.name.clone(),
             ));
@@ -350,21 +355,21 @@ impl<'a, C: Cluster> Look<'a, C> {
         for (name, tenant) in &world.tenants {
             if let (Some(place), Some(named)) = (&tenant.place, self.named.get(name)) {
                 let own = self.own_group_name(&named.tenant);
-                wanted.insert((place.region.clone(), place.vpc.clone(), own));
+                wanted.insert((place.site.clone(), place.vpc.clone(), own));
             }
         }
-        for (region, vpc, name) in wanted {
+        for (site, vpc, name) in wanted {
             let found = self
                 .ctx
                 .inventories
-                .cloud(&region)
+                .cloud(&site, Lane::Contain)
                 .find_group_named(&vpc, &name)
                 .await;
             let seen = match found {
                 Ok(Some(group)) => {
                     self.ctx
                         .inventories
-                        .of(&region)
+                        .of(&site)
                         .record(Effect::SeenGroup(group.clone()));
                     Observed::Present(group)
                 }

@@ -23,12 +23,12 @@ pub(super) async fn apply<C: Cluster>(
     world: &World,
     step: &TenantStep,
 ) -> Result<(), Failure> {
-    let Some(region) = &world.region else {
+    let Some(site) = &world.site else {
         return Ok(());
     };
     let ctx = pass.ctx;
-    let cloud = ctx.inventories.cloud(region);
-    let inventory = ctx.inventories.of(region);
+    let cloud = pass.cloud(site);
+    let inventory = ctx.inventories.of(site);
     let (cloud, inventory) = (&*cloud, &*inventory);
     match &step.action {
         TenantAction::CreateGroup(group) => create_group(cloud, inventory, group).await,

@@ -13,7 +13,7 @@ use crate::{
         AcceptedAccess, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass, TenantStatus, names, time,
     },
     clock::later,
-    cloud::{Direction, Instance, InstanceId, Observed, Region, SecurityGroupId},
+    cloud::{Direction, Instance, InstanceId, Observed, SecurityGroupId},
     cluster::{Cluster, Kind},
     controllers::{
         backup_sources::{class_of, in_namespace, is_of, terms_of},
@@ -66,7 +66,7 @@ pub(super) fn judge<C: Cluster>(
     };
     let now = ctx.now();
     let view = class_of(ctx, tenant).map(|class| {
-        let view = ctx.inventories.of(&Region::new(&class.spec.region)).view();
+        let view = ctx.inventories.of(&class.site()).view();
         (class, view)
     });
     let access = in_force

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     clock::elapsed,
-    cloud::{Region, Tags, VolumeId},
+    cloud::{Site, Tags, VolumeId},
 };
 
 /// The memory of one process. Losing it loses nothing but time.
@@ -27,8 +27,8 @@ struct Kept {
     volume_tags: HashMap<VolumeId, (Timestamp, Tags)>,
     /// The volumes that a listing showed while it was too early for it to show all, by the Tenant's uid.
     early_volumes: HashMap<String, BTreeSet<VolumeId>>,
-    /// Since when the first sweep of a region is waited for.
-    awaited_since: HashMap<Region, Timestamp>,
+    /// Since when the first sweep of a site is waited for.
+    awaited_since: HashMap<Site, Timestamp>,
 }
 
 /// How soon to look again while a first sweep is a matter of seconds, and for how long it is taken to be one.
@@ -109,9 +109,9 @@ impl Memory {
         shown.clone()
     }
 
-    /// How soon to look again where only the first sweep of this region is missing.
-    pub(super) fn wait_for_sweep(&self, region: &Region, now: Timestamp) -> Duration {
-        let since = *self.kept().awaited_since.entry(region.clone()).or_insert(now);
+    /// How soon to look again where only the first sweep of this site is missing.
+    pub(super) fn wait_for_sweep(&self, site: &Site, now: Timestamp) -> Duration {
+        let since = *self.kept().awaited_since.entry(site.clone()).or_insert(now);
         if elapsed(since, now) < SWEEP_SOON_FOR {
             SWEEP_SOON
         } else {

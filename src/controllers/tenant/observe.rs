@@ -16,12 +16,12 @@ use crate::{
     api::{AccessPolicy, AllowedNamespaces, Incident, Key, Launch, Reason, Tenant, TenantClass, names},
     clock::later,
     cloud::{
-        Cloud, Instance, InstanceId, Observed, Region, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
+        Cloud, Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Site, Subnet, SubnetId,
         Volume, VpcId,
     },
     cluster::{Cluster, Kind, NamespaceFacts},
     controllers::selector,
-    engine::{Context, Failure},
+    engine::{Context, Failure, Reconciler},
     inventory::{Effect, Inventory, View},
     plan::{
         class::quarantine_name,
@@ -38,23 +38,24 @@ pub(super) async fn observe<C: Cluster>(
     ctx: &Context<C>,
     tenant: &Tenant,
 ) -> Result<World, Failure> {
+    let lane = Reconciler::<C>::lane(reconciler, tenant);
     let references = references(ctx, tenant).await?;
     let Some(class) = references.class.clone() else {
         return Ok(World {
             references,
-            region: None,
+            site: None,
             subnet: None,
             networks: None,
             aws: None,
         });
     };
-    let region = Region::from(class.spec.region.as_str());
-    let inventory = ctx.inventories.of(&region);
+    let site = class.site();
+    let inventory = ctx.inventories.of(&site);
     if !inventory.has_swept() {
         // A look for each of thousands of Tenants, where the first sweep will show them all in a moment.
         return Ok(World {
             references,
-            region: Some(region),
+            site: Some(site),
             subnet: None,
             networks: None,
             aws: None,
@@ -63,10 +64,10 @@ pub(super) async fn observe<C: Cluster>(
     let identity = identity_of(&ctx.identity, tenant);
     let looking = Looking {
         reconciler,
-        cloud: ctx.inventories.cloud(&region),
+        cloud: ctx.inventories.cloud(&site, lane),
         view: inventory.view(),
         inventory,
-        region,
+        site,
         now: ctx.now(),
         identity,
         tenant,
@@ -145,10 +146,7 @@ fn is_in_aws<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> bool {
         .cluster
         .cached::<TenantClass>(&Key::new("", &tenant.spec.class_name));
     let Some(class) = class else { return false };
-    let view = ctx
-        .inventories
-        .of(&Region::from(class.spec.region.as_str()))
-        .view();
+    let view = ctx.inventories.of(&class.site()).view();
     let identity = identity_of(&ctx.identity, tenant);
     view.instances_of(&identity.uid)
         .present()
@@ -163,7 +161,7 @@ struct Looking<'a> {
     cloud: Arc<dyn Cloud>,
     inventory: Arc<Inventory>,
     view: Arc<View>,
-    region: Region,
+    site: Site,
     now: Timestamp,
     identity: TenantIdentity,
     tenant: &'a Tenant,
@@ -196,7 +194,7 @@ impl Looking<'_> {
             .map(|subnet| subnet.vpc_cidrs);
         Ok(World {
             references,
-            region: Some(self.region),
+            site: Some(self.site),
             subnet,
             networks,
             aws,
@@ -215,7 +213,7 @@ impl Looking<'_> {
             return Ok(None);
         };
         let subnets = &self.reconciler.subnets;
-        let found = subnets.find(&*self.cloud, &self.region, &id, self.now).await?;
+        let found = subnets.find(&*self.cloud, &self.site, &id, self.now).await?;
         Ok(Some((id, found)))
     }
 
@@ -233,7 +231,7 @@ impl Looking<'_> {
             .or_else(recorded)
             .or_else(|| subnet_of(self.tenant, self.class))?;
         let subnets = &self.reconciler.subnets;
-        subnets.known(&*self.cloud, &self.region, &id, self.now).await
+        subnets.known(&*self.cloud, &self.site, &id, self.now).await
     }
 
     fn recorded(&self) -> Option<&Launch> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantPhase, TenantStatus, time},
     clock::{elapsed, later},
-    cloud::Region,
+    cloud::Site,
     cluster::{Cluster, Happened, Kind},
     controllers::subnets::LOOK_AFTER_FAILURE,
     engine::{Context, Outcome, Report},
@@ -84,7 +84,7 @@ pub(super) fn report<C: Cluster>(
     events.extend(events::of_edges(&before, &status));
     Report {
         look_again: match awaited_sweep(outcome) {
-            Some(region) => Some(later(now, memory.wait_for_sweep(region, now))),
+            Some(site) => Some(later(now, memory.wait_for_sweep(site, now))),
             None => [
                 judged.and_then(|judged| judged.look_again),
                 unjudged_until(outcome, now),
@@ -127,14 +127,14 @@ fn known(outcome: &TenantOutcome) -> (Option<&[Claim]>, Option<&InForce>) {
     (claims, in_force)
 }
 
-/// The region whose first sweep is all that is missing.
-fn awaited_sweep(outcome: &TenantOutcome) -> Option<&Region> {
+/// The site whose first sweep is all that is missing.
+fn awaited_sweep(outcome: &TenantOutcome) -> Option<&Site> {
     let world = outcome.world.as_ref().ok()?;
     let is_wanted = outcome
         .resolved
         .as_ref()
         .is_some_and(|resolved| resolved.desired.is_some());
-    world.region.as_ref().filter(|_| is_wanted && world.aws.is_none())
+    world.site.as_ref().filter(|_| is_wanted && world.aws.is_none())
 }
 
 /// When to look again for the ranges of the VPC, for which sources are kept out.
@@ -300,7 +300,7 @@ fn report_release(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> R
             .as_ref()
             .is_some_and(|plan| plan.steps.is_empty() && plan.waiting_for.is_empty());
     let is_out_of_patience = elapsed(deleted_at, now) >= RELEASE_PATIENCE;
-    let has_no_class = outcome.world.as_ref().is_ok_and(|world| world.region.is_none());
+    let has_no_class = outcome.world.as_ref().is_ok_and(|world| world.site.is_none());
     let event = match (is_done, is_out_of_patience) {
         (true, _) if was_made => Some(Happened::normal(
             Reason::Released,

@@ -23,3 +23,15 @@ fn a_success_forgets_the_failures() {
     backoff.succeeded(&key);
     assert_eq!(backoff.failed(&key), FIRST);
 }
+
+#[test]
+fn only_unexplained_failures_in_a_row_are_told_to_a_person() {
+    let backoff = Backoff::new(7);
+    let key = Key::new("acme", "jira");
+    for _ in 0..10 {
+        assert!(!backoff.unexplained(&key));
+    }
+    assert!(backoff.unexplained(&key));
+    backoff.explained(&key);
+    assert!(!backoff.unexplained(&key));
+}

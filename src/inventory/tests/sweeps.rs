@@ -11,7 +11,7 @@ use crate::{
     api::names::tags,
     aws::stage::{CLUSTER, Stage, https_from, launch, time_out},
     clock::ManualClock,
-    cloud::{ClusterId, Direction, InstanceState, MetadataOptions, Observed, Operation, Region},
+    cloud::{ClusterId, Direction, InstanceState, MetadataOptions, Observed, Operation, Site},
 };
 
 const PERIOD: Duration = Duration::from_secs(30);
@@ -241,15 +241,15 @@ async fn a_region_sweeps_by_itself_once_it_is_in_use_and_ends_with_its_owner() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let clock = Arc::<ManualClock>::clone(&stage.clock);
-    let regions = Arc::<crate::aws::AwsRegions>::clone(&stage.regions);
+    let regions = Arc::<crate::aws::AwsSites>::clone(&stage.regions);
     let inventories = Inventories::new(regions, clock, ClusterId::from(CLUSTER)).sweeping(
         tokio::runtime::Handle::current(),
         PERIOD,
-        Arc::new(move |region: &Region, swept| tell.lock().unwrap().push((region.clone(), swept))),
+        Arc::new(move |site: &Site, swept| tell.lock().unwrap().push((site.clone(), swept))),
     );
-    assert!(inventories.has_swept(), "no region is in use yet");
-    let region = Region::from("ap-northeast-1");
-    let inventory = inventories.of(&region);
+    assert!(inventories.has_swept(), "no site is in use yet");
+    let site = Site::from("ap-northeast-1");
+    let inventory = inventories.of(&site);
     assert!(!inventories.has_swept());
     let sweeps = async |count| {
         while told.lock().unwrap().len() < count {
@@ -264,7 +264,7 @@ async fn a_region_sweeps_by_itself_once_it_is_in_use_and_ends_with_its_owner() {
     sweeps(2).await;
     stage.advance(PERIOD);
     sweeps(3).await;
-    assert!(Arc::ptr_eq(&inventory, &inventories.of(&region)));
+    assert!(Arc::ptr_eq(&inventory, &inventories.of(&site)));
     drop(inventories);
     tokio::task::yield_now().await;
     assert_eq!(Arc::strong_count(&inventory), 1);

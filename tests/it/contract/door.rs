@@ -1,13 +1,13 @@
 //! What is guaranteed of the door as a whole: its listings, its tags, and where it leads.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, ResourceType};
 use futures::{StreamExt, TryStreamExt, stream};
 use simaws::FaultKind;
-use yagura::cloud::{ErrorKind, InstanceId, Operation, Region, Regions, Tags};
+use yagura::cloud::{Account, ErrorKind, InstanceId, Lane, Operation, Site, Sites, Tags};
 
-use super::stand::{Stand, tagged};
+use super::stand::{REGION, Stand, tagged};
 
 /// One more than the largest page that AWS gives of groups, instances and snapshots.
 const MORE_THAN_A_PAGE: usize = 1001;
@@ -17,13 +17,30 @@ const MORE_THAN_A_PAGE: usize = 1001;
 const INSTANCES: i32 = 24;
 const VOLUMES_ORDERED: u8 = 20;
 
-pub(super) async fn it_is_made_once_and_leads_to_one_region(stand: &Stand) {
-    let here = stand.regions.region(&Region::from("ap-northeast-1"));
-    assert!(Arc::ptr_eq(&here, &stand.cloud));
-    let there = stand.regions.region(&Region::from("eu-central-1"));
+pub(super) async fn every_lane_leads_to_one_site(stand: &Stand) {
     let group = stand.group("here").await;
-    assert_eq!(there.find_group(&group.id).await, Ok(None));
-    assert_eq!(there.list_groups().await, Ok(Vec::new()));
+    for lane in Lane::ALL {
+        let door = stand.sites.door(&Site::own(REGION), lane);
+        assert_eq!(door.find_group(&group.id).await, Ok(Some(group.clone())));
+    }
+    let elsewhere = stand.sites.door(&Site::own("eu-central-1"), Lane::Drift);
+    assert_eq!(elsewhere.find_group(&group.id).await, Ok(None));
+    assert_eq!(elsewhere.list_groups().await, Ok(Vec::new()));
+}
+
+pub(super) async fn a_role_leads_to_its_account(stand: &Stand) {
+    let group = stand.group("own").await;
+    let account = Account {
+        role_arn: "arn:aws:iam::444455556666:role/yagura".to_owned(),
+        external_id: Some("of-the-contract".to_owned()),
+    };
+    let site = Site {
+        account: Some(account),
+        region: REGION.into(),
+    };
+    let door = stand.sites.door(&site, Lane::Drift);
+    assert_eq!(door.find_group(&group.id).await, Ok(None));
+    assert_eq!(door.list_groups().await, Ok(Vec::new()));
 }
 
 pub(super) async fn a_listing_has_every_page(stand: &Stand) {

@@ -13,11 +13,11 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use simaws::{FaultKind, FaultSpec, Sim, Timings};
 use yagura::{
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Transport},
     clock::{Clock, ManualClock, SystemClock},
     cloud::{
-        Cloud, ClusterId, Direction, Instance, InstanceId, InstanceState, Launch, NewGroup, NewVolume,
-        Operation, Peer, Protocol, Region, Regions, Rule, SecurityGroup, SnapshotId, SubnetId, Tags, VpcId,
+        Cloud, ClusterId, Direction, Instance, InstanceId, InstanceState, Lane, Launch, NewGroup, NewVolume,
+        Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, SnapshotId, SubnetId, Tags, VpcId,
     },
 };
 
@@ -25,7 +25,7 @@ use super::moto::Moto;
 use crate::support::eventually;
 
 /// The region that every guarantee is tried in.
-const REGION: &str = "ap-northeast-1";
+pub(super) const REGION: &str = "ap-northeast-1";
 
 /// How long the simulated AWS takes for anything: enough to be seen, too short to wait for.
 const STEP: Duration = Duration::from_millis(50);
@@ -85,21 +85,21 @@ impl Aws {
             Some(clock) => Arc::<ManualClock>::clone(clock),
             None => Arc::new(SystemClock),
         };
-        let connected = AwsRegions::connect(Connection {
+        let connected = AwsSites::connect(Connection {
             transport: self.transport.clone(),
             cluster: ClusterId::from(name),
             clock,
             observer: Arc::new(|_, _| {}),
         });
-        let regions = connected.await;
+        let sites = connected.await;
         let stranger = self.stranger();
         // Every AWS comes with a default VPC and its subnets, but under ids of its own.
         let subnets = stranger.describe_subnets().send().await.unwrap().subnets.unwrap();
         let subnet = subnets.into_iter().find(|one| one.default_for_az == Some(true));
         let subnet = subnet.expect("a default subnet");
         Stand {
-            cloud: regions.region(&Region::from(REGION)),
-            regions,
+            cloud: sites.door(&Site::own(REGION), Lane::Drift),
+            sites,
             stranger,
             subnet: SubnetId::new(subnet.subnet_id.unwrap()),
             vpc: VpcId::new(subnet.vpc_id.unwrap()),
@@ -139,7 +139,7 @@ fn new_sim() -> Sim {
 /// What one guarantee is tried on.
 pub(super) struct Stand {
     pub(super) cloud: Arc<dyn Cloud>,
-    pub(super) regions: AwsRegions,
+    pub(super) sites: AwsSites,
     /// Another client of the same account.
     pub(super) stranger: aws_sdk_ec2::Client,
     pub(super) subnet: SubnetId,

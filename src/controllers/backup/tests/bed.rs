@@ -11,7 +11,7 @@ use crate::{
         TenantClass, TenantClassSpec, TenantSpec, TenantStatus, Time,
     },
     aws::{
-        AwsRegions,
+        AwsSites,
         stage::{CLUSTER, Stage, launch},
     },
     clock::{ManualClock, later},
@@ -78,7 +78,7 @@ impl Bed {
             cluster_id: CLUSTER.into(),
             cluster_uid: "kube-system-uid".into(),
         };
-        let regions = Arc::<AwsRegions>::clone(&stage.regions);
+        let regions = Arc::<AwsSites>::clone(&stage.regions);
         let inventories = Arc::new(Inventories::new(regions, Arc::clone(&clock) as _, CLUSTER.into()));
         let services = Services {
             terms: Arc::new(Registry::built_in().unwrap()),

@@ -11,11 +11,11 @@ use crate::{
         Incident, IncidentStatus, Key, Notification, NotificationChannel, NotificationResult, Reason, Tenant,
         TenantClass, TenantStatus, Time, time,
     },
-    aws::{AwsRegions, Connection, Transport},
+    aws::{AwsSites, Connection, Transport},
     clock::{Clock, ManualClock},
     cloud::{
-        Cloud, Direction, InstanceId, Launch, NetworkInterfaceId, NewGroup, Observed, Peer, Protocol, Region,
-        Regions, Rule, SecurityGroup, SecurityGroupId, Tags, VpcId,
+        Cloud, Direction, InstanceId, Lane, Launch, NetworkInterfaceId, NewGroup, Observed, Peer, Protocol,
+        Rule, SecurityGroup, SecurityGroupId, Site, Sites, Tags, VpcId,
     },
     cluster::{Cluster, Kind, MemoryCluster},
     controllers::{IncidentReconciler, Waker},
@@ -64,15 +64,15 @@ impl Stage {
             clock: sim_clock,
             ..Options::default()
         });
-        let regions = AwsRegions::connect(Connection {
+        let regions = AwsSites::connect(Connection {
             transport: Transport::InMemory(sim.connector().into_shared()),
             cluster: "test".into(),
             clock: Arc::new(clock.clone()),
             observer: Arc::new(|_, _| {}),
         })
         .await;
-        let region = Region::from("ap-northeast-1");
-        let cloud = regions.region(&region);
+        let site = Site::from("ap-northeast-1");
+        let cloud = regions.door(&site, Lane::Drift);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let cluster = MemoryCluster::new(Arc::clone(&shared));
         let ctx = Arc::new(Context::new(

@@ -183,7 +183,7 @@ impl Subject<'_> {
             }
             parts.swaps.insert(Swap {
                 tenant: self.name.to_owned(),
-                region: place.region.clone(),
+                site: place.site.clone(),
                 instance: self.target.instance.clone(),
                 interface: interface.clone(),
                 from: from.clone(),
@@ -203,9 +203,9 @@ fn empty(place: &Place, group: &SecurityGroup, parts: &mut Isolation) {
             .cloned()
             .collect();
         if !rules.is_empty() {
-            let (region, group) = (place.region.clone(), group.id.clone());
+            let (site, group) = (place.site.clone(), group.id.clone());
             parts.empties.insert(Step::EmptyQuarantine {
-                region,
+                site,
                 group,
                 direction,
                 rules,

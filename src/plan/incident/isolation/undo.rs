@@ -79,7 +79,7 @@ fn reconnect(held: &Held, tenant: &TenantWorld, from: &BTreeSet<SecurityGroupId>
         Observed::Present(own) if own.exact => {
             parts.swaps.insert(Swap {
                 tenant: held.tenant.clone(),
-                region: place.region.clone(),
+                site: place.site.clone(),
                 instance: held.instance.clone(),
                 interface: held.interface.clone(),
                 from: from.clone(),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     api::Reason,
     cloud::{
-        Direction, InstanceId, NetworkInterfaceId, NewGroup, Observed, Region, Rule, SecurityGroup,
-        SecurityGroupId, VpcId,
+        Direction, InstanceId, NetworkInterfaceId, NewGroup, Observed, Rule, SecurityGroup, SecurityGroupId,
+        Site, VpcId,
     },
 };
 
@@ -27,8 +27,8 @@ pub enum Intent {
 /// Where a quarantine group stands: there is one per class and VPC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The region.
-    pub region: Region,
+    /// The site.
+    pub site: Site,
     /// The VPC.
     pub vpc: VpcId,
     /// The TenantClass.
@@ -132,8 +132,8 @@ pub enum Purpose {
 pub struct Swap {
     /// The Tenant.
     pub tenant: String,
-    /// The region.
-    pub region: Region,
+    /// The site.
+    pub site: Site,
     /// The instance.
     pub instance: InstanceId,
     /// The interface.
@@ -156,8 +156,8 @@ pub enum Step {
     CreateQuarantine(Place),
     /// Takes these rules of one direction out of the quarantine group.
     EmptyQuarantine {
-        /// Its region.
-        region: Region,
+        /// Its site.
+        site: Site,
         /// The group.
         group: SecurityGroupId,
         /// Which way the rules go.

@@ -28,7 +28,7 @@ pub(super) fn quarantine_id() -> SecurityGroupId {
 
 pub(super) fn place() -> Place {
     Place {
-        region: "ap-northeast-1".into(),
+        site: "ap-northeast-1".into(),
         vpc: "vpc-1".into(),
         class: "tokyo".into(),
     }

@@ -1,4 +1,4 @@
-//! The inventories of all regions in use.
+//! The inventories of all sites in use.
 
 use std::{
     collections::BTreeMap,
@@ -12,19 +12,19 @@ use tracing::Instrument;
 use super::{state::Swept, sweep::Inventory, view::View};
 use crate::{
     clock::Clock,
-    cloud::{Cloud, ClusterId, Region, Regions},
+    cloud::{Cloud, ClusterId, Lane, Site, Sites},
 };
 
 /// Told of every sweep.
-pub type OnSweep = Arc<dyn Fn(&Region, Swept) + Send + Sync>;
+pub type OnSweep = Arc<dyn Fn(&Site, Swept) + Send + Sync>;
 
-/// One inventory per region, made when a class first names it.
+/// One inventory per site, made when a class first names it.
 pub struct Inventories {
-    regions: Arc<dyn Regions>,
+    sites: Arc<dyn Sites>,
     clock: Arc<dyn Clock>,
     cluster: ClusterId,
     background: Option<Background>,
-    made: Mutex<BTreeMap<Region, Made>>,
+    made: Mutex<BTreeMap<Site, Made>>,
 }
 
 struct Background {
@@ -41,9 +41,9 @@ struct Made {
 
 impl Inventories {
     /// Inventories that sweep only when told to.
-    pub fn new(regions: Arc<dyn Regions>, clock: Arc<dyn Clock>, cluster: ClusterId) -> Self {
+    pub fn new(sites: Arc<dyn Sites>, clock: Arc<dyn Clock>, cluster: ClusterId) -> Self {
         Self {
-            regions,
+            sites,
             clock,
             cluster,
             background: None,
@@ -62,54 +62,54 @@ impl Inventories {
         self
     }
 
-    /// The door to this region.
-    pub fn cloud(&self, region: &Region) -> Arc<dyn Cloud> {
-        self.regions.region(region)
+    /// The door to this site for work of this lane.
+    pub fn cloud(&self, site: &Site, lane: Lane) -> Arc<dyn Cloud> {
+        self.sites.door(site, lane)
     }
 
-    /// The inventory of this region.
-    pub fn of(&self, region: &Region) -> Arc<Inventory> {
+    /// The inventory of this site.
+    pub fn of(&self, site: &Site) -> Arc<Inventory> {
         let mut made = self.made();
-        let made = made.entry(region.clone()).or_insert_with(|| self.make(region));
+        let made = made.entry(site.clone()).or_insert_with(|| self.make(site));
         Arc::clone(&made.inventory)
     }
 
-    /// Sweeps every region in use, one after another.
-    pub async fn sweep_all(&self) -> Vec<(Region, Swept)> {
+    /// Sweeps every site in use, one after another.
+    pub async fn sweep_all(&self) -> Vec<(Site, Swept)> {
         let inventories = self.all();
         let mut swept = Vec::with_capacity(inventories.len());
-        for (region, inventory) in inventories {
+        for (site, inventory) in inventories {
             let result = inventory.sweep().await;
-            swept.push((region, result));
+            swept.push((site, result));
         }
         swept
     }
 
-    /// What is known of each region in use.
-    pub fn views(&self) -> Vec<(Region, Arc<View>)> {
+    /// What is known of each site in use.
+    pub fn views(&self) -> Vec<(Site, Arc<View>)> {
         self.all()
             .into_iter()
-            .map(|(region, inventory)| (region, inventory.view()))
+            .map(|(site, inventory)| (site, inventory.view()))
             .collect()
     }
 
-    /// Whether every region in use was swept at least once; true while none is.
+    /// Whether every site in use was swept at least once; true while none is.
     pub fn has_swept(&self) -> bool {
         self.all().iter().all(|(_, inventory)| inventory.has_swept())
     }
 
-    fn make(&self, region: &Region) -> Made {
-        let cloud = self.regions.region(region);
+    fn make(&self, site: &Site) -> Made {
+        let cloud = self.sites.door(site, Lane::Drift);
         let inventory = Arc::new(Inventory::new(
             cloud,
             Arc::clone(&self.clock),
             self.cluster.clone(),
         ));
         let running = self.background.as_ref().map(|background| {
-            let span = tracing::info_span!("inventory", %region);
-            let region = region.clone();
+            let span = tracing::info_span!("inventory", %site);
+            let site = site.clone();
             let on_sweep = Arc::clone(&background.on_sweep);
-            let tell = move |swept| on_sweep(&region, swept);
+            let tell = move |swept| on_sweep(&site, swept);
             let sweeps = Arc::clone(&inventory).run(background.period, tell);
             let sweeps = sweeps.instrument(span);
             background.runtime.spawn(sweeps).abort_handle()
@@ -117,14 +117,14 @@ impl Inventories {
         Made { inventory, running }
     }
 
-    fn all(&self) -> Vec<(Region, Arc<Inventory>)> {
+    fn all(&self) -> Vec<(Site, Arc<Inventory>)> {
         let made = self.made();
         let all = made.iter();
-        all.map(|(region, made)| (region.clone(), Arc::clone(&made.inventory)))
+        all.map(|(site, made)| (site.clone(), Arc::clone(&made.inventory)))
             .collect()
     }
 
-    fn made(&self) -> MutexGuard<'_, BTreeMap<Region, Made>> {
+    fn made(&self) -> MutexGuard<'_, BTreeMap<Site, Made>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
