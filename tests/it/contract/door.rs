@@ -59,18 +59,18 @@ pub(super) async fn a_listing_has_every_page(stand: &Stand) {
     for instance in instances.iter().chain(&instances) {
         taken.extend(stand.snapshots(instance, "page", &tags).await);
     }
-    let listed = cloud.list_instances().await.unwrap();
+    let listed = stand.listed_instances().await.unwrap();
     let listed: BTreeSet<_> = listed.into_iter().map(|instance| instance.id).collect();
     assert_eq!(listed.len(), MORE_THAN_A_PAGE);
     let each = usize::from(VOLUMES_ORDERED) + 1;
-    let volumes = cloud.list_volumes().await.unwrap();
+    let volumes = stand.listed_volumes().await.unwrap();
     let volumes: BTreeSet<_> = volumes.into_iter().map(|volume| volume.id).collect();
     assert!(
         volumes.len() >= instances.len() * each,
         "{} volumes",
         volumes.len()
     );
-    let snapshots = cloud.list_snapshots().await.unwrap();
+    let snapshots = stand.listed_snapshots().await.unwrap();
     let snapshots: BTreeSet<_> = snapshots.into_iter().map(|snapshot| snapshot.id).collect();
     assert_eq!(taken.len(), 2 * instances.len() * each);
     assert_eq!(snapshots, taken);
@@ -91,7 +91,7 @@ pub(super) async fn a_listing_of_groups_has_every_page(stand: &Stand) {
         .try_collect()
         .await
         .unwrap();
-    let listed = stand.cloud.list_groups().await.unwrap();
+    let listed = stand.listed_groups().await.unwrap();
     let listed: BTreeSet<_> = listed.into_iter().map(|group| group.id).collect();
     assert_eq!(listed.len(), made.len());
 }
@@ -111,10 +111,10 @@ pub(super) async fn a_listing_cut_short_is_an_error(stand: &Stand) {
         let mut outcomes = Vec::new();
         for _ in 0..2 {
             outcomes.push(match operation {
-                Operation::DescribeInstances => cloud.list_instances().await.map(|all| all.len()),
-                Operation::DescribeSecurityGroups => cloud.list_groups().await.map(|all| all.len()),
-                Operation::DescribeVolumes => cloud.list_volumes().await.map(|all| all.len()),
-                _ => cloud.list_snapshots().await.map(|all| all.len()),
+                Operation::DescribeInstances => stand.listed_instances().await.map(|all| all.len()),
+                Operation::DescribeSecurityGroups => stand.listed_groups().await.map(|all| all.len()),
+                Operation::DescribeVolumes => stand.listed_volumes().await.map(|all| all.len()),
+                _ => stand.listed_snapshots().await.map(|all| all.len()),
             });
         }
         let cut = outcomes[0].as_ref().unwrap_err();
@@ -139,7 +139,7 @@ pub(super) async fn tags_can_be_set_twice_on_anything(stand: &Stand) {
         assert_eq!(stand.look(&instance).await.tags, expected);
         let group = stand.cloud.find_group(&group.id).await.unwrap().unwrap();
         assert_eq!(group.tags, expected);
-        let volumes = stand.cloud.list_volumes().await.unwrap();
+        let volumes = stand.listed_volumes().await.unwrap();
         let volume = volumes.iter().find(|one| one.id == volume).unwrap();
         assert_eq!(volume.tags, expected);
     }

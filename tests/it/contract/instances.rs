@@ -17,7 +17,7 @@ pub(super) async fn ours_are_listed_and_no_others(stand: &Stand) {
     stand.cloud.launch(&theirs).await.unwrap();
     let untagged = stand.instance("untagged").await;
     stand.untag(untagged.id.as_str(), "yagura.dev/cluster").await;
-    let listed = stand.cloud.list_instances().await.unwrap();
+    let listed = stand.listed_instances().await.unwrap();
     let listed: BTreeSet<_> = listed.into_iter().map(|instance| instance.id).collect();
     assert_eq!(listed, BTreeSet::from([one.id, two.id]));
 }
@@ -37,7 +37,7 @@ pub(super) async fn a_terminated_one_is_listed_but_has_its_label_no_more(stand: 
     let labelled = stand.cloud.find_labelled(&label).await.unwrap();
     assert_eq!(labelled.len(), 1);
     stand.terminate(&instance).await;
-    let listed = stand.cloud.list_instances().await.unwrap();
+    let listed = stand.listed_instances().await.unwrap();
     let listed: Vec<_> = listed.iter().map(|one| (&one.id, one.state)).collect();
     assert_eq!(listed, [(&instance.id, InstanceState::Terminated)]);
     assert_eq!(stand.cloud.find_labelled(&label).await, Ok(Vec::new()));

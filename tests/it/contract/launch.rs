@@ -15,7 +15,7 @@ pub(super) async fn the_same_again_gives_the_same_instance(stand: &Stand) {
     assert_eq!(first.id, second.id);
     let found = stand.cloud.find_launched(&order.token).await.unwrap();
     assert_eq!(found.iter().map(|one| &one.id).collect::<Vec<_>>(), [&first.id]);
-    assert_eq!(stand.cloud.list_instances().await.unwrap().len(), 1);
+    assert_eq!(stand.listed_instances().await.unwrap().len(), 1);
 }
 
 pub(super) async fn a_token_with_other_parameters_is_refused(stand: &Stand) {
@@ -29,7 +29,7 @@ pub(super) async fn a_token_with_other_parameters_is_refused(stand: &Stand) {
         let refused = stand.cloud.launch(&other).await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::TokenReused);
     }
-    assert_eq!(stand.cloud.list_instances().await.unwrap().len(), 1);
+    assert_eq!(stand.listed_instances().await.unwrap().len(), 1);
 }
 
 pub(super) async fn one_is_found_by_its_token_whatever_its_tags_say(stand: &Stand) {
@@ -88,7 +88,7 @@ pub(super) async fn the_volumes_outlive_the_instance(stand: &Stand) {
 
 pub(super) async fn the_volumes_are_encrypted_and_tagged(stand: &Stand) {
     let instance = stand.instance("encrypted").await;
-    let volumes = stand.cloud.list_volumes().await.unwrap();
+    let volumes = stand.listed_volumes().await.unwrap();
     assert_eq!(volumes.len(), 2, "the image's root volume and ours");
     for volume in &volumes {
         assert!(volume.encrypted, "{volume:?}");
@@ -99,6 +99,19 @@ pub(super) async fn the_volumes_are_encrypted_and_tagged(stand: &Stand) {
     let ordered = instance.volumes.iter().find(|volume| volume.device == "/dev/sdf");
     let ordered = volumes.iter().find(|volume| volume.id == ordered.unwrap().id);
     assert_eq!(ordered.unwrap().size_gib, 8);
+}
+
+pub(super) async fn the_volumes_take_the_key_that_is_ordered(stand: &Stand) {
+    let key = "arn:aws:kms:ap-northeast-1:111122223333:key/0abcdef0-1234-5678-9abc-def012345678";
+    let mut order = stand.launch("key", &stand.group("key").await);
+    order.kms_key_id = Some(key.to_owned());
+    stand.launched(&order).await;
+    let volumes = stand.listed_volumes().await.unwrap();
+    let keys: Vec<_> = volumes
+        .iter()
+        .map(|volume| volume.kms_key_id.as_deref())
+        .collect();
+    assert_eq!(keys, [Some(key), Some(key)]);
 }
 
 pub(super) async fn the_images_own_volume_need_not_be_ordered(stand: &Stand) {
@@ -112,7 +125,7 @@ pub(super) async fn the_images_own_volume_need_not_be_ordered(stand: &Stand) {
             .iter()
             .all(|volume| !volume.delete_on_termination)
     );
-    let volumes = stand.cloud.list_volumes().await.unwrap();
+    let volumes = stand.listed_volumes().await.unwrap();
     assert_eq!(volumes.len(), 2);
     assert!(volumes.iter().all(|volume| volume.encrypted));
 }

@@ -14,7 +14,7 @@ pub(super) async fn groups_of_ours_are_listed_and_no_others(stand: &Stand) {
     stand.cloud.create_group(&theirs).await.unwrap();
     let untagged = stand.group("untagged").await;
     stand.untag(untagged.id.as_str(), "yagura.dev/cluster").await;
-    let mut listed = stand.cloud.list_groups().await.unwrap();
+    let mut listed = stand.listed_groups().await.unwrap();
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     assert_eq!(listed, [one, two]);
 }
@@ -64,7 +64,7 @@ pub(super) async fn the_name_of_a_group_is_taken_once(stand: &Stand) {
     let group = stand.group("once").await;
     let refused = stand.cloud.create_group(&stand.new_group("once")).await;
     assert_eq!(refused.unwrap_err().kind, ErrorKind::Duplicate);
-    assert_eq!(stand.cloud.list_groups().await, Ok(vec![group]));
+    assert_eq!(stand.listed_groups().await, Ok(vec![group]));
 }
 
 pub(super) async fn an_interface_takes_a_whole_set_of_groups_twice(stand: &Stand) {

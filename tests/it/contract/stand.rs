@@ -16,8 +16,9 @@ use yagura::{
     aws::{AwsSites, Connection, Transport},
     clock::{Clock, ManualClock, SystemClock},
     cloud::{
-        Cloud, ClusterId, Direction, Instance, InstanceId, InstanceState, Lane, Launch, NewGroup, NewVolume,
-        Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, SnapshotId, SubnetId, Tags, VpcId,
+        Cloud, CloudError, ClusterId, Direction, Instance, InstanceId, InstanceState, Lane, Launch, NewGroup,
+        NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Snapshot, SnapshotId,
+        SubnetId, Tags, Volume, VpcId,
     },
 };
 
@@ -320,7 +321,23 @@ impl Stand {
         .await;
     }
 
-    /// As they are now.
+    pub(super) async fn listed_instances(&self) -> Result<Vec<Instance>, CloudError> {
+        self.cloud.list_instances().await
+    }
+
+    pub(super) async fn listed_groups(&self) -> Result<Vec<SecurityGroup>, CloudError> {
+        self.cloud.list_groups().await
+    }
+
+    pub(super) async fn listed_volumes(&self) -> Result<Vec<Volume>, CloudError> {
+        self.cloud.list_volumes().await
+    }
+
+    pub(super) async fn listed_snapshots(&self) -> Result<Vec<Snapshot>, CloudError> {
+        self.cloud.list_snapshots().await
+    }
+
+    /// The instance as it is now.
     pub(super) async fn look(&self, instance: &Instance) -> Instance {
         self.cloud.find_instance(&instance.id).await.unwrap().unwrap()
     }

@@ -16,7 +16,7 @@ pub(super) async fn volumes_of_ours_are_listed_and_no_others(stand: &Stand) {
     for volume in &untagged.volumes {
         stand.untag(volume.id.as_str(), "yagura.dev/cluster").await;
     }
-    let listed = stand.cloud.list_volumes().await.unwrap();
+    let listed = stand.listed_volumes().await.unwrap();
     let listed: BTreeSet<_> = listed.iter().map(|volume| &volume.id).collect();
     assert_eq!(listed, ours.volumes.iter().map(|volume| &volume.id).collect());
 }
@@ -41,7 +41,7 @@ pub(super) async fn a_set_is_pending_then_listed_as_completed(stand: &Stand) {
         "{made:?}"
     );
     let listed = eventually("the snapshots are completed", || async {
-        let listed = stand.cloud.list_snapshots().await.unwrap();
+        let listed = stand.listed_snapshots().await.unwrap();
         if listed.iter().all(|one| one.state == SnapshotState::Completed) {
             Ok(listed)
         } else {
@@ -86,7 +86,7 @@ pub(super) async fn snapshots_of_ours_are_listed_and_no_others(stand: &Stand) {
     let ours = stand.snapshots(&instance, "ours", &stand.our_tags("ours")).await;
     let theirs = stand.their_tags("theirs");
     stand.snapshots(&instance, "theirs", &theirs).await;
-    let listed = stand.cloud.list_snapshots().await.unwrap();
+    let listed = stand.listed_snapshots().await.unwrap();
     assert_eq!(ids(&listed), ours);
 }
 
