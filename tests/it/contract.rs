@@ -82,6 +82,7 @@ const GUARANTEES: &[Guarantee] = guarantees![
     door::a_listing_has_every_page: [list_instances, list_volumes, list_snapshots],
     door::a_listing_of_groups_has_every_page: [list_groups],
     door::a_listing_cut_short_is_an_error: [list_instances, list_groups, list_volumes, list_snapshots],
+    door::a_listing_without_end_is_an_error: [list_instances, list_groups, list_volumes, list_snapshots],
     door::tags_can_be_set_twice_on_anything: [set_tags],
     door::what_is_not_there_cannot_be_tagged: [set_tags],
 ];

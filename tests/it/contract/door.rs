@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, ResourceType};
 use futures::{StreamExt, TryStreamExt, stream};
 use simaws::FaultKind;
-use yagura::cloud::{Account, ErrorKind, InstanceId, Lane, Operation, Site, Sites, Tags};
+use yagura::cloud::{Account, CloudError, ErrorKind, InstanceId, Lane, Operation, Site, Sites, Tags};
 
 use super::stand::{REGION, Stand, tagged};
 
@@ -16,6 +16,14 @@ const MORE_THAN_A_PAGE: usize = 1001;
 /// and two snapshots of each are more than a page of snapshots.
 const INSTANCES: i32 = 24;
 const VOLUMES_ORDERED: u8 = 20;
+
+/// Each is all of one kind.
+const LISTINGS: [Operation; 4] = [
+    Operation::DescribeInstances,
+    Operation::DescribeSecurityGroups,
+    Operation::DescribeVolumes,
+    Operation::DescribeSnapshots,
+];
 
 pub(super) async fn every_lane_leads_to_one_site(stand: &Stand) {
     let group = stand.group("here").await;
@@ -53,7 +61,6 @@ pub(super) async fn a_listing_has_every_page(stand: &Stand) {
         BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
     });
     let instances = run(stand, INSTANCES, volumes.collect()).await;
-    let cloud = &stand.cloud;
     let tags = stand.our_tags("page");
     let mut taken = BTreeSet::new();
     for instance in instances.iter().chain(&instances) {
@@ -97,29 +104,22 @@ pub(super) async fn a_listing_of_groups_has_every_page(stand: &Stand) {
 }
 
 pub(super) async fn a_listing_cut_short_is_an_error(stand: &Stand) {
-    let cloud = &stand.cloud;
-    let instance = stand.instance("cut").await;
-    stand.snapshots(&instance.id, "cut", &stand.our_tags("cut")).await;
-    let operations = [
-        Operation::DescribeInstances,
-        Operation::DescribeSecurityGroups,
-        Operation::DescribeVolumes,
-        Operation::DescribeSnapshots,
-    ];
-    for operation in operations {
+    with_something_to_list(stand).await;
+    for operation in LISTINGS {
         stand.fault(operation, FaultKind::Truncate);
-        let mut outcomes = Vec::new();
-        for _ in 0..2 {
-            outcomes.push(match operation {
-                Operation::DescribeInstances => stand.listed_instances().await.map(|all| all.len()),
-                Operation::DescribeSecurityGroups => stand.listed_groups().await.map(|all| all.len()),
-                Operation::DescribeVolumes => stand.listed_volumes().await.map(|all| all.len()),
-                _ => stand.listed_snapshots().await.map(|all| all.len()),
-            });
-        }
-        let cut = outcomes[0].as_ref().unwrap_err();
+        let cut = list(stand, operation).await.unwrap_err();
         assert_eq!((cut.operation, cut.kind), (operation, ErrorKind::Transient));
-        assert!(outcomes[1].as_ref().is_ok_and(|count| *count > 0), "{outcomes:?}");
+        assert!(list(stand, operation).await.unwrap() > 0);
+    }
+}
+
+pub(super) async fn a_listing_without_end_is_an_error(stand: &Stand) {
+    with_something_to_list(stand).await;
+    for operation in LISTINGS {
+        stand.fault(operation, FaultKind::EndlessToken);
+        let endless = list(stand, operation).await.unwrap_err();
+        assert_eq!((endless.operation, endless.kind), (operation, ErrorKind::Defect));
+        assert!(list(stand, operation).await.unwrap() > 0);
     }
 }
 
@@ -154,6 +154,23 @@ pub(super) async fn what_is_not_there_cannot_be_tagged(stand: &Stand) {
     ] {
         let refused = stand.cloud.set_tags(&[id.to_owned()], &tags).await;
         assert_eq!(refused.unwrap_err().kind, ErrorKind::NotFound, "{id}");
+    }
+}
+
+async fn with_something_to_list(stand: &Stand) {
+    let instance = stand.instance("listed").await;
+    let tags = stand.our_tags("listed");
+    stand.snapshots(&instance.id, "listed", &tags).await;
+}
+
+/// How much a listing has.
+async fn list(stand: &Stand, operation: Operation) -> Result<usize, CloudError> {
+    match operation {
+        Operation::DescribeInstances => stand.listed_instances().await.map(|all| all.len()),
+        Operation::DescribeSecurityGroups => stand.listed_groups().await.map(|all| all.len()),
+        Operation::DescribeVolumes => stand.listed_volumes().await.map(|all| all.len()),
+        Operation::DescribeSnapshots => stand.listed_snapshots().await.map(|all| all.len()),
+        _ => unreachable!("{operation} lists nothing of ours"),
     }
 }
 

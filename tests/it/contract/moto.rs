@@ -177,6 +177,11 @@ pub(super) const BROKEN: &[Broken] = &[
         reason: "it cuts no answers short",
     },
     Broken {
+        guarantee: "door::a_listing_without_end_is_an_error",
+        shows: "an AWS that can be told to fail",
+        reason: "its listings end",
+    },
+    Broken {
         guarantee: "door::what_is_not_there_cannot_be_tagged",
         shows: "on an `Ok` value",
         reason: "CreateTags takes any id",

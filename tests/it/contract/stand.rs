@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use simaws::{FaultKind, FaultSpec, Sim, Timings};
 use yagura::{
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, ManualClock, SystemClock},
     cloud::{
         Cloud, CloudError, ClusterId, Direction, Instance, InstanceId, InstanceState, Lane, Launch, NewGroup,
@@ -91,6 +91,7 @@ impl Aws {
             cluster: ClusterId::from(name),
             clock,
             observer: Arc::new(|_, _| {}),
+            pace: Pace::Free,
         });
         let sites = connected.await;
         let stranger = self.stranger();
