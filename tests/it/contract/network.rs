@@ -41,7 +41,7 @@ pub(super) async fn a_group_is_found_by_its_name_in_its_vpc_only(stand: &Stand) 
     let found = find(&stand.vpc, &name).await.unwrap().unwrap();
     assert_eq!(found.id, here.id);
     assert_eq!(find(&elsewhere, &name).await, Ok(Some(there)));
-    assert_eq!(find(&stand.vpc, &stand.name("nam*")).await, Ok(None));
+    assert_eq!(find(&stand.vpc, &stand.name("name*")).await, Ok(None));
 }
 
 pub(super) async fn a_new_group_lets_everything_out(stand: &Stand) {
