@@ -25,7 +25,7 @@ mod volumes;
 mod vpcs;
 
 pub(crate) use context::Context;
-pub(crate) use sts::Caller;
+pub(crate) use sts::{Caller, SESSION_SECRET, session_token};
 
 use crate::protocol::{Answer, Params};
 
