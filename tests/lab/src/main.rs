@@ -1,0 +1,3 @@
+//! The lab at the command line.
+
+fn main() {}
