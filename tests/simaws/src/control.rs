@@ -1,5 +1,7 @@
 //! Control over HTTP: faults, clock, denials, and reading the truth, as JSON under `/_sim/`.
 
+mod steer;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::backend::Denial;
 use crate::faults::FaultSpec;
+use crate::limits::Limits;
 use crate::protocol::Params;
 use crate::{Clock, Sim};
 
@@ -29,7 +32,13 @@ struct ClockChange {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SettingsChange {
-    describe_lag: SignedDuration,
+    describe_lag: Option<SignedDuration>,
+    describe_lag_spread: Option<SignedDuration>,
+    read_lag: Option<SignedDuration>,
+    /// The least and the most.
+    latency: Option<(SignedDuration, SignedDuration)>,
+    limits: Option<Limits>,
+    other_client: Option<f64>,
 }
 
 /// Answers a request under [`PREFIX`].
@@ -63,6 +72,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
                 .unwrap_or(0);
             value(&sim.calls_since(since))
         }
+        (&Method::GET, ["limits"]) => value(&sim.limits()),
         (&Method::GET, ["counts"]) => value(&sim.counts()),
         (&Method::GET, ["state"]) => Ok(sim.state(query.get("account"), query.get("region"))),
         (&Method::GET, ["faults"]) => value(&sim.faults()),
@@ -88,16 +98,22 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             done()
         }
         (&Method::POST, ["clock"]) => advance(sim, &body::<ClockChange>(request)?),
-        (&Method::GET, ["clock"]) => Ok(json!({ "now": sim.clock().now() })),
+        (&Method::GET, ["clock"]) => {
+            let next_wait = match sim.clock() {
+                Clock::Manual(clock) => clock.next_wait(),
+                Clock::Wall => None,
+            };
+            Ok(json!({ "now": sim.clock().now(), "nextWait": next_wait }))
+        }
         (&Method::POST, ["settings"]) => {
-            let SettingsChange { describe_lag } = body(request)?;
-            sim.set_describe_lag(duration(describe_lag)?);
+            change_settings(sim, &body(request)?)?;
             done()
         }
         (&Method::POST, ["reset"]) => {
             sim.reset();
             done()
         }
+        (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
         (method, _) => Err((
             StatusCode::NOT_FOUND,
             format!("no {method} {}", request.uri().path()),
@@ -113,6 +129,36 @@ fn advance(sim: &Sim, change: &ClockChange) -> Result<Value, Refusal> {
             Ok(json!({ "now": clock.now() }))
         }
     }
+}
+
+/// Reads all before it changes any.
+fn change_settings(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> {
+    let describe_lag = change.describe_lag.map(duration).transpose()?;
+    let spread = change.describe_lag_spread.map(duration).transpose()?;
+    let read_lag = change.read_lag.map(duration).transpose()?;
+    let latency = match change.latency {
+        Some((least, most)) => Some(duration(least)?..=duration(most)?),
+        None => None,
+    };
+    if let Some(limits) = change.limits {
+        sim.set_limits(limits);
+    }
+    if let Some(part) = change.other_client {
+        sim.set_other_client(part);
+    }
+    if let Some(lag) = describe_lag {
+        sim.set_describe_lag(lag);
+    }
+    if let Some(spread) = spread {
+        sim.set_describe_lag_spread(spread);
+    }
+    if let Some(lag) = read_lag {
+        sim.set_read_lag(lag);
+    }
+    if let Some(latency) = latency {
+        sim.set_latency(latency);
+    }
+    Ok(())
 }
 
 fn duration(span: SignedDuration) -> Result<Duration, Refusal> {

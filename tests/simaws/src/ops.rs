@@ -46,6 +46,18 @@ pub(crate) fn ec2(action: &str) -> Option<Operation> {
         .or_else(|| mutating(action).map(|run| Operation { run, mutates: true }))
 }
 
+/// Whether an EC2 operation of this name only reads.
+pub(crate) fn is_read(action: &str) -> bool {
+    reading(action).is_some()
+}
+
+/// Whether an EC2 operation of this name lists, page by page.
+pub(crate) fn is_listing(action: &str) -> bool {
+    is_read(action)
+        && !action.ends_with("Attribute")
+        && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
+}
+
 /// Runs an STS operation; `None` when there is none of this name.
 pub(crate) fn sts(
     world: &mut crate::state::World,

@@ -1,6 +1,7 @@
 //! What the simulated AWS knows: accounts, regions, resources, and what time does to them.
 
 mod cidr;
+mod history;
 mod ids;
 mod image;
 mod instance;
@@ -13,8 +14,10 @@ mod tags;
 mod world;
 
 pub(crate) use cidr::Cidr;
+pub(crate) use history::History;
 pub(crate) use ids::{IdKind, kind};
 pub(crate) use image::{Image, ImageDevice};
+pub use instance::StatusCheck;
 pub(crate) use instance::{
     Instance, InstanceProfile, InstanceState, MetadataOptions, ProfileAssociation, StateReason,
 };

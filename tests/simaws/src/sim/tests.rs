@@ -1,3 +1,7 @@
+mod latency;
+mod more_faults;
+mod stale;
+
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -15,6 +19,7 @@ fn held(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Hold {
     match sim.handle(&request(action, params)) {
         Outcome::Held(hold) => hold,
         Outcome::Answered(response) => panic!("answered: {response:?}"),
+        Outcome::Delayed(_) => panic!("delayed"),
         Outcome::Lost => panic!("lost"),
     }
 }
