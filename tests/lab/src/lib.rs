@@ -9,15 +9,21 @@
 //! collection, on which the operator does not rely.
 
 mod cluster;
+pub mod crash;
 mod effects;
+pub mod judge;
 pub mod objects;
 mod operator;
+pub mod play;
 mod pool;
+pub mod scenario;
+pub mod truth;
 mod wire;
 mod world;
 
 pub use cluster::LabCluster;
 pub use effects::{Cut, Effects, Loss, When};
 pub use operator::{CLUSTER_ID, Operator};
+pub use scenario::Scenario;
 pub use wire::Latency;
 pub use world::{Broken, Settings, World};

@@ -14,7 +14,7 @@ use futures::{executor::block_on, future::BoxFuture};
 use jiff::Timestamp;
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, ManualClock},
     cloud::Site,
     cluster::{Cluster, Kind, KindName, MemoryCluster},
@@ -23,6 +23,7 @@ use yagura::{
         TenantClassReconciler, TenantReconciler, Waker, owner_changed, wake_everything,
     },
     engine::{CONCURRENCY, Context, ControllerName, Identity, Services, Stepper},
+    governor,
     inventory::{Inventories, Swept},
     metrics::Metrics,
     terms::Registry,
@@ -122,6 +123,12 @@ impl Operator {
             cluster: CLUSTER_ID.into(),
             clock: Arc::clone(&clock),
             observer: Arc::new(|_, _| {}),
+            pace: Pace::Governed {
+                settings: governor::Settings {
+                    share: around.settings.share,
+                },
+                waits: Arc::new(|_| {}),
+            },
         })));
         let (sweeps, spawned) = (Inbox::new(), Inbox::new());
         let inventories = inventories(&sites, &clock, around.settings.sweep_every, (&sweeps, &spawned));

@@ -9,11 +9,12 @@ use yagura::{
     api::Key,
     clock::{Clock, ManualClock, later},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
+    governor::Share,
     terms::Registry,
 };
 
 use crate::{
-    effects::Cut,
+    effects::{Cut, Effects},
     operator::{Operator, Surroundings},
     wire::Latency,
 };
@@ -37,6 +38,8 @@ pub struct Settings {
     pub watch_lag: Duration,
     /// How often everything in AWS is listed.
     pub sweep_every: Duration,
+    /// Which part of AWS's limits each operator takes.
+    pub share: Share,
     /// How many operators act at once.
     pub operators: usize,
     /// The simulated AWS; its clock is replaced by that of the run.
@@ -56,6 +59,7 @@ impl Settings {
             },
             watch_lag: Duration::from_millis(500),
             sweep_every: Duration::from_secs(30),
+            share: Share::default(),
             operators: 1,
             aws: simaws::Options::default(),
         }
@@ -82,6 +86,9 @@ pub enum Broken {
     /// A cut or a fault did not happen, so the run proves nothing.
     #[error("{0} never happened")]
     NotFired(String),
+    /// The operator panicked.
+    #[error("panic: {0}")]
+    Panic(String),
     /// Something that must never be.
     #[error("{}", .0.join("; "))]
     Wrong(Vec<String>),
@@ -109,6 +116,7 @@ pub struct World {
     terms: Arc<Registry>,
     chance: fastrand::Rng,
     places: Vec<Place>,
+    watched: Effects,
 }
 
 impl World {
@@ -138,6 +146,7 @@ impl World {
             sim,
             cluster,
             sim_clock,
+            watched: Effects::default(),
         })
     }
 
@@ -150,10 +159,17 @@ impl World {
     }
 
     /// Numbers the effects of the first operator from here on, and cuts one off.
-    pub fn watch_effects(&self, cut: Option<Cut>) {
-        if let Some(first) = self.operators().next() {
-            first.effects.watch(cut);
+    pub fn watch_effects(&mut self, cut: Option<Cut>) {
+        let first = self.operators().next().map(|first| first.effects.clone());
+        if let Some(effects) = first {
+            effects.watch(cut);
+            self.watched = effects;
         }
+    }
+
+    /// The effects of the first operator since they are numbered, up to its end if it died.
+    pub fn effects(&self) -> Vec<String> {
+        self.watched.names()
     }
 
     /// The process in this place ends, and another one begins a while later.
@@ -257,7 +273,12 @@ impl World {
             Place::Taken(operator) => operator.next_at(),
             Place::Free(at) => Some(*at),
         });
-        let next = own.chain(self.clock.next_wait()).min();
+        let waits = self
+            .clock
+            .next_wait()
+            .into_iter()
+            .chain(self.sim_clock.next_wait());
+        let next = own.chain(waits).min();
         let next = next.unwrap_or(end).clamp(self.clock.now(), end);
         self.clock.advance_to(next);
         self.sim_clock.set(self.clock.now());
