@@ -33,7 +33,7 @@ mod vpcs;
 
 pub(crate) use context::Context;
 pub(crate) use dry_run::dry_run;
-pub(crate) use sts::{Caller, check_credentials};
+pub(crate) use sts::{Caller, SESSION_SECRET, check_credentials, session_token};
 
 use crate::protocol::{Answer, Params};
 
