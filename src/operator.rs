@@ -11,7 +11,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Config, ResourceExt};
 use tokio::{
-    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
@@ -118,7 +117,11 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
         drop(swept.send((site.clone(), sweep)));
     });
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), options.cluster_id.clone())
-        .sweeping(Handle::current(), options.inventory_period, on_sweep);
+        .sweeping(
+            Arc::new(|sweeps| drop(tokio::spawn(sweeps))),
+            options.inventory_period,
+            on_sweep,
+        );
     let caches = Caches::new();
     let cluster = caches.serve(KubeCluster::new(client.clone(), &options.identity));
     let ctx = Arc::new(Context::new(
