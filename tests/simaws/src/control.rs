@@ -93,6 +93,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             done()
         }
         (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
+        (&Method::POST, ["roles"]) => steer::role(sim, request),
         (method, _) => Err(not_found(format!("no {method} {}", request.uri().path()))),
     }
 }

@@ -205,3 +205,18 @@ fn what_others_may_not_is_told() {
         "{told}"
     );
 }
+
+#[test]
+fn a_role_is_set_up() {
+    let sim = sim();
+    let arn = "arn:aws:iam::222222222222:role/yagura";
+    let role = json!({ "arn": arn, "externalId": "word", "trustedAccount": "111122223333" });
+    assert_eq!(control(&sim, "POST", "roles", &role).0, 200);
+    let assume = [("RoleArn", arn), ("RoleSessionName", "one")];
+    assert_eq!(ask(&sim, "AssumeRole", &assume).code(), "AccessDenied");
+    call(
+        &sim,
+        "AssumeRole",
+        &[&assume[..], &[("ExternalId", "word")]].concat(),
+    );
+}

@@ -196,7 +196,7 @@ fn next_token(strike: &Strike, request: &Request) -> Option<String> {
 
 fn manner(spec: &FaultSpec, next_token: Option<String>) -> Manner {
     Manner {
-        doomed: spec.kind == FaultKind::Fail,
+        doomed: spec.doom(),
         versions: (spec.kind == FaultKind::StaleRead).then_some(spec.versions),
         next_token,
         ..Manner::default()

@@ -29,6 +29,28 @@ pub(crate) struct TokenUse {
     pub(crate) ids: Vec<String>,
 }
 
+/// Whether snapshots may be shared with everyone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PublicAccess {
+    #[default]
+    Unblocked,
+    /// None is shared anew; those that are stay so.
+    BlockNewSharing,
+    /// Those that are shared count as private too, whatever their attribute says.
+    BlockAllSharing,
+}
+
+impl PublicAccess {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unblocked => "unblocked",
+            Self::BlockNewSharing => "block-new-sharing",
+            Self::BlockAllSharing => "block-all-sharing",
+        }
+    }
+}
+
 /// One region of one account.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +80,7 @@ pub(crate) struct Region {
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
     #[serde(serialize_with = "world::values")]
     pub(crate) flows: BTreeMap<String, Flow>,
+    pub(crate) snapshot_public_access: PublicAccess,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -88,6 +111,7 @@ impl Region {
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
             flows: BTreeMap::new(),
+            snapshot_public_access: PublicAccess::default(),
             tokens: BTreeMap::new(),
             agenda: BTreeSet::new(),
             pending_snapshots: BTreeSet::new(),
@@ -153,6 +177,7 @@ impl Region {
                 delete_on_termination: true,
             }],
             is_public: true,
+            shared_with: BTreeSet::new(),
             tags: Tags::new(),
             created_at,
         };
@@ -363,6 +388,18 @@ impl Region {
     pub(crate) fn snapshot(&self, id: &str) -> Result<&Snapshot, ApiError> {
         kind::SNAPSHOT.check(id)?;
         self.snapshots.get(id).ok_or_else(|| kind::SNAPSHOT.not_found(id))
+    }
+
+    pub(crate) fn snapshot_mut(&mut self, id: &str) -> Result<&mut Snapshot, ApiError> {
+        kind::SNAPSHOT.check(id)?;
+        self.snapshots
+            .get_mut(id)
+            .ok_or_else(|| kind::SNAPSHOT.not_found(id))
+    }
+
+    pub(crate) fn image(&self, id: &str) -> Result<&Image, ApiError> {
+        kind::IMAGE.check(id)?;
+        self.images.get(id).ok_or_else(|| kind::IMAGE.not_found(id))
     }
 
     pub(crate) fn group(&self, id: &str) -> Result<&SecurityGroup, ApiError> {
