@@ -150,6 +150,7 @@ impl Scenario {
                 (Self::PolicyEdit, 1..) => vec![BRANCH],
                 _ => vec![OFFICE],
             },
+            without_gap: self == Self::SecondIncident,
         }
     }
 
