@@ -165,6 +165,7 @@ async fn connect_aws(
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
 ) -> Result<AwsSites, OperatorError> {
+    let counted = Arc::clone(metrics);
     let metrics = Arc::clone(metrics);
     let regions = AwsSites::connect(Connection {
         transport: Transport::Environment,
@@ -177,7 +178,10 @@ async fn connect_aws(
             settings: governor::Settings {
                 share: options.aws_share,
             },
-            waits: Arc::new(|waited| tracing::debug!(?waited, "a call to AWS waited for its turn")),
+            waits: Arc::new(move |waited| {
+                tracing::debug!(?waited, "a call to AWS waited for its turn");
+                counted.waited(waited);
+            }),
         },
     })
     .await;

@@ -36,10 +36,12 @@ pub(crate) struct Backend {
 /// What is special about the way a call is carried out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manner {
-    /// What it makes fails later.
-    pub(crate) doomed: bool,
+    /// What it makes fails later, a launch for the reason with this code.
+    pub(crate) doomed: Option<String>,
     /// It reads the state so many changes ago.
     pub(crate) versions: Option<usize>,
+    /// Somebody else does it: nothing forbids it.
+    pub(crate) by_others: bool,
     /// Its answer gives this token for the next page.
     pub(crate) next_token: Option<String>,
 }
@@ -76,13 +78,27 @@ impl Backend {
 
     /// The truth about a region, the default one where none is named.
     pub(crate) fn state(&mut self, account: Option<&str>, region: Option<&str>) -> serde_json::Value {
+        // The state holds only maps with text keys, which JSON takes all.
+        serde_json::to_value(self.present(account, region)).unwrap_or_default()
+    }
+
+    /// One kind of things of it.
+    pub(crate) fn resources(
+        &mut self,
+        kind: &str,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Option<serde_json::Value> {
+        self.present(account, region).part(kind)
+    }
+
+    fn present(&mut self, account: Option<&str>, region: Option<&str>) -> &Region {
         let options = &self.options;
         let now = options.clock.now();
         let account = account.unwrap_or(&options.account);
         let region = self.world.region(account, region.unwrap_or(&options.region), now);
         region.settle(now, &options.timings);
-        // The state holds only maps with text keys, which JSON takes all.
-        serde_json::to_value(&*region).unwrap_or_default()
+        region
     }
 
     /// The account a request acts in.
@@ -104,34 +120,26 @@ impl Backend {
 
     /// Does what the request asks and writes the answer.
     pub(crate) fn execute(&mut self, request: &Request, call: u64, manner: &Manner) -> Executed {
-        let mut done = Done::default();
-        let answer = match (request.service, ops::ec2(&request.action)) {
-            (Service::Other, _) => {
-                Err(ApiError::new("UnknownService", "This service is not simulated.").with_status(404))
-            }
-            _ if request.action.is_empty() => Err(ApiError::new(
-                "MissingAction",
-                "The request must contain the parameter Action",
-            )),
-            _ if is_denied(&self.denials, request) => Err(unauthorized(request)),
-            (Service::Sts, _) => self.run_sts(request),
-            (Service::Ec2, None) => Err(invalid_action(request)),
-            (Service::Ec2, Some(_)) if is_dry_run(request) => Err(ApiError::new(
-                "DryRunOperation",
-                "Request would have succeeded, but DryRun flag is set.",
-            )
-            .with_status(412)),
-            (Service::Ec2, Some(operation)) => {
-                let (answer, outcome) = self.run_ec2(request, operation, manner);
-                done = outcome;
-                match &manner.next_token {
-                    Some(token) => {
-                        done.untrue = answer.is_ok();
-                        answer.map(|content| content.replaced("nextToken", token))
-                    }
-                    None => answer,
+        let (answer, done) = match self.refusal(request, manner) {
+            Some(error) => (Err(error), Done::default()),
+            None => match (request.service, ops::ec2(&request.action)) {
+                (Service::Sts, _) => (self.run_sts(request), Done::default()),
+                (_, None) => (Err(invalid_action(request)), Done::default()),
+                (_, Some(operation)) if is_dry_run(request) => {
+                    let answer = self.try_ec2(request, operation, manner);
+                    (Err(ops::dry_run(answer)), Done::default())
                 }
-            }
+                (_, Some(operation)) => {
+                    match (self.run_ec2(request, operation, manner), &manner.next_token) {
+                        ((Ok(content), done), Some(token)) => {
+                            let content = content.replaced("nextToken", token);
+                            let untrue = true;
+                            (Ok(content), Done { untrue, ..done })
+                        }
+                        (other, _) => other,
+                    }
+                }
+            },
         };
         let id = request_id(call);
         let code = answer
@@ -151,6 +159,25 @@ impl Backend {
         }
     }
 
+    /// Why a request is not even looked at, if so.
+    fn refusal(&self, request: &Request, manner: &Manner) -> Option<ApiError> {
+        if request.service == Service::Other {
+            return Some(ApiError::new("UnknownService", "This service is not simulated.").with_status(404));
+        }
+        if request.action.is_empty() {
+            return Some(ApiError::new(
+                "MissingAction",
+                "The request must contain the parameter Action",
+            ));
+        }
+        ops::check_credentials(&self.world, request, self.options.clock.now())
+            .err()
+            .or_else(|| {
+                let is_denied = !manner.by_others && is_denied(&self.denials, request);
+                is_denied.then(|| unauthorized(request))
+            })
+    }
+
     fn run_sts(&mut self, request: &Request) -> Answer {
         let caller = Caller {
             account: self.account(request),
@@ -161,6 +188,17 @@ impl Backend {
             .unwrap_or_else(|| Err(invalid_action(request)))
     }
 
+    /// Runs an operation on a copy of its region, so that nothing it does can stay.
+    fn try_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> Answer {
+        let place = (self.account(request), self.region_name(request).to_owned());
+        let now = self.options.clock.now();
+        let region = self.world.region(&place.0, &place.1, now);
+        region.settle(now, &self.options.timings);
+        let mut copy = region.clone();
+        let what = (request, operation);
+        run_in((&mut copy, &mut self.world), &self.options, what, manner).0
+    }
+
     fn run_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> (Answer, Done) {
         let place = (self.account(request), self.region_name(request).to_owned());
         let now = self.options.clock.now();
@@ -169,11 +207,15 @@ impl Backend {
             false => self.past(&place, now, manner.versions),
         };
         let keeps = operation.mutates && (self.options.history > 0 || !self.options.read_lag.is_zero());
-        let region = self.world.region(&place.0, &place.1, now);
+        let what = (request, operation);
+        // Out of the world while it is worked in, so that the operation can look at all others.
+        let mut region = self.world.take(&place.0, &place.1, now);
         region.settle(now, &self.options.timings);
+        let before = keeps.then(|| region.clone());
+        let (truth, replayed) = run_in((&mut region, &mut self.world), &self.options, what, manner);
+        self.world.give_back(region);
         if let Some(mut past) = past {
-            let (told, _) = run_in(&mut past, &self.options, (request, operation), manner);
-            let (truth, _) = run_in(region, &self.options, (request, operation), manner);
+            let (told, _) = run_in((&mut past, &mut self.world), &self.options, what, manner);
             let untrue = told != truth;
             return (
                 told,
@@ -183,9 +225,7 @@ impl Backend {
                 },
             );
         }
-        let before = keeps.then(|| region.clone());
-        let (answer, replayed) = run_in(region, &self.options, (request, operation), manner);
-        let effect = operation.mutates && answer.is_ok() && !replayed;
+        let effect = operation.mutates && truth.is_ok() && !replayed;
         if let Some(before) = before.filter(|_| effect) {
             let since = earlier(now, self.options.read_lag);
             let bounds = (self.options.history, since);
@@ -196,7 +236,7 @@ impl Backend {
             replayed,
             untrue: false,
         };
-        (answer, done)
+        (truth, done)
     }
 
     /// The state that a read is to answer from when it is not the present one.
@@ -225,13 +265,14 @@ impl Backend {
 
 /// Runs an operation in a region; tells too whether it only repeated an earlier call.
 fn run_in(
-    region: &mut Region,
+    (region, elsewhere): (&mut Region, &mut World),
     options: &Options,
     (request, operation): (&Request, Operation),
     manner: &Manner,
 ) -> (Answer, bool) {
     let mut ctx = Context {
         region,
+        elsewhere,
         timings: &options.timings,
         lag: Lag {
             least: options.describe_lag,
@@ -239,7 +280,7 @@ fn run_in(
             seed: options.seed,
         },
         group_quota: options.security_groups_per_region,
-        doomed: manner.doomed,
+        doomed: manner.doomed.clone(),
         replayed: false,
     };
     let answer = (operation.run)(&mut ctx, &request.params);

@@ -101,7 +101,8 @@ pub struct FaultSpec {
     /// Whether it strikes calls with DryRun instead of real ones.
     #[serde(default)]
     pub dry_run: bool,
-    /// The error's code; absent: `RequestLimitExceeded`.
+    /// The error's code; absent: `RequestLimitExceeded`. Of a launch made to `fail`: its state reason's
+    /// code; absent: `Server.InternalError`.
     #[serde(default)]
     pub code: Option<String>,
     /// The error's HTTP status; absent: 503.
@@ -184,6 +185,16 @@ impl FaultSpec {
             }
             _ => Effect::After,
         })
+    }
+
+    /// Why what a call makes fails later, if it does.
+    pub(crate) fn doom(&self) -> Option<String> {
+        let code = || {
+            self.code
+                .clone()
+                .unwrap_or_else(|| "Server.InternalError".to_owned())
+        };
+        (self.kind == FaultKind::Fail).then(code)
     }
 
     /// Whether it answers an error of its own making.

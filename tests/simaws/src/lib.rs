@@ -25,6 +25,7 @@ mod ops;
 mod options;
 mod protocol;
 mod server;
+mod signature;
 mod sim;
 mod state;
 #[cfg(test)]
@@ -38,4 +39,4 @@ pub use log::Call;
 pub use options::Options;
 pub use server::Server;
 pub use sim::{Delayed, Hold, Outcome, Sim};
-pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, StatusCheck, Timings};
+pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Flow, Role, StatusCheck, Timings};

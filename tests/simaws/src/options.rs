@@ -1,5 +1,6 @@
 //! How a simulated AWS is set up.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub struct Options {
     pub limits: Limits,
     /// What part of the tokens that flow into every bucket another client of the account takes, 0 to 1.
     pub other_client: f64,
+    /// Access keys with their secrets: signatures are checked against them and those of AssumeRole's
+    /// sessions. Without it any credentials do, and none.
+    pub credentials: Option<BTreeMap<String, String>>,
     /// How many security groups a region takes; AWS's default quota is 2,500.
     pub security_groups_per_region: usize,
 }
@@ -57,6 +61,7 @@ impl Default for Options {
             history: 0,
             limits: Limits::Off,
             other_client: 0.0,
+            credentials: None,
             security_groups_per_region: 2500,
         }
     }

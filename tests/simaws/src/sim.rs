@@ -1,12 +1,14 @@
 //! The simulated AWS as one handle.
 
+mod act;
 mod arrival;
+mod flows;
+mod settings;
 mod steer;
 mod waiting;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use crate::clock::{Clock, later};
 use crate::connector::Connector;
 use crate::draw::Draws;
 use crate::faults::{FaultSpec, FaultStatus, Faults};
-use crate::limits::{BucketStatus, Buckets, Limits};
+use crate::limits::{BucketStatus, Buckets};
 use crate::log::{Call, CallLog};
 use crate::options::Options;
 use crate::server::Server;
@@ -166,31 +168,6 @@ impl Sim {
         self.lock().backend.denials.push(denial);
     }
 
-    /// How long Describe does not show what was made.
-    pub fn set_describe_lag(&self, lag: Duration) {
-        self.lock().backend.options.describe_lag = lag;
-    }
-
-    /// How much longer than that at most, resource by resource.
-    pub fn set_describe_lag_spread(&self, spread: Duration) {
-        self.lock().backend.options.describe_lag_spread = spread;
-    }
-
-    /// How old at most the state is that a read answers from; what came before now is not known.
-    pub fn set_read_lag(&self, lag: Duration) {
-        self.lock().backend.options.read_lag = lag;
-    }
-
-    /// Whether too many calls are refused; buckets keep what is in them.
-    pub fn set_limits(&self, limits: Limits) {
-        self.lock().buckets.limits = limits;
-    }
-
-    /// What part of the tokens that flow into every bucket another client takes, 0 to 1.
-    pub fn set_other_client(&self, part: f64) {
-        self.lock().buckets.other_client = part;
-    }
-
     /// The buckets that calls have drawn from.
     pub fn limits(&self) -> Vec<BucketStatus> {
         self.lock().buckets.list()
@@ -199,11 +176,6 @@ impl Sim {
     /// How many calls the buckets have refused.
     pub fn throttled(&self) -> u64 {
         self.limits().iter().map(|bucket| bucket.refused).sum()
-    }
-
-    /// How long a request is on its way, and again its answer.
-    pub fn set_latency(&self, latency: RangeInclusive<Duration>) {
-        self.lock().backend.options.latency = latency;
     }
 
     /// All calls, in order.
@@ -224,6 +196,22 @@ impl Sim {
     /// The truth about a region, the default one where none is named, as JSON.
     pub fn state(&self, account: Option<&str>, region: Option<&str>) -> serde_json::Value {
         self.lock().backend.state(account, region)
+    }
+
+    /// One kind of things in a region, named as in [`Self::state`] (`instances`, `securityGroups`), as a
+    /// JSON list; `None` for an unknown kind. With ten thousand tenants the whole state takes long to write.
+    pub fn resources(
+        &self,
+        kind: &str,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Option<serde_json::Value> {
+        self.lock().backend.resources(kind, account, region)
+    }
+
+    /// The account and region of callers that name none.
+    pub fn default_place(&self) -> (&str, &str) {
+        (&self.0.options.account, &self.0.options.region)
     }
 
     /// The clock.

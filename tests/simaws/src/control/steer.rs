@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, body};
-use crate::{Sim, StatusCheck};
+use crate::{Role, Sim, StatusCheck};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,5 +35,11 @@ pub(super) fn check(sim: &Sim, instance_id: &str, request: &http::Request<Bytes>
             format!("there is no instance {instance_id}"),
         ));
     }
+    Ok(json!({}))
+}
+
+/// Sets a role up.
+pub(super) fn role(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
+    sim.set_role(body::<Role>(request)?);
     Ok(json!({}))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::context::no_tag_filters;
 use super::instances::INSTANCE_IDS;
 use super::{Context, render};
 use crate::protocol::{Answer, ApiError, Element, Listed, PageLimit, Params, item, list, timestamp};
@@ -96,12 +97,7 @@ fn asks_for_impaired(filters: &[Params]) -> bool {
 
 pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let filters = params.structs("Filter");
-    if filters
-        .iter()
-        .any(|filter| filter.get("Name").is_some_and(|name| name.starts_with("tag")))
-    {
-        return Err(ApiError::value("DescribeInstanceStatus has no filters by tag"));
-    }
+    no_tag_filters(params, "DescribeInstanceStatus")?;
     let ids = params.list(INSTANCE_IDS.parameter);
     if ids.len() > 100 {
         return Err(ApiError::value(

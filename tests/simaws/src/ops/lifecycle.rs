@@ -62,11 +62,15 @@ pub(super) fn start(ctx: &mut Context<'_>, params: &Params) -> Answer {
 }
 
 pub(super) fn reboot(ctx: &mut Context<'_>, params: &Params) -> Answer {
-    for id in &ids(ctx, params)? {
+    let ids = ids(ctx, params)?;
+    for id in &ids {
         let instance = ctx.region.instance(id)?;
         if instance.state.is_ending() {
             return Err(wrong_state(instance, "rebooted"));
         }
+    }
+    for id in &ids {
+        ctx.region.instance_mut(id)?.reboots += 1;
     }
     Ok(Element::success())
 }

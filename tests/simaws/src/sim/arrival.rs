@@ -9,14 +9,22 @@ use crate::backend::{Executed, Manner, is_dry_run};
 use crate::clock::later;
 use crate::faults::{Effect, FaultKind, FaultSpec, Strike, pages};
 use crate::log::Call;
-use crate::protocol::Request;
+use crate::ops::{SESSION_SECRET, session_token};
+use crate::protocol::{ApiError, Request};
+use crate::signature;
 
 impl Sim {
     /// Takes a request of an AWS client. Never waits: an answer that waits is a [`Hold`] or [`Delayed`].
     pub fn handle(&self, request: &http::Request<Bytes>) -> Outcome {
-        let mut request = Request::read(request);
+        let http = request;
+        let mut request = Request::read(http);
         let mut state = self.lock();
         let dry_run = is_dry_run(&request);
+        if let Err(error) = self.authenticate(&state, http, &request) {
+            let call = self.new_call(&mut state, &request, dry_run, None);
+            let refused = refusal(&error, &request, call.seq);
+            return state.answered(call, refused);
+        }
         if !self.admits(&mut state, &request, dry_run) {
             let mut call = self.new_call(&mut state, &request, dry_run, None);
             call.throttled = true;
@@ -53,6 +61,27 @@ impl Sim {
         let manner = manner(&strike.spec, next_token);
         let executed = state.backend.execute(&request, call.seq, &manner);
         self.strike_after(&mut state, call, strike, (&request, executed))
+    }
+
+    /// Refuses who is not who they say, if that is asked for.
+    fn authenticate(
+        &self,
+        state: &State,
+        http: &http::Request<Bytes>,
+        request: &Request,
+    ) -> Result<(), ApiError> {
+        let Some(credentials) = &self.0.options.credentials else {
+            return Ok(());
+        };
+        let token = http.headers().get("x-amz-security-token");
+        let token = token.and_then(|token| token.to_str().ok());
+        signature::check(http, request, |key| {
+            let is_session = state.backend.world.sessions.contains_key(key);
+            if is_session && token == Some(&session_token(key)) {
+                return Some(SESSION_SECRET.to_owned());
+            }
+            credentials.get(key).cloned()
+        })
     }
 
     /// Whether the buckets let a call in. A fault does not strike, nor count, what they refuse.
@@ -167,8 +196,9 @@ fn next_token(strike: &Strike, request: &Request) -> Option<String> {
 
 fn manner(spec: &FaultSpec, next_token: Option<String>) -> Manner {
     Manner {
-        doomed: spec.kind == FaultKind::Fail,
+        doomed: spec.doom(),
         versions: (spec.kind == FaultKind::StaleRead).then_some(spec.versions),
         next_token,
+        ..Manner::default()
     }
 }

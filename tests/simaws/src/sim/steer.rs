@@ -1,7 +1,8 @@
 //! What a test makes happen on AWS's side, besides faults of calls.
 
 use super::Sim;
-use crate::StatusCheck;
+use crate::faults::{FaultKind, FaultSpec};
+use crate::{Role, StatusCheck};
 
 impl Sim {
     /// Makes a status check of an instance fail from now on, in whatever account and region it is; false
@@ -26,5 +27,19 @@ impl Sim {
         };
         instance.impaired.remove(&check);
         true
+    }
+
+    /// Lets the next launch be accepted and then end by itself, with this code as its state reason
+    /// (`Client.InvalidKMSKey.InvalidState`, `Server.InsufficientInstanceCapacity`); gives the fault's id.
+    pub fn fail_launch(&self, reason: impl Into<String>) -> String {
+        self.add_fault(FaultSpec {
+            code: Some(reason.into()),
+            ..FaultSpec::new("RunInstances", FaultKind::Fail)
+        })
+    }
+
+    /// Sets a role up, in place of what it was before.
+    pub fn set_role(&self, role: Role) {
+        self.lock().backend.world.roles.insert(role.arn.clone(), role);
     }
 }

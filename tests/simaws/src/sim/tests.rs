@@ -1,3 +1,6 @@
+mod act;
+mod determinism;
+mod flows;
 mod latency;
 mod more_faults;
 mod stale;

@@ -81,6 +81,22 @@ pub(crate) struct StateReason {
     pub(crate) message: String,
 }
 
+impl StateReason {
+    /// Why a launch ended by itself, with AWS's message where it documents one.
+    pub(crate) fn of_launch(code: String) -> Self {
+        let text = match code.as_str() {
+            "Client.InternalError" => "Client error on launch",
+            "Client.InvalidKMSKey.InvalidState" => "The KMS key provided is in an incorrect state",
+            "Client.InvalidSnapshot.NotFound" => "The specified snapshot was not found",
+            "Client.VolumeLimitExceeded" => "Volume limit exceeded",
+            "Server.InsufficientInstanceCapacity" => "Insufficient capacity to satisfy instance request",
+            _ => "Internal error on launch",
+        };
+        let message = format!("{code}: {text}");
+        Self { code, message }
+    }
+}
+
 /// One of the checks DescribeInstanceStatus reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -142,10 +158,12 @@ pub(crate) struct Instance {
     pub(crate) state: InstanceState,
     /// When the present state ends by itself.
     pub(crate) due: Option<Timestamp>,
-    /// Made to fail: it will not run.
-    pub(crate) doomed: bool,
+    /// Made to fail: it will not run, for the reason with this code.
+    pub(crate) doomed: Option<String>,
     pub(crate) state_reason: Option<StateReason>,
     pub(crate) transition_reason: String,
+    /// How often it was rebooted, which no answer of AWS tells.
+    pub(crate) reboots: u32,
     /// The checks that fail, and since when.
     pub(crate) impaired: BTreeMap<StatusCheck, Timestamp>,
     pub(crate) image_id: String,

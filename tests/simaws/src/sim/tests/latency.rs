@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::testing::{request, sim_with};
+use crate::testing::{Reply, request, sim_with};
 use crate::{Clock, FaultKind, FaultSpec, ManualClock, Sim};
 
-type Answer = Pin<Box<dyn Future<Output = Option<http::Response<Bytes>>>>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Option<http::Response<Bytes>>>>>;
 
 fn slow(seed: u64) -> Sim {
     sim_with(|options| {
@@ -16,7 +16,7 @@ fn slow(seed: u64) -> Sim {
     })
 }
 
-fn clock(sim: &Sim) -> ManualClock {
+pub(super) fn clock(sim: &Sim) -> ManualClock {
     match sim.clock() {
         Clock::Manual(clock) => clock.clone(),
         Clock::Wall => panic!("tests run on the manual clock"),
@@ -33,20 +33,20 @@ fn send(sim: &Sim, count: usize) -> Vec<Answer> {
     (0..count).map(one).collect()
 }
 
-/// Moves the clock from wait to wait until all are answered.
-fn drive(sim: &Sim, mut answers: Vec<Answer>) {
-    let mut ctx = Context::from_waker(Waker::noop());
+/// Moves the clock from wait to wait until all are answered; gives the answers in their order.
+pub(super) fn drive(sim: &Sim, mut answers: Vec<Answer>) -> Vec<String> {
+    let (mut ctx, mut bodies) = (Context::from_waker(Waker::noop()), Vec::new());
     loop {
         answers.retain_mut(|answer| match answer.as_mut().poll(&mut ctx) {
             Poll::Ready(response) => {
-                assert_eq!(response.map(|response| response.status().as_u16()), Some(200));
+                bodies.push(Reply::new(&response.unwrap()).body);
                 false
             }
             Poll::Pending => true,
         });
         let Some(next) = clock(sim).next_wait() else {
             assert!(answers.is_empty(), "nobody waits for the clock");
-            return;
+            return bodies;
         };
         clock(sim).set(next);
     }
