@@ -405,3 +405,6 @@ impl Witness {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
