@@ -96,7 +96,8 @@ pub struct Operator {
     sweeps: Inbox<Swept>,
     spawned: Inbox<BoxFuture<'static, ()>>,
     /// What its watches are about to bring.
-    coming: BTreeSet<(Timestamp, KindName, Key)>,
+    coming: BTreeSet<(Timestamp, u64, KindName, Key)>,
+    arrivals: u64,
     is_leading: Arc<AtomicBool>,
     /// Whether its caches were filled.
     is_listed: bool,
@@ -159,6 +160,7 @@ impl Operator {
             sweeps,
             spawned,
             coming: BTreeSet::new(),
+            arrivals: 0,
             is_leading: Arc::default(),
             is_listed: false,
         };
@@ -179,14 +181,17 @@ impl Operator {
         }));
     }
 
-    /// The watch will bring a change at `at`.
+    /// The watch will bring a change at `at`; what changed later in the same kind does not come before it.
     pub(crate) fn expect(&mut self, at: Timestamp, kind: KindName, key: &Key) {
-        self.coming.insert((at, kind, key.clone()));
+        let of_kind = self.coming.iter().rev().find(|(_, _, other, _)| *other == kind);
+        let at = of_kind.map_or(at, |(last, ..)| at.max(*last));
+        self.arrivals += 1;
+        self.coming.insert((at, self.arrivals, kind, key.clone()));
     }
 
     /// When this process has something to do by itself, beside what its tasks wait for.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        let watch = self.coming.first().map(|(at, _, _)| *at);
+        let watch = self.coming.first().map(|(at, ..)| *at);
         let due = self.stepper.controllers().filter_map(|name| {
             let is_full = self
                 .running
@@ -234,9 +239,9 @@ impl Operator {
             self.list();
         }
         let now = self.ctx.now();
-        while let Some((at, _, _)) = self.coming.first()
+        while let Some((at, ..)) = self.coming.first()
             && *at <= now
-            && let Some((_, kind, key)) = self.coming.pop_first()
+            && let Some((_, _, kind, key)) = self.coming.pop_first()
         {
             taken += 1;
             self.ctx.cluster.deliver(kind, &key);
