@@ -1,5 +1,7 @@
 //! Control over HTTP: faults, clock, denials, and reading the truth, as JSON under `/_sim/`.
 
+mod steer;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -98,6 +100,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             sim.reset();
             done()
         }
+        (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
         (method, _) => Err((
             StatusCode::NOT_FOUND,
             format!("no {method} {}", request.uri().path()),

@@ -34,4 +34,4 @@ pub use log::Call;
 pub use options::Options;
 pub use server::Server;
 pub use sim::{Hold, Outcome, Sim};
-pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Timings};
+pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, StatusCheck, Timings};

@@ -1,5 +1,7 @@
 //! The simulated AWS as one handle.
 
+mod steer;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -15,6 +15,7 @@ mod world;
 pub(crate) use cidr::Cidr;
 pub(crate) use ids::{IdKind, kind};
 pub(crate) use image::{Image, ImageDevice};
+pub use instance::StatusCheck;
 pub(crate) use instance::{
     Instance, InstanceProfile, InstanceState, MetadataOptions, ProfileAssociation, StateReason,
 };

@@ -109,3 +109,30 @@ fn an_unknown_path_is_not_found() {
         404
     );
 }
+
+#[test]
+fn a_status_check_is_impaired_and_healed() {
+    let sim = sim();
+    let id = run(&sim, &[]);
+    let path = format!("instances/{id}/checks");
+    let change = |status: &str| json!({ "check": "ebs", "status": status });
+    assert_eq!(control(&sim, "POST", &path, &change("impaired")).0, 200);
+    crate::testing::advance(&sim, 2);
+    let impaired = || {
+        let filter = [
+            ("Filter.1.Name", "attached-ebs-status.status"),
+            ("Filter.1.Value.1", "impaired"),
+        ];
+        call(&sim, "DescribeInstanceStatus", &filter)
+            .all("instanceId")
+            .len()
+    };
+    assert_eq!(impaired(), 1);
+    assert_eq!(control(&sim, "POST", &path, &change("ok")).0, 200);
+    assert_eq!(impaired(), 0);
+    assert_eq!(control(&sim, "POST", &path, &change("sick")).0, 400);
+    assert_eq!(
+        control(&sim, "POST", "instances/i-1/checks", &change("ok")).0,
+        404
+    );
+}

@@ -311,6 +311,7 @@ fn start_one(
         doomed: ctx.doomed,
         state_reason: None,
         transition_reason: String::new(),
+        impaired: BTreeMap::new(),
         image_id: launch.image.id.clone(),
         architecture: launch.image.architecture.clone(),
         instance_type: launch.instance_type.clone(),

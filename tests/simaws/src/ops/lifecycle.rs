@@ -2,7 +2,7 @@
 
 use super::{Context, render};
 use crate::protocol::{Answer, ApiError, Element, Params, item, timestamp};
-use crate::state::{Instance, InstanceState, StateReason};
+use crate::state::{Instance, InstanceState, StateReason, StatusCheck};
 
 pub(super) fn terminate(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let ids = ids(ctx, params)?;
@@ -52,6 +52,8 @@ pub(super) fn start(ctx: &mut Context<'_>, params: &Params) -> Answer {
             && instance.state == InstanceState::Pending
         {
             instance.launched_at = now;
+            // A start after a stop is on another host, which is how AWS's own guide mends this check.
+            instance.impaired.remove(&StatusCheck::System);
             instance.state_reason = None;
             instance.transition_reason = String::new();
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Region, Tags};
 use crate::protocol::{Listed, timestamp};
@@ -81,6 +81,18 @@ pub(crate) struct StateReason {
     pub(crate) message: String,
 }
 
+/// One of the checks DescribeInstanceStatus reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusCheck {
+    /// The instance's own software: its operating system answers.
+    Instance,
+    /// The host and the network under the instance.
+    System,
+    /// Whether the attached volumes take reads and writes.
+    Ebs,
+}
+
 /// The IAM instance profile an instance has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct InstanceProfile {
@@ -134,6 +146,8 @@ pub(crate) struct Instance {
     pub(crate) doomed: bool,
     pub(crate) state_reason: Option<StateReason>,
     pub(crate) transition_reason: String,
+    /// The checks that fail, and since when.
+    pub(crate) impaired: BTreeMap<StatusCheck, Timestamp>,
     pub(crate) image_id: String,
     pub(crate) architecture: String,
     pub(crate) instance_type: String,

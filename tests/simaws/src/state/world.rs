@@ -39,6 +39,13 @@ impl World {
             .entry((account.to_owned(), name.to_owned()))
             .or_insert_with(|| Region::new((account, name), seed, now))
     }
+
+    /// The region that has this instance, whoever's it is: ids are never given twice.
+    pub(crate) fn region_of_instance(&mut self, id: &str) -> Option<&mut Region> {
+        self.regions
+            .values_mut()
+            .find(|region| region.instances.contains_key(id))
+    }
 }
 
 /// Writes a map of things that name themselves as a list.
