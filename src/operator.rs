@@ -115,7 +115,8 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
         drop(swept.send((site.clone(), sweep)));
     });
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), options.cluster_id.clone())
-        .sweeping(Handle::current(), options.inventory_period, on_sweep);
+        .every(options.inventory_period)
+        .sweeping(Handle::current(), on_sweep);
     let caches = Caches::new();
     let cluster = caches.serve(KubeCluster::new(client.clone(), &options.identity));
     let ctx = Arc::new(Context::new(

@@ -67,13 +67,13 @@ impl Source for Stores {
 
 impl Stores {
     fn listings(&self) -> Vec<ListingRow> {
-        let views = self.ctx.inventories.views();
-        let rows = views.into_iter().flat_map(|(site, view)| {
-            view.listed().map(|(listing, last_success)| ListingRow {
-                site: site.clone(),
-                listing,
-                last_success,
-            })
+        let listings = self.ctx.inventories.listings().into_iter();
+        let rows = listings.map(|(site, listing)| ListingRow {
+            site,
+            listing: listing.kind.as_str(),
+            last_success: listing.last_success,
+            pages: listing.pages,
+            period: listing.period,
         });
         rows.collect()
     }

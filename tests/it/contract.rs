@@ -69,6 +69,7 @@ async fn a_launch_is_made_once(cloud: &dyn Cloud) {
             .list_volumes()
             .await
             .unwrap()
+            .items
             .iter()
             .all(|volume| volume.encrypted)
     );
@@ -186,7 +187,7 @@ async fn an_answer_cut_short_is_an_error(cloud: &dyn Cloud, sim: &Sim) {
     fault(sim, Operation::DescribeSecurityGroups, FaultKind::Truncate);
     let cut = cloud.list_groups().await.unwrap_err();
     assert_eq!(cut.kind, ErrorKind::Transient);
-    assert!(!cloud.list_groups().await.unwrap().is_empty());
+    assert!(!cloud.list_groups().await.unwrap().items.is_empty());
 }
 
 async fn a_lost_launch_is_found_by_its_token(cloud: &dyn Cloud, sim: &Sim) {

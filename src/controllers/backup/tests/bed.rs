@@ -293,7 +293,7 @@ impl Bed {
     }
 
     pub(super) async fn snapshots(&self) -> Vec<Snapshot> {
-        self.stage.cloud.list_snapshots().await.unwrap()
+        self.stage.cloud.list_snapshots().await.unwrap().items
     }
 
     pub(super) fn events(&self) -> Vec<Reason> {
