@@ -276,20 +276,14 @@ async fn act(
             _ = running.join_next(), if !running.is_empty() => {
                 return OperatorError::Ended("a controller");
             }
-            Some((site, sweep)) = sweeps.recv() => wake_owners(&ctx, &site, &sweep),
+            Some((site, swept)) = sweeps.recv() => take_note(&ctx, &site, &swept),
         }
     }
 }
 
-/// Wakes the objects whose resources a sweep found changed.
-fn wake_owners<C: Cluster>(ctx: &Context<C>, site: &Site, sweep: &Swept) {
-    for error in &sweep.failed {
+fn take_note<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
+    for error in &swept.failed {
         tracing::debug!(%site, %error, "a listing failed");
     }
-    if sweep.became_conclusive {
-        controllers::wake_everything(ctx);
-    }
-    for owner in &sweep.changed {
-        controllers::owner_changed(ctx, owner);
-    }
+    controllers::swept(ctx, site, swept);
 }

@@ -128,11 +128,7 @@ impl Inventories {
 
     fn make(&self, site: &Site) -> Made {
         let cloud = self.sites.door(site, Lane::Drift);
-        let inventory = Inventory::new(
-            cloud,
-            Arc::clone(&self.clock),
-            self.cluster.clone(),
-        );
+        let inventory = Inventory::new(cloud, Arc::clone(&self.clock), self.cluster.clone());
         let inventory = Arc::new(inventory.every(self.period));
         let running = self.background.as_ref().map(|background| {
             let span = tracing::info_span!("inventory", %site);

@@ -145,7 +145,9 @@ impl Inventory {
 
     fn next_due_beside(&self, under_way: &BTreeSet<ListingKind>) -> Timestamp {
         let state = self.state();
-        let idle = ListingKind::ALL.into_iter().filter(|kind| !under_way.contains(kind));
+        let idle = ListingKind::ALL
+            .into_iter()
+            .filter(|kind| !under_way.contains(kind));
         let due_at = idle.map(|kind| state.timetable().due_at(kind));
         due_at.min().unwrap_or(Timestamp::MAX)
     }

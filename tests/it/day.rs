@@ -13,7 +13,7 @@ use yagura::{
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
     controllers::{
         AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
-        TenantClassReconciler, TenantReconciler, Waker, owner_changed, wake_everything,
+        TenantClassReconciler, TenantReconciler, Waker, swept,
     },
     engine::{Context, Identity, Services, Stepper},
     inventory::Inventories,
@@ -36,8 +36,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 const SWEEP_AT_REST: Duration = Duration::from_secs(120);
 
 /// What a sweep calls.
-pub(crate) const SWEEP_CALLS: [&str; 5] = [
+pub(crate) const SWEEP_CALLS: [&str; 6] = [
     "DescribeInstances",
+    "DescribeInstanceStatus",
     "DescribeVolumes",
     "DescribeSecurityGroups",
     "DescribeSnapshots",
@@ -103,14 +104,9 @@ impl Day {
     async fn sweep(&mut self) {
         self.swept_at = self.clock.now();
         self.sweeps += 1;
-        for (_, swept) in self.ctx.inventories.sweep_all().await {
-            assert!(swept.failed.is_empty(), "{:?}", swept.failed);
-            if swept.became_conclusive {
-                wake_everything(&self.ctx);
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
+        for (site, found) in self.ctx.inventories.sweep_all().await {
+            assert!(found.failed.is_empty(), "{:?}", found.failed);
+            swept(&self.ctx, &site, &found);
         }
     }
 

@@ -33,7 +33,12 @@ async fn a_listing_that_always_has_one_more_page_is_an_error() {
     let endless = all_pages(Operation::DescribeVolumes, |_| {
         number += 1;
         let next = Some(number.to_string());
-        async move { Ok(Page { items: vec![0u8], next }) }
+        async move {
+            Ok(Page {
+                items: vec![0u8],
+                next,
+            })
+        }
     });
     assert_eq!(endless.await.unwrap_err().kind, ErrorKind::Defect);
 }

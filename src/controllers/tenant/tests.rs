@@ -1,3 +1,4 @@
+mod checks;
 mod meanwhile;
 mod sources;
 mod sweep;
