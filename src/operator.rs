@@ -20,12 +20,13 @@ use tokio::{
 pub use self::caches::Caches;
 use self::state::Stores;
 use crate::{
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, SystemClock},
     cloud::{CloudError, ClusterId, Site},
     cluster::{Cluster, KubeCluster},
     controllers::{self, Waker},
     engine::{Context, Identity, Services},
+    governor::{self, Share},
     http::{ListenError, Server},
     inventory::{Inventories, Swept},
     lease::{Claimant, Elector, KubeLease, Leadership, LeaseError},
@@ -47,6 +48,8 @@ pub struct Options {
     pub cluster_id: ClusterId,
     /// How often everything we own in AWS is listed.
     pub inventory_period: Duration,
+    /// The part of the account's rate limits that the operator takes.
+    pub aws_share: Share,
     /// Where the pages are served.
     pub listen: SocketAddr,
     /// The namespace of the Lease.
@@ -168,6 +171,12 @@ async fn connect_aws(
         observer: Arc::new(move |operation, outcome| {
             metrics.request_ended(operation, outcome);
         }),
+        pace: Pace::Governed {
+            settings: governor::Settings {
+                share: options.aws_share,
+            },
+            waits: Arc::new(|waited| tracing::debug!(?waited, "a call to AWS waited for its turn")),
+        },
     })
     .await;
     let account = regions.identity().await.map_err(OperatorError::Aws)?;

@@ -299,7 +299,7 @@ async fn failures_are_told_apart() {
         ("InsufficientInstanceCapacity", 500, ErrorKind::Exhausted),
         ("UnauthorizedOperation", 403, ErrorKind::Denied),
         ("InternalError", 500, ErrorKind::Lost),
-        ("SomethingNew", 400, ErrorKind::Transient),
+        ("SomethingNew", 400, ErrorKind::Unexpected),
     ];
     for (code, status, kind) in cases {
         stage.error(operation, code, status);

@@ -182,7 +182,7 @@ fn the_leader_and_its_inventory_are_shown() {
         ..State::default()
     });
     assert_has(&text, "yagura_leader 1");
-    let labels = r#"{region="ap-northeast-1",listing="instances"}"#;
+    let labels = r#"{account="",region="ap-northeast-1",listing="instances"}"#;
     assert_has(
         &text,
         &format!("yagura_inventory_last_success_timestamp_seconds{labels} 500"),

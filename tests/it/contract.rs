@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use simaws::{FaultKind, FaultSpec, Sim};
 use yagura::{
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::SystemClock,
     cloud::{
         Cloud, ClusterId, Direction, ErrorKind, Lane, Launch, MetadataOptions, NewGroup, NewSnapshotSet,
@@ -42,6 +42,7 @@ async fn door(transport: Transport) -> Arc<dyn Cloud> {
         cluster: ClusterId::from(CLUSTER),
         clock: Arc::new(SystemClock),
         observer: Arc::new(|_, _| {}),
+        pace: Pace::Free,
     });
     regions.await.door(&"ap-northeast-1".into(), Lane::Drift)
 }

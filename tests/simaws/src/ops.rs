@@ -25,7 +25,7 @@ mod volumes;
 mod vpcs;
 
 pub(crate) use context::Context;
-pub(crate) use sts::Caller;
+pub(crate) use sts::{Caller, SESSION_SECRET, session_token};
 
 use crate::protocol::{Answer, Params};
 
@@ -44,6 +44,18 @@ pub(crate) fn ec2(action: &str) -> Option<Operation> {
     reading(action)
         .map(|run| Operation { run, mutates: false })
         .or_else(|| mutating(action).map(|run| Operation { run, mutates: true }))
+}
+
+/// Whether an EC2 operation of this name only reads.
+pub(crate) fn is_read(action: &str) -> bool {
+    reading(action).is_some()
+}
+
+/// Whether an EC2 operation of this name lists, page by page.
+pub(crate) fn is_listing(action: &str) -> bool {
+    is_read(action)
+        && !action.ends_with("Attribute")
+        && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
 }
 
 /// Runs an STS operation; `None` when there is none of this name.

@@ -1,6 +1,8 @@
 //! What the simulated AWS knows: accounts, regions, resources, and what time does to them.
 
 mod cidr;
+mod flow;
+mod history;
 mod ids;
 mod image;
 mod instance;
@@ -13,6 +15,8 @@ mod tags;
 mod world;
 
 pub(crate) use cidr::Cidr;
+pub use flow::Flow;
+pub(crate) use history::History;
 pub(crate) use ids::{IdKind, kind};
 pub(crate) use image::{Image, ImageDevice};
 pub use instance::StatusCheck;

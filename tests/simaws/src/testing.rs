@@ -97,7 +97,7 @@ impl Reply {
 pub(crate) fn ask(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Reply {
     match sim.handle(&request(action, params)) {
         Outcome::Answered(response) => Reply::new(&response),
-        Outcome::Held(_) | Outcome::Lost => panic!("{action} was not answered"),
+        Outcome::Held(_) | Outcome::Delayed(_) | Outcome::Lost => panic!("{action} was not answered"),
     }
 }
 

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use crate::clock::earlier;
-use crate::protocol::{ApiError, Params};
+use crate::protocol::{ApiError, Lag, Params, Visible};
 use crate::state::{Region, Tags, Timings};
 
 /// One call's surroundings.
 pub(crate) struct Context<'a> {
     pub(crate) region: &'a mut Region,
     pub(crate) timings: &'a Timings,
-    /// What Describe shows was there this long ago.
-    pub(crate) describe_lag: std::time::Duration,
+    /// What Describe does not show yet.
+    pub(crate) lag: Lag,
     /// How many security groups a region takes.
     pub(crate) group_quota: usize,
     /// What this call makes fails later.
@@ -23,9 +20,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Things made after this instant are not listed yet.
-    pub(crate) fn visible_before(&self) -> Timestamp {
-        earlier(self.region.now, self.describe_lag)
+    /// Tells what is listed by now.
+    pub(crate) fn visible_before(&self) -> Visible {
+        Visible {
+            now: self.region.now,
+            lag: self.lag,
+        }
     }
 }
 

@@ -61,8 +61,8 @@ pub(super) fn assume_role(world: &mut World, caller: &Caller, params: &Params) -
     world.sessions.insert(key.clone(), session);
     let credentials = Element::new("Credentials")
         .text("AccessKeyId", &key)
-        .text("SecretAccessKey", "simaws-secret-access-key-of-a-session")
-        .text("SessionToken", format!("simaws-session-token-{key}"))
+        .text("SecretAccessKey", SESSION_SECRET)
+        .text("SessionToken", session_token(&key))
         .text(
             "Expiration",
             timestamp(later(caller.now, Duration::from_secs(seconds))),
@@ -71,6 +71,14 @@ pub(super) fn assume_role(world: &mut World, caller: &Caller, params: &Params) -
         .text("AssumedRoleId", id)
         .text("Arn", session_arn);
     Ok(Element::content().child(Element::new("AssumeRoleResult").child(credentials).child(user)))
+}
+
+/// The secret of every session.
+pub(crate) const SESSION_SECRET: &str = "simaws-secret-access-key-of-a-session";
+
+/// The token of the session with this access key.
+pub(crate) fn session_token(access_key: &str) -> String {
+    format!("simaws-session-token-{access_key}")
 }
 
 fn assumed(session: &Session) -> (String, String) {

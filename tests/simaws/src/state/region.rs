@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Cidr, Direction, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
+    Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
     SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
 };
 use crate::protocol::{ApiError, Params};
@@ -56,6 +56,8 @@ pub(crate) struct Region {
     pub(crate) images: BTreeMap<String, Image>,
     #[serde(serialize_with = "world::values")]
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
+    #[serde(serialize_with = "world::values")]
+    pub(crate) flows: BTreeMap<String, Flow>,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -85,6 +87,7 @@ impl Region {
             subnets: BTreeMap::new(),
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
+            flows: BTreeMap::new(),
             tokens: BTreeMap::new(),
             agenda: BTreeSet::new(),
             pending_snapshots: BTreeSet::new(),
@@ -154,6 +157,23 @@ impl Region {
             created_at,
         };
         self.images.insert(image.id.clone(), image);
+    }
+
+    /// The things of one kind, named as in the JSON of the whole.
+    pub(crate) fn part(&self, kind: &str) -> Option<serde_json::Value> {
+        match kind {
+            "instances" => list(&self.instances),
+            "networkInterfaces" => list(&self.interfaces),
+            "securityGroups" => list(&self.groups),
+            "volumes" => list(&self.volumes),
+            "snapshots" => list(&self.snapshots),
+            "vpcs" => list(&self.vpcs),
+            "subnets" => list(&self.subnets),
+            "images" => list(&self.images),
+            "profileAssociations" => list(&self.profile_associations),
+            "flows" => list(&self.flows),
+            _ => None,
+        }
     }
 
     /// The zones, by name and id. Tokyo's letters are a, c and d, as they are for new accounts.
@@ -366,6 +386,11 @@ impl Region {
         kind::SUBNET.check(id)?;
         self.subnets.get(id).ok_or_else(|| kind::SUBNET.not_found(id))
     }
+}
+
+fn list<T: Serialize>(things: &BTreeMap<String, T>) -> Option<serde_json::Value> {
+    let things: Vec<&T> = things.values().collect();
+    serde_json::to_value(things).ok()
 }
 
 /// AWS's short form of a region's name: `ap-northeast-1` is `apne1`.

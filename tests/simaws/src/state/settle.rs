@@ -57,6 +57,9 @@ impl Region {
     /// Puts an instance into a state that ends after `delay`.
     pub(crate) fn move_instance(&mut self, id: &str, state: InstanceState, delay: Duration) {
         let due = later(self.now, delay);
+        if state != InstanceState::Running {
+            self.cut_flows(id, None);
+        }
         if let Some(instance) = self.instances.get_mut(id) {
             instance.state = state;
             instance.due = Some(due);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::Region;
+use super::{History, Region};
 
 /// A role someone assumed, by the access key they got for it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Session {
 pub(crate) struct World {
     seed: u64,
     regions: BTreeMap<(String, String), Region>,
+    histories: BTreeMap<(String, String), History>,
     pub(crate) sessions: BTreeMap<String, Session>,
 }
 
@@ -28,6 +29,7 @@ impl World {
         Self {
             seed,
             regions: BTreeMap::new(),
+            histories: BTreeMap::new(),
             sessions: BTreeMap::new(),
         }
     }
@@ -38,6 +40,13 @@ impl World {
         self.regions
             .entry((account.to_owned(), name.to_owned()))
             .or_insert_with(|| Region::new((account, name), seed, now))
+    }
+
+    /// What a region was like before.
+    pub(crate) fn history(&mut self, account: &str, name: &str) -> &mut History {
+        self.histories
+            .entry((account.to_owned(), name.to_owned()))
+            .or_default()
     }
 
     /// The region that has this instance, whoever's it is: ids are never given twice.
