@@ -18,8 +18,8 @@ use crate::{
     wire::Way,
 };
 
-/// What the caches of a process hold.
-type Cache = BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>;
+/// What the caches of a process hold, kind by kind.
+type Cache = BTreeMap<KindName, BTreeMap<Key, Arc<dyn Any + Send + Sync>>>;
 
 /// Kubernetes as one operator sees it.
 #[derive(Clone)]
@@ -56,10 +56,12 @@ impl LabCluster {
     }
 
     fn copy<K: Kind>(&self, key: &Key) {
-        let entry = (K::NAME, key.clone());
-        match self.truth.seen::<K>(key) {
-            Some(seen) => drop(self.cache().insert(entry, seen)),
-            None => drop(self.cache().remove(&entry)),
+        let seen = self.truth.seen::<K>(key);
+        let mut cache = self.cache();
+        let of_kind = cache.entry(K::NAME).or_default();
+        match seen {
+            Some(seen) => drop(of_kind.insert(key.clone(), seen)),
+            None => drop(of_kind.remove(key)),
         }
     }
 
@@ -96,15 +98,15 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let of_kind = cache.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        let of_kind = cache.get(&K::NAME).into_iter().flat_map(BTreeMap::values);
         of_kind
-            .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
+            .filter_map(|object| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        let found = Arc::clone(self.cache().get(&(K::NAME, key.clone()))?);
+        let found = Arc::clone(self.cache().get(&K::NAME)?.get(key)?);
         found.downcast().ok()
     }
 

@@ -215,7 +215,8 @@ fn hardening(tenant: &Tenant, instance: &Instance, truth: &Truth, found: &mut Ve
     }
 }
 
-fn firewall(cidrs: &[&str]) -> BTreeSet<String> {
+/// The rules of an environment that these sources may reach.
+pub(crate) fn firewall(cidrs: &[&str]) -> BTreeSet<String> {
     let mut rules = BTreeSet::new();
     for way in EGRESS {
         for anywhere in ["0.0.0.0/0", "::/0"] {

@@ -9,8 +9,10 @@
 //! collection, on which the operator does not rely.
 
 mod cluster;
+pub mod converge;
 pub mod crash;
 mod effects;
+pub mod fleet;
 pub mod judge;
 pub mod objects;
 mod operator;

@@ -13,6 +13,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 enum Command {
+    /// Declare many environments at once under AWS's default limits, and restart the operator midway.
+    Converge(commands::converge::Converge),
     /// Cut every scenario off at each of its effects, before and after it, and restart the operator.
     Crash(commands::crash::Crash),
     /// Repeat one run, with all that the operator says.
@@ -21,6 +23,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Command::parse() {
+        Command::Converge(converge) => converge.run(),
         Command::Crash(crash) => crash.run(),
         Command::Run(run) => run.run(),
     }

@@ -124,12 +124,7 @@ impl Operator {
             cluster: CLUSTER_ID.into(),
             clock: Arc::clone(&clock),
             observer: Arc::new(|_, _| {}),
-            pace: Pace::Governed {
-                settings: governor::Settings {
-                    share: around.settings.share,
-                },
-                waits: Arc::new(|_| {}),
-            },
+            pace: pace(around.settings),
         })));
         let (sweeps, spawned) = (Inbox::new(), Inbox::new());
         let inventories = inventories(&sites, &clock, around.settings.sweep_every, (&sweeps, &spawned));
@@ -310,6 +305,18 @@ impl Operator {
             }
             return;
         }
+    }
+}
+
+fn pace(settings: &Settings) -> Pace {
+    if !settings.is_paced {
+        return Pace::Free;
+    }
+    Pace::Governed {
+        settings: governor::Settings {
+            share: settings.share,
+        },
+        waits: Arc::new(|_| {}),
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// Which part of AWS's limits each operator takes.
     pub share: Share,
+    /// Whether operators keep to their share of AWS's limits, or call as fast as they can.
+    pub is_paced: bool,
     /// How many operators act at once.
     pub operators: usize,
     /// The simulated AWS; its clock is replaced by that of the run.
@@ -60,6 +62,7 @@ impl Settings {
             watch_lag: Duration::from_millis(500),
             sweep_every: Duration::from_secs(30),
             share: Share::default(),
+            is_paced: true,
             operators: 1,
             aws: simaws::Options::default(),
         }

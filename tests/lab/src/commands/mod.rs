@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub(crate) mod converge;
 pub(crate) mod crash;
 pub(crate) mod run;
 mod work;
