@@ -62,6 +62,7 @@ where
         kind,
         code,
         message,
+        turn_at: None,
     }
 }
 

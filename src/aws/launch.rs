@@ -91,6 +91,7 @@ fn no_such_image(id: &ImageId) -> CloudError {
         kind: ErrorKind::InvalidSpec,
         code: "InvalidAMIID.NotFound".to_owned(),
         message: format!("there is no image {id}"),
+        turn_at: None,
     }
 }
 

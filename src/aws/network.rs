@@ -185,5 +185,6 @@ fn no_such_rule(operation: Operation, group: &SecurityGroupId) -> CloudError {
         kind: ErrorKind::NotFound,
         code: "InvalidPermission.NotFound".to_owned(),
         message: format!("a rule to be revoked is not in {group}"),
+        turn_at: None,
     }
 }

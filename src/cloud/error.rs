@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 /// An AWS operation the operator calls, as AWS spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
@@ -186,4 +188,6 @@ pub struct CloudError {
     pub code: String,
     /// AWS's message without anything that changes from call to call (no request id), safe to show in a status.
     pub message: String,
+    /// When the call has its turn, where that is known: it was not sent because others come first.
+    pub turn_at: Option<Timestamp>,
 }

@@ -280,6 +280,7 @@ fn defect(message: &str) -> Failure {
         kind: ErrorKind::Defect,
         code: "Unplanned".to_owned(),
         message: message.to_owned(),
+        turn_at: None,
     })
 }
 

@@ -22,7 +22,7 @@ pub use self::{
     context::{Context, ControllerName, Failure, Identity, Services, Wakes},
     pass::Pass,
     queue::DueQueue,
-    run::{CONCURRENCY, run},
+    run::run,
     step::{BoxedPass, Stepper},
 };
 use crate::{

@@ -395,6 +395,12 @@ fn schedule<C: Cluster, R: Reconciler<C>>(
                 wake_after(STALLED_RECHECK);
             }
             match next.failure {
+                Some(failure) if failure.turn_at().is_some() => {
+                    // No failure: others come first, and this is when they are through.
+                    ctx.wakes
+                        .wake_at(R::NAME, key.clone(), failure.turn_at().unwrap_or(now));
+                    "held_back"
+                }
                 Some(failure) if needs_a_person(&failure) => {
                     wake_after(STALLED_RECHECK);
                     "stalled"

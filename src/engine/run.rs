@@ -15,10 +15,6 @@ use crate::{
     cluster::{Cluster, Seen},
 };
 
-/// How many objects of a kind are worked on at once. kube's own default is without bound, which has taken whole
-/// clusters down; sixteen hide the latency of AWS and stay far from its rate limits.
-pub const CONCURRENCY: u16 = 16;
-
 /// Runs one controller for ever. kube's applier keeps passes of one object apart and joins triggers that come
 /// during a pass into one more; all triggers come from the controller's due queue.
 pub async fn run<C: Cluster, R: Reconciler<C>>(
@@ -60,7 +56,7 @@ pub async fn run<C: Cluster, R: Reconciler<C>>(
         ctx,
         store,
         due.into_stream(),
-        Config::default().concurrency(CONCURRENCY),
+        Config::default().concurrency(R::NAME.places()),
     );
     passes
         .for_each(|result| {

@@ -1,5 +1,7 @@
 //! A token bucket in whole numbers: it neither loses nor invents a part of a token, however long it runs.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{limits::Limit, share::Share};
@@ -122,6 +124,12 @@ impl Bucket {
         self.halved_at = Some(now);
         self.changed_at = now;
         self.speed = (self.speed / 2).max(LEAST_SPEED);
+    }
+
+    /// How long it takes to gain so many tokens at its present speed.
+    pub(super) fn span_of(&self, tokens: u32) -> Duration {
+        let nanos = i128::from(tokens) * TOKEN / self.rate();
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// What must be in it. A call larger than the bucket goes when the bucket is full and owes the rest, so that

@@ -22,9 +22,9 @@ use crate::{
     cloud::{CloudError, ErrorKind, Lane, Operation},
 };
 
-/// How long a call waits for its turn. Whoever waits holds one of the 16 places for passes of its kind, and an
-/// attempt that was written down before its call must not grow old before it is made; coming back after the usual
-/// back-off costs nothing.
+/// How long a call waits for its turn. Whoever waits holds one of the places for passes of its kind, and an attempt
+/// that was written down before its call must not grow old before it is made; coming back after the usual back-off
+/// costs nothing.
 pub const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// What a governor is set to.
@@ -98,12 +98,17 @@ impl Governor {
         }
     }
 
-    /// Waits until this call may be made; `units` is the number of instances it launches, and is looked at
+    /// Waits until this call may be made, or says at once when it has its turn if that is far off; `units` is the number of instances it launches, and is looked at
     /// only where AWS counts those.
     ///
     /// *Guarantees*: ends within [`MAX_WAIT`]. If it is dropped before, nothing was taken.
-    /// *Errors*: `Throttled` with the code `HeldBack` when the wait was too long; the call must not be made.
+    /// *Errors*: `Throttled` with the code `HeldBack` when the wait was or would be too long; the call must not be made.
     pub async fn admit(&self, operation: Operation, lane: Lane, units: u32) -> Result<(), CloudError> {
+        if is_booked(operation, lane)
+            && let Some(turn_at) = self.book(operation, lane, units)
+        {
+            return Err(held_back(operation, Some(turn_at)));
+        }
         let mut place = InLine::join(self, operation, lane, units);
         loop {
             match place.turn() {
@@ -113,7 +118,7 @@ impl Governor {
                 }
                 Turn::GiveUp => {
                     place.tell(WaitEnd::HeldBack);
-                    return Err(held_back(operation));
+                    return Err(held_back(operation, None));
                 }
                 Turn::Watch(until) => {
                     let bell = pin!(place.bell.notified());
@@ -129,6 +134,12 @@ impl Governor {
     pub fn throttled(&self, operation: Operation) {
         let now = self.clock.now();
         self.with(operation, |door| door.line.throttled(now));
+    }
+
+    /// When this call has its turn, if its line is too long to stand in.
+    fn book(&self, operation: Operation, lane: Lane, units: u32) -> Option<Timestamp> {
+        let now = self.clock.now();
+        self.with(operation, |door| door.line.book(now, lane, units))
     }
 
     fn with<T>(&self, operation: Operation, change: impl FnOnce(&mut Door) -> T) -> T {
@@ -206,17 +217,23 @@ impl Drop for InLine<'_> {
     }
 }
 
-fn held_back(operation: Operation) -> CloudError {
-    let seconds = MAX_WAIT.as_secs();
+/// Whether a call comes back at its turn where the line is long. Thousands of Tenants may want the same change, each
+/// pass of theirs holds a place, and those behind it that want something else would wait with it. Not so looks, which
+/// come quickly, nor backups, whose attempts are counted, nor an Incident, which never waits behind anybody.
+fn is_booked(operation: Operation, lane: Lane) -> bool {
+    !operation.is_read() && matches!(lane, Lane::UserChange | Lane::Drift)
+}
+
+fn held_back(operation: Operation, turn_at: Option<Timestamp>) -> CloudError {
     CloudError {
         operation,
         kind: ErrorKind::Throttled,
         code: "HeldBack".to_owned(),
         message: format!(
-            "not sent, since in {seconds} s no call was left in the operator's share of AWS's rate limit of \
-             {operation}; it is tried again by itself; if this lasts, raise --aws-share or ask AWS for a higher \
-             limit of {operation}"
+            "not sent yet, since no call is left for now in the operator's share of AWS's rate limit of {operation}; it \
+             is tried again by itself; if this lasts, raise --aws-share or ask AWS for a higher limit of {operation}"
         ),
+        turn_at,
     }
 }
 

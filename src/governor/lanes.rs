@@ -103,6 +103,15 @@ impl Lanes {
         }
     }
 
+    /// How many stand in a lane, and how many instances they touch together.
+    pub(super) fn waiting(&self, lane: Lane) -> (u32, u32) {
+        let waiting = self.queues.get(&lane).into_iter();
+        let entries = waiting.flat_map(|queue| queue.waiting.values());
+        entries.fold((0, 0), |(calls, units), entry| {
+            (calls + 1, entry.units.saturating_add(units))
+        })
+    }
+
     /// Someone takes the last place in a lane, to leave it at `now + patience`.
     pub(super) fn join(&mut self, now: Timestamp, lane: Lane, units: u32, patience: Duration) -> Ticket {
         let ticket = Ticket(self.next_ticket);

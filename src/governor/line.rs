@@ -4,7 +4,7 @@
 //! a clock that moves wakes one.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     time::Duration,
 };
@@ -17,7 +17,7 @@ use super::{
     limits::Limits,
     share::Share,
 };
-use crate::cloud::Lane;
+use crate::{clock::later, cloud::Lane};
 
 /// What someone in line is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,21 @@ pub(super) enum Turn {
     Wait,
 }
 
+/// The longest line to stand in. What comes back at its turn finds some before it, and three quarters of the line left for
+/// those who come too early or unasked.
+const LONGEST_LINE: Duration = Duration::from_secs(4);
+
+/// How much before its turn someone comes back: a pass looks at AWS and the cluster before it calls.
+const EARLY: Duration = Duration::from_secs(1);
+
 /// The line before one operation.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     requests: Bucket,
     resources: Option<Bucket>,
     lanes: Lanes,
+    /// Up to when the turns of each lane are given away to those who come back for them.
+    booked: BTreeMap<Lane, Timestamp>,
     /// Those who waited too long and were not told yet.
     expired: BTreeSet<Ticket>,
     /// Who goes next and therefore watches the clock.
@@ -53,10 +62,34 @@ impl Line {
             requests: Bucket::new(limits.requests, share, now),
             resources: limits.resources.map(|limit| Bucket::new(limit, share, now)),
             lanes: Lanes::new(now),
+            booked: BTreeMap::new(),
             expired: BTreeSet::new(),
             watching: None,
             called: VecDeque::new(),
         }
+    }
+
+    /// Where the line of this lane is too long to stand in: when to come back, so that all who were told to do not come
+    /// together. Only what stands in the same lane counts, or a lane that others pass over would look too long for ever
+    /// and nobody in it would starve visibly.
+    pub(super) fn book(&mut self, now: Timestamp, lane: Lane, units: u32) -> Option<Timestamp> {
+        let (calls, ahead) = self.lanes.waiting(lane);
+        let line = self.span_of(calls, ahead);
+        if line < LONGEST_LINE {
+            return None;
+        }
+        let booked = self.booked.get(&lane).copied().unwrap_or(now);
+        let turn_at = later(booked.max(later(now, line)), self.span_of(1, units));
+        self.booked.insert(lane, turn_at);
+        let early = turn_at.checked_sub(EARLY).unwrap_or(turn_at);
+        Some(early.max(later(now, EARLY)))
+    }
+
+    /// How long the buckets take to gain what so many calls take.
+    fn span_of(&self, calls: u32, units: u32) -> Duration {
+        let requests = self.requests.span_of(calls);
+        let resources = self.resources.as_ref().map(|resources| resources.span_of(units));
+        requests.max(resources.unwrap_or_default())
     }
 
     /// Someone joins, and asks for their turn next.

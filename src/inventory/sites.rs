@@ -133,7 +133,9 @@ impl Inventories {
     }
 
     fn make(&self, site: &Site) -> Made {
-        let cloud = self.sites.door(site, Lane::Drift);
+        // Every decision rests on the listings: behind the looks of thousands of Tenants that were just declared they
+        // would not come for minutes, and nothing would be known any more.
+        let cloud = self.sites.door(site, Lane::UserChange);
         let inventory = Inventory::new(cloud, Arc::clone(&self.clock), self.cluster.clone());
         let inventory = Arc::new(inventory.every(self.period));
         let running = self.background.as_ref().map(|background| {

@@ -38,6 +38,7 @@ impl Unreadable {
             kind: ErrorKind::Defect,
             code: "UnexpectedAnswer".to_owned(),
             message: self.0,
+            turn_at: None,
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn failure(operation: Operation) -> CloudError {
         kind: ErrorKind::Transient,
         code: "InternalError".to_owned(),
         message: String::new(),
+        turn_at: None,
     }
 }
 

@@ -67,6 +67,7 @@ fn refusal(kind: ErrorKind) -> CloudError {
         kind,
         code: "SnapshotCreationPerVolumeRateExceeded".into(),
         message: "slow down".into(),
+        turn_at: None,
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{
-        Cluster, ClusterError, Happened, Kind, KindName, MemoryCluster, NamespaceFacts, OwnedMeta, Seen,
+        Cluster, ClusterError, Happened, Index, Kind, KindName, MemoryCluster, NamespaceFacts, OwnedMeta,
+        Seen,
     },
 };
 
@@ -19,7 +20,48 @@ use crate::{
 };
 
 /// What the caches of a process hold, kind by kind.
-type Cache = BTreeMap<KindName, BTreeMap<Key, Arc<dyn Any + Send + Sync>>>;
+type Cache = BTreeMap<KindName, OfKind>;
+
+/// The objects of one kind, and by what they are found.
+#[derive(Default)]
+struct OfKind {
+    objects: BTreeMap<Key, Held>,
+    keys: HashMap<(Index, String), BTreeSet<Key>>,
+}
+
+struct Held {
+    seen: Arc<dyn Any + Send + Sync>,
+    values: Vec<(Index, String)>,
+}
+
+impl OfKind {
+    fn put<K: Kind>(&mut self, key: &Key, seen: Arc<Seen<K>>) {
+        self.remove(key);
+        let mut values = vec![(Index::Namespace, key.namespace.clone())];
+        values.extend(seen.readable().iter().flat_map(|object| object.indexes()));
+        for value in &values {
+            self.keys.entry(value.clone()).or_default().insert(key.clone());
+        }
+        self.objects.insert(key.clone(), Held { seen, values });
+    }
+
+    fn remove(&mut self, key: &Key) {
+        for value in self.objects.remove(key).into_iter().flat_map(|held| held.values) {
+            if let Some(keys) = self.keys.get_mut(&value) {
+                keys.remove(key);
+            }
+        }
+    }
+
+    fn get<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
+        Arc::clone(&self.objects.get(key)?.seen).downcast().ok()
+    }
+
+    fn find<K: Kind>(&self, keys: impl Iterator<Item = Key>) -> Vec<Arc<K>> {
+        keys.filter_map(|key| self.get::<K>(&key)?.readable().ok().cloned())
+            .collect()
+    }
+}
 
 /// Kubernetes as one operator sees it.
 #[derive(Clone)]
@@ -60,8 +102,8 @@ impl LabCluster {
         let mut cache = self.cache();
         let of_kind = cache.entry(K::NAME).or_default();
         match seen {
-            Some(seen) => drop(of_kind.insert(key.clone(), seen)),
-            None => drop(of_kind.remove(key)),
+            Some(seen) => of_kind.put(key, seen),
+            None => of_kind.remove(key),
         }
     }
 
@@ -98,16 +140,23 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let of_kind = cache.get(&K::NAME).into_iter().flat_map(BTreeMap::values);
-        of_kind
-            .filter_map(|object| Arc::clone(object).downcast::<Seen<K>>().ok())
-            .filter_map(|seen| seen.readable().ok().cloned())
-            .collect()
+        let Some(of_kind) = cache.get(&K::NAME) else {
+            return Vec::new();
+        };
+        of_kind.find(of_kind.objects.keys().cloned())
+    }
+
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+        let cache = self.cache();
+        let Some(of_kind) = cache.get(&K::NAME) else {
+            return Vec::new();
+        };
+        let keys = of_kind.keys.get(&(index, value.to_owned()));
+        of_kind.find(keys.into_iter().flatten().cloned())
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        let found = Arc::clone(self.cache().get(&K::NAME)?.get(key)?);
-        found.downcast().ok()
+        self.cache().get(&K::NAME)?.get(key)
     }
 
     async fn read<K: Kind>(&self, key: &Key) -> Result<Option<K>, ClusterError> {

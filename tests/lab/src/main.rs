@@ -17,6 +17,10 @@ enum Command {
     Converge(commands::converge::Converge),
     /// Cut every scenario off at each of its effects, before and after it, and restart the operator.
     Crash(commands::crash::Crash),
+    /// Measure what an operator holds resident of installations.
+    Memory(commands::memory::Memory),
+    /// Count what installations take that have nothing to do.
+    Rest(commands::rest::Rest),
     /// Repeat one run, with all that the operator says.
     Run(commands::run::Run),
 }
@@ -25,6 +29,8 @@ fn main() -> ExitCode {
     match Command::parse() {
         Command::Converge(converge) => converge.run(),
         Command::Crash(crash) => crash.run(),
+        Command::Memory(memory) => memory.run(),
+        Command::Rest(rest) => rest.run(),
         Command::Run(run) => run.run(),
     }
 }

@@ -20,9 +20,9 @@ use yagura::{
     cluster::{Cluster, Kind, KindName, MemoryCluster},
     controllers::{
         AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
-        TenantClassReconciler, TenantReconciler, Waker, swept, wake_everything,
+        TenantClassReconciler, TenantReconciler, Waker, swept,
     },
-    engine::{CONCURRENCY, Context, ControllerName, Identity, Services, Stepper},
+    engine::{Context, ControllerName, Identity, Services, Stepper},
     governor,
     inventory::{Inventories, Swept},
     metrics::Metrics,
@@ -191,7 +191,7 @@ impl Operator {
             let is_full = self
                 .running
                 .get(&name)
-                .is_some_and(|running| running.passes.len() >= usize::from(CONCURRENCY));
+                .is_some_and(|running| running.passes.len() >= usize::from(name.places()));
             // A full controller goes on when a pass ends.
             if is_full || !self.is_listed {
                 return None;
@@ -269,7 +269,7 @@ impl Operator {
         }
     }
 
-    /// Starts what is due: per controller sixteen passes at once, and never two of one object.
+    /// Starts what is due: per controller as many passes at once as it has places, and never two of one object.
     fn start_passes(&mut self) {
         if !self.is_listed {
             return;
@@ -281,7 +281,7 @@ impl Operator {
                 continue;
             };
             let running = self.running.entry(name).or_default();
-            while running.passes.len() < usize::from(CONCURRENCY)
+            while running.passes.len() < usize::from(name.places())
                 && let Some(key) = queue.pop(now)
             {
                 if running.passes.values().any(|other| *other == key) {
