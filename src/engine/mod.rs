@@ -21,7 +21,7 @@ pub use self::{
     backoff::Backoff,
     context::{Context, ControllerName, Failure, Identity, Services, Wakes},
     pass::Pass,
-    queue::DueQueue,
+    queue::{AT_ONCE, DueQueue},
     run::run,
     step::{BoxedPass, Stepper},
 };

@@ -1,21 +1,22 @@
 //! One pass of one object.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Resource;
 
-use super::{Backoff, Context, Failure, Outcome, OutcomeOf, Reconciler, Report, StatusOf};
+use super::{AT_ONCE, Backoff, Context, Failure, Outcome, OutcomeOf, Reconciler, Report, StatusOf};
 use crate::{
     api::{Key, Reason, names},
     clock::{elapsed, later},
     cloud::{Cloud, ErrorKind, Lane, Site},
     cluster::{Cluster, ClusterError, Happened, Kind, OwnedMeta, Seen},
+    governor::on_behalf_of,
     report::{failure::needs_a_person, kstatus},
 };
 
 /// How soon a Stalled object is looked at again by itself: rights and quotas change without us.
-const STALLED_RECHECK: std::time::Duration = std::time::Duration::from_secs(420);
+const STALLED_RECHECK: Duration = Duration::from_secs(420);
 
 /// A pass under way, as its steps see it.
 pub struct Pass<'a, C, K> {
@@ -77,6 +78,9 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
     let version = seen.meta().resource_version.clone();
     // The newer copy is on its way, and its arrival wakes the object.
     if ctx.is_older_than_our_write(R::Kind::NAME, key, version.as_deref()) {
+        if let Some(queue) = ctx.wakes.queue(R::NAME) {
+            queue.hurry(key.clone());
+        }
         return;
     }
     let object = match seen.readable() {
@@ -85,7 +89,10 @@ pub(super) async fn pass<C: Cluster, R: Reconciler<C>>(
     };
     let started = ctx.now();
     let result = match prepare::<C, R>(ctx, &object).await {
-        Ok(Prepared::Go) => carry_out(reconciler, ctx, backoff, &object).await,
+        Ok(Prepared::Go) => {
+            let name = format!("{} {key}", R::NAME);
+            on_behalf_of(&name, carry_out(reconciler, ctx, backoff, &object)).await
+        }
         Ok(Prepared::Wait) => Ok(Next::default()),
         Err(error) => Err(error),
     };
@@ -412,7 +419,10 @@ fn schedule<C: Cluster, R: Reconciler<C>>(
                 None if next.worked => {
                     // At once, so that a chain of steps is as fast as AWS; the back-off still knows an object that
                     // finds something to do for ever.
-                    wake_after(backoff.worked(key));
+                    match backoff.worked(key) {
+                        Duration::ZERO => ctx.wakes.wake_at(R::NAME, key.clone(), AT_ONCE),
+                        span => wake_after(span),
+                    }
                     "worked"
                 }
                 None => {

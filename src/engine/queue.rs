@@ -1,7 +1,7 @@
 //! When each object is due: one entry per object, the earlier time stands.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,6 +10,10 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{api::Key, clock::Clock};
+
+/// Before everything that is due: what was begun is finished before more is begun, or of thousands of new objects each
+/// step would wait for all the others'.
+pub const AT_ONCE: Timestamp = Timestamp::MIN;
 
 /// The due times of one controller's objects.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub struct DueQueue {
 struct Entries {
     by_time: BTreeSet<(Timestamp, Key)>,
     by_key: HashMap<Key, Timestamp>,
+    /// Those whose next wake goes before all others.
+    hurried: HashSet<Key>,
 }
 
 impl DueQueue {
@@ -33,6 +39,7 @@ impl DueQueue {
     /// Asks for a pass at `at`; an earlier request stands.
     pub fn wake_at(&self, key: Key, at: Timestamp) {
         let mut entries = self.entries();
+        let at = if entries.hurried.remove(&key) { AT_ONCE } else { at };
         match entries.by_key.get(&key).copied() {
             Some(earlier) if earlier <= at => return,
             Some(later) => {
@@ -44,6 +51,12 @@ impl DueQueue {
         entries.by_time.insert((at, key));
         drop(entries);
         self.changed.notify_one();
+    }
+
+    /// Lets the next wake of this object go before those of others: what it waits for is on its way, and it had waited
+    /// for its pass already.
+    pub fn hurry(&self, key: Key) {
+        self.entries().hurried.insert(key);
     }
 
     /// Takes the object that has been due longest, if one is due.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{
+    caller::{Caller, caller},
     lanes::Ticket,
     limits::limits,
     line::{Line, Turn},
@@ -105,7 +106,8 @@ impl Governor {
     /// *Errors*: `Throttled` with the code `HeldBack` when the wait was or would be too long; the call must not be made.
     pub async fn admit(&self, operation: Operation, lane: Lane, units: u32) -> Result<(), CloudError> {
         if is_booked(operation, lane)
-            && let Some(turn_at) = self.book(operation, lane, units)
+            && let Some(caller) = caller()
+            && let Some(turn_at) = self.book(operation, lane, units, caller)
         {
             return Err(held_back(operation, Some(turn_at)));
         }
@@ -137,9 +139,9 @@ impl Governor {
     }
 
     /// When this call has its turn, if its line is too long to stand in.
-    fn book(&self, operation: Operation, lane: Lane, units: u32) -> Option<Timestamp> {
+    fn book(&self, operation: Operation, lane: Lane, units: u32, caller: Caller) -> Option<Timestamp> {
         let now = self.clock.now();
-        self.with(operation, |door| door.line.book(now, lane, units))
+        self.with(operation, |door| door.line.book(now, lane, units, caller))
     }
 
     fn with<T>(&self, operation: Operation, change: impl FnOnce(&mut Door) -> T) -> T {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     bucket::{Bucket, Depth},
+    caller::Caller,
     lanes::{Claim, Lanes, Ticket},
     limits::Limits,
     share::Share,
@@ -32,12 +33,14 @@ pub(super) enum Turn {
     Wait,
 }
 
-/// The longest line to stand in. What comes back at its turn finds some before it, and three quarters of the line left for
-/// those who come too early or unasked.
-const LONGEST_LINE: Duration = Duration::from_secs(4);
+/// The longest line to stand in: long enough to use every token while the next ones come.
+const LONGEST_LINE: Duration = Duration::from_secs(2);
 
 /// How much before its turn someone comes back: a pass looks at AWS and the cluster before it calls.
 const EARLY: Duration = Duration::from_secs(1);
+
+/// Who did not come so long after their turn does not come any more.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// The line before one operation.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub(super) struct Line {
     lanes: Lanes,
     /// Up to when the turns of each lane are given away to those who come back for them.
     booked: BTreeMap<Lane, Timestamp>,
+    /// The turns of those who were told to come back.
+    turns: BTreeMap<(Lane, Caller), Timestamp>,
     /// Those who waited too long and were not told yet.
     expired: BTreeSet<Ticket>,
     /// Who goes next and therefore watches the clock.
@@ -63,26 +68,47 @@ impl Line {
             resources: limits.resources.map(|limit| Bucket::new(limit, share, now)),
             lanes: Lanes::new(now),
             booked: BTreeMap::new(),
+            turns: BTreeMap::new(),
             expired: BTreeSet::new(),
             watching: None,
             called: VecDeque::new(),
         }
     }
 
-    /// Where the line of this lane is too long to stand in: when to come back, so that all who were told to do not come
-    /// together. Only what stands in the same lane counts, or a lane that others pass over would look too long for ever
-    /// and nobody in it would starve visibly.
-    pub(super) fn book(&mut self, now: Timestamp, lane: Lane, units: u32) -> Option<Timestamp> {
-        let (calls, ahead) = self.lanes.waiting(lane);
-        let line = self.span_of(calls, ahead);
-        if line < LONGEST_LINE {
+    /// Where the line of this lane is too long to stand in: when to come back. Each is given a turn of its own, and
+    /// stands in line whoever comes at their turn. Only what stands in the same lane counts, or a lane that others pass
+    /// over would look too long for ever and nobody in it would starve visibly.
+    pub(super) fn book(
+        &mut self,
+        now: Timestamp,
+        lane: Lane,
+        units: u32,
+        caller: Caller,
+    ) -> Option<Timestamp> {
+        let early = |turn: Timestamp| turn.checked_sub(EARLY).unwrap_or(turn);
+        let place = (lane, caller);
+        if let Some(turn) = self.turns.get(&place).copied() {
+            if early(turn) > now {
+                return Some(early(turn));
+            }
+            self.turns.remove(&place);
             return None;
         }
-        let booked = self.booked.get(&lane).copied().unwrap_or(now);
-        let turn_at = later(booked.max(later(now, line)), self.span_of(1, units));
-        self.booked.insert(lane, turn_at);
-        let early = turn_at.checked_sub(EARLY).unwrap_or(turn_at);
-        Some(early.max(later(now, EARLY)))
+        let (calls, ahead) = self.lanes.waiting(lane);
+        // Where those who were told to come back do not, nobody waits for them.
+        if calls == 0 && self.ready_at(now, units, Depth::AboveReserve) <= now {
+            return None;
+        }
+        let line = later(now, self.span_of(calls, ahead));
+        let free_at = self.booked.get(&lane).map_or(line, |booked| line.max(*booked));
+        if free_at <= later(now, LONGEST_LINE) {
+            return None;
+        }
+        self.turns.retain(|_, turn| later(*turn, GIVEN_UP) > now);
+        let turn = later(free_at, self.span_of(1, units));
+        self.booked.insert(lane, turn);
+        self.turns.insert(place, turn);
+        Some(early(turn))
     }
 
     /// How long the buckets take to gain what so many calls take.

@@ -9,6 +9,7 @@
 //! take their turn here like any other call.
 
 mod bucket;
+mod caller;
 #[expect(
     clippy::module_inception,
     reason = "the module is named for the one thing it gives"
@@ -19,6 +20,7 @@ mod limits;
 mod line;
 mod share;
 
+pub use caller::on_behalf_of;
 pub use governor::{Governor, MAX_WAIT, Settings, WaitEnd, WaitObserver, Waited};
 pub use limits::{Limit, Limits, limits};
 pub use share::{BadShare, Share};

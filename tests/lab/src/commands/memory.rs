@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use lab::memory::{Measured, measure, stage};
+use lab::memory::{Measured, measure, stage::Stage};
 
 /// What a process may hold beside its objects, in KiB.
 const BASE: u64 = 30 * 1024;
@@ -97,8 +97,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 /// Serves until its standard input ends.
 #[expect(clippy::print_stdout, reason = "the command's result")]
 fn serve(tenants: usize) -> Result<bool, String> {
+    // Before there is a runtime: within one, tokio takes a whole run for one task that never lets others run.
+    let stage = Stage::fill(tenants).map_err(|error| error.to_string())?;
     let runtime = runtime()?;
-    let served = runtime.block_on(stage::serve(tenants));
+    let served = runtime.block_on(stage.serve());
     let served = served.map_err(|error| error.to_string())?;
     println!("{}\n{}", served.aws, served.kubernetes);
     let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -22,9 +22,11 @@ use simaws::{Call, Options, Outcome, Sim};
 use super::template::{BACKUPS, Template};
 use crate::Broken;
 
-struct Stage {
+/// Both, filled.
+pub struct Stage {
     template: Template,
     tenants: usize,
+    sim: Sim,
 }
 
 /// Where both are served.
@@ -36,28 +38,41 @@ pub struct Served {
     _server: simaws::Server,
 }
 
-/// Serves both on ports of their own until the runtime ends.
-///
-/// # Errors
-/// Where they cannot be filled or served.
-pub async fn serve(tenants: usize) -> Result<Served, Broken> {
-    let broken = |error: std::io::Error| Broken::SetUp(error.to_string());
-    let template = Template::make()?;
-    let sim = seed(&template, tenants)?;
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = sim.serve(any).await.map_err(broken)?;
-    let listener = tokio::net::TcpListener::bind(any).await.map_err(broken)?;
-    let kubernetes = format!("http://{}", listener.local_addr().map_err(broken)?);
-    let stage = Arc::new(Stage { template, tenants });
-    let router = Router::new()
-        .route("/apis/yagura.dev/v1alpha1/{plural}", axum::routing::get(answer))
-        .with_state(stage);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(Served {
-        aws: server.url(),
-        kubernetes,
-        _server: server,
-    })
+impl Stage {
+    /// Makes one environment as an operator does, and as many copies of it.
+    ///
+    /// # Errors
+    /// Where it cannot be made or copied.
+    pub fn fill(tenants: usize) -> Result<Self, Broken> {
+        let template = Template::make()?;
+        let sim = seed(&template, tenants)?;
+        Ok(Self {
+            template,
+            tenants,
+            sim,
+        })
+    }
+
+    /// Serves both on ports of their own until the runtime ends.
+    ///
+    /// # Errors
+    /// Where there is no port.
+    pub async fn serve(self) -> Result<Served, Broken> {
+        let broken = |error: std::io::Error| Broken::SetUp(error.to_string());
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = self.sim.serve(any).await.map_err(broken)?;
+        let listener = tokio::net::TcpListener::bind(any).await.map_err(broken)?;
+        let kubernetes = format!("http://{}", listener.local_addr().map_err(broken)?);
+        let router = Router::new()
+            .route("/apis/yagura.dev/v1alpha1/{plural}", axum::routing::get(answer))
+            .with_state(Arc::new(self));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Served {
+            aws: server.url(),
+            kubernetes,
+            _server: server,
+        })
+    }
 }
 
 /// A list, page by page, or a watch that never says anything.

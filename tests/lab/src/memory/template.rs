@@ -10,7 +10,7 @@ use yagura::{
     cluster::{Cluster, Kind},
 };
 
-use crate::{Broken, Settings, World, converge::is_ready, fleet};
+use crate::{Broken, Settings, World, converge::is_ready, fleet, truth::Truth};
 
 /// The time of the slot; the run begins at midnight UTC.
 const SLOT: &str = "00:30";
@@ -49,10 +49,17 @@ impl Template {
         world.run_for(Duration::from_secs(1800))?;
         let tenant = the_one::<Tenant>(&world)?;
         let backup = the_one::<Backup>(&world)?;
+        let quarantine = quarantine(&world)?;
+        let is_the_class = |call: &Call| {
+            let mut values = call.params.values();
+            values.any(|value| quarantine.contains(value))
+        };
         let calls = world.sim.calls().into_iter();
         Ok(Self {
             at: world.clock.now(),
-            calls: calls.filter(|call| call.effect && !call.dry_run).collect(),
+            calls: calls
+                .filter(|call| call.effect && !call.dry_run && !is_the_class(call))
+                .collect(),
             key: tenant.key(),
             uid: tenant.uid().to_owned(),
             backup_name: backup.key().name,
@@ -92,6 +99,14 @@ impl Template {
                 &format!("\"namespace\":\"c-{number:010}\""),
             )
     }
+}
+
+/// The names of the class's own group, which all environments share.
+fn quarantine(world: &World) -> Result<[String; 2], Broken> {
+    let groups = Truth::of(world, None)?.security_groups.into_iter();
+    let mut found = groups.filter(|group| group.name.starts_with("yagura-quarantine"));
+    let found = found.next().map(|group| [group.id, group.name]);
+    found.ok_or_else(|| Broken::SetUp("the class has no quarantine group".to_owned()))
 }
 
 fn uid(kind: usize, number: usize) -> String {
