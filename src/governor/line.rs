@@ -52,6 +52,8 @@ pub(super) struct Line {
     booked: BTreeMap<Lane, Timestamp>,
     /// The turns of those who were told to come back.
     turns: BTreeMap<(Lane, Caller), Timestamp>,
+    /// Up to when turns are given anew to those who came too late for theirs.
+    late: Timestamp,
     /// Those who waited too long and were not told yet.
     expired: BTreeSet<Ticket>,
     /// Who goes next and therefore watches the clock.
@@ -69,6 +71,7 @@ impl Line {
             lanes: Lanes::new(now),
             booked: BTreeMap::new(),
             turns: BTreeMap::new(),
+            late: now,
             expired: BTreeSet::new(),
             watching: None,
             called: VecDeque::new(),
@@ -87,14 +90,22 @@ impl Line {
     ) -> Option<Timestamp> {
         let early = |turn: Timestamp| turn.checked_sub(EARLY).unwrap_or(turn);
         let place = (lane, caller);
+        let (calls, ahead) = self.lanes.waiting(lane);
         if let Some(turn) = self.turns.get(&place).copied() {
             if early(turn) > now {
                 return Some(early(turn));
             }
-            self.turns.remove(&place);
-            return None;
+            let line = self.span_of(calls, ahead);
+            if line <= LONGEST_LINE * 2 {
+                self.turns.remove(&place);
+                return None;
+            }
+            // Many come late at once: each again when those before it are through.
+            let again = later(self.late.max(later(now, line)), self.span_of(1, units));
+            self.late = again;
+            self.turns.insert(place, again);
+            return Some(early(again));
         }
-        let (calls, ahead) = self.lanes.waiting(lane);
         // Where those who were told to come back do not, nobody waits for them.
         if calls == 0 && self.ready_at(now, units, Depth::AboveReserve) <= now {
             return None;

@@ -11,6 +11,7 @@ mod crash;
 mod day;
 mod incident;
 mod lease;
+mod pace;
 mod process;
 mod refusals;
 mod refusals_policies;

@@ -3,6 +3,7 @@
 //! It depends on neither the operator nor the AWS SDK, so that its first line appears at once and not after
 //! minutes of compiling.
 
+mod bench;
 mod charts;
 mod check;
 mod clock;
@@ -65,6 +66,12 @@ enum Task {
         #[arg(last = true, value_name = "CARGO_TEST_ARGUMENTS")]
         filter: Vec<String>,
     },
+    /// Measure the bars at full size: pace under AWS's limits, calls at rest, memory. Minutes; with sweeps, hours.
+    Bench {
+        /// Then every sweep of crashes, faults, stale reads and second operators.
+        #[arg(long)]
+        sweep: bool,
+    },
     /// What has to hold before a commit: format, lints, file sizes, generated files, spelling, licences.
     Check,
     /// Write the generated files anew (crds/, parts of deploy/ and docs/).
@@ -96,6 +103,7 @@ fn run(task: Task) -> Outcome {
             operator,
         } => up::run(&env, inventory_period.as_deref(), &operator),
         Task::Test { layer, filter } => layers::run(layer, &filter),
+        Task::Bench { sweep } => bench::run(sweep),
         Task::Check => check::run(),
         Task::Gen => generate::write(),
     }

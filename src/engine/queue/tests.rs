@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt;
 use jiff::Timestamp;
 
-use super::DueQueue;
+use super::{AT_ONCE, DueQueue};
 use crate::{
     api::Key,
     clock::{Clock, ManualClock, later},
@@ -45,4 +45,19 @@ async fn the_stream_gives_each_object_when_the_clock_reaches_it() {
     assert_eq!(stream.next().await, Some(key("soon")));
     clock.advance(Duration::from_secs(50));
     assert_eq!(stream.next().await, Some(key("late")));
+}
+
+#[test]
+fn what_was_hurried_and_what_is_to_go_on_at_once_goes_before_what_waits_longer() {
+    let queue = DueQueue::default();
+    let (old, hurried, begun) = (key("old"), key("hurried"), key("begun"));
+    queue.hurry(hurried.clone());
+    queue.wake_at(old.clone(), at(1));
+    queue.wake_at(hurried.clone(), at(5));
+    assert_eq!(queue.pop(at(9)), Some(hurried.clone()));
+    queue.wake_at(begun.clone(), AT_ONCE);
+    queue.wake_at(hurried.clone(), at(5));
+    assert_eq!(queue.pop(at(9)), Some(begun));
+    assert_eq!(queue.pop(at(9)), Some(old));
+    assert_eq!(queue.pop(at(9)), Some(hurried), "hurried once");
 }

@@ -12,6 +12,7 @@ use futures::{
 };
 
 use super::*;
+use crate::governor::on_behalf_of;
 use crate::clock::{ManualClock, Wait};
 
 const GROUP: Operation = Operation::CreateSecurityGroup;
@@ -319,4 +320,67 @@ async fn on_many_threads_nobody_is_forgotten() {
     }
     let line = stage.governor.lines();
     assert!(line[&GROUP].bells.is_empty(), "everyone left the line");
+}
+
+fn called(stage: &Stage, name: &str) -> Option<Result<(), CloudError>> {
+    let admitted = stage.governor.admit(GROUP, Lane::UserChange, 1);
+    on_behalf_of(name, admitted).now_or_never()
+}
+
+fn turn_of(result: Option<Result<(), CloudError>>) -> Timestamp {
+    result.unwrap().unwrap_err().turn_at.unwrap()
+}
+
+#[test]
+fn where_the_line_is_long_each_caller_is_told_its_own_turn_and_keeps_it() {
+    let stage = Stage::rested();
+    stage.drain(GROUP, Lane::UserChange);
+    let mut pool = LocalPool::new();
+    for number in 0..100 {
+        let governor = Arc::clone(&stage.governor);
+        let call = async move {
+            let admitted = governor.admit(GROUP, Lane::UserChange, 1);
+            drop(on_behalf_of(&format!("tenant {number}"), admitted).await);
+        };
+        pool.spawner().spawn_local(call).unwrap();
+    }
+    pool.run_until_stalled();
+    let (first, second) = (turn_of(called(&stage, "one")), turn_of(called(&stage, "two")));
+    assert_eq!(elapsed(first, second), Duration::from_millis(250), "a call at four a second");
+    assert_eq!(turn_of(called(&stage, "one")), first, "too early: the turn stands");
+    // Nine stand in line and ninety-one were told before; it comes back a second early.
+    let wait = elapsed(start(), first) - Duration::from_secs(3600);
+    assert!((Duration::from_secs(23)..Duration::from_secs(25)).contains(&wait), "{wait:?}");
+    // Nobody who is not told to come back is told so.
+    assert!(stage.governor.admit(GROUP, Lane::UserChange, 1).now_or_never().is_none());
+    // An Incident, a backup and a look stand in line by any name.
+    let incident = stage.governor.admit(GROUP, Lane::Contain, 1);
+    assert_eq!(on_behalf_of("incident", incident).now_or_never(), Some(Ok(())));
+    let backup = stage.governor.admit(GROUP, Lane::Backup, 1);
+    assert!(on_behalf_of("backup", backup).now_or_never().is_none());
+}
+
+#[test]
+fn whoever_comes_at_its_turn_is_admitted() {
+    let stage = Stage::rested();
+    stage.drain(GROUP, Lane::UserChange);
+    let mut pool = LocalPool::new();
+    for number in 0..20 {
+        let governor = Arc::clone(&stage.governor);
+        let call = async move {
+            let admitted = governor.admit(GROUP, Lane::UserChange, 1);
+            drop(on_behalf_of(&format!("tenant {number}"), admitted).await);
+        };
+        pool.spawner().spawn_local(call).unwrap();
+    }
+    pool.run_until_stalled();
+    let turn = turn_of(called(&stage, "late"));
+    stage.clock.advance_to(turn);
+    pool.run_until_stalled();
+    let admitted = stage.governor.admit(GROUP, Lane::UserChange, 1);
+    let mut admitted = pin!(on_behalf_of("late", admitted));
+    assert!(admitted.as_mut().now_or_never().is_none_or(|result| result.is_ok()));
+    stage.advance(2000);
+    pool.run_until_stalled();
+    assert_eq!(block_on(admitted), Ok(()));
 }

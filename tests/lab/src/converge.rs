@@ -101,34 +101,6 @@ pub fn converge(setup: Setup) -> Result<Converged, Broken> {
             });
         is_so
     })?;
-    if std::env::var("LAB_DUMP").is_ok() {
-        let mut table = std::collections::BTreeMap::<(i64, String), usize>::new();
-        for call in world.sim.calls() {
-            let t = (call.at.as_second() - world.settings.start.as_second()) / 20 * 20;
-            *table.entry((t, call.operation)).or_default() += 1;
-        }
-        for ((t, op), n) in table {
-            eprintln!("{t} {op} {n}");
-        }
-        let mut why = std::collections::BTreeMap::<String, usize>::new();
-        for t in world.cluster.cached_all::<Tenant>() {
-            for c in t.status.iter().flat_map(|s| &s.conditions) {
-                *why.entry(format!(
-                    "{} {} {}: {}",
-                    c.type_,
-                    c.status,
-                    c.reason,
-                    c.message.chars().take(90).collect::<String>()
-                ))
-                .or_default() += 1;
-            }
-        }
-        for (w, n) in why {
-            if n > 3 {
-                eprintln!("{n} {w}");
-            }
-        }
-    }
     match failed {
         Some(error) => Err(error),
         None => Lives::of(&world, crashed_at)?.sum_up(&world, setup),
