@@ -20,8 +20,9 @@ const TENANTS: usize = 20;
 const SWEEP: Duration = Duration::from_secs(120);
 
 /// What a sweep calls.
-pub(crate) const SWEEP_CALLS: [&str; 5] = [
+pub(crate) const SWEEP_CALLS: [&str; 6] = [
     "DescribeInstances",
+    "DescribeInstanceStatus",
     "DescribeVolumes",
     "DescribeSecurityGroups",
     "DescribeSnapshots",

@@ -20,7 +20,7 @@ use yagura::{
     cluster::{Cluster, Kind, KindName, MemoryCluster},
     controllers::{
         AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
-        TenantClassReconciler, TenantReconciler, Waker, owner_changed, wake_everything,
+        TenantClassReconciler, TenantReconciler, Waker, swept, wake_everything,
     },
     engine::{CONCURRENCY, Context, ControllerName, Identity, Services, Stepper},
     governor,
@@ -93,7 +93,7 @@ pub struct Operator {
     pool: Pool,
     order: fastrand::Rng,
     running: BTreeMap<ControllerName, Running>,
-    sweeps: Inbox<Swept>,
+    sweeps: Inbox<(Site, Swept)>,
     spawned: Inbox<BoxFuture<'static, ()>>,
     /// What its watches are about to bring.
     coming: BTreeSet<(Timestamp, u64, KindName, Key)>,
@@ -247,14 +247,9 @@ impl Operator {
             self.ctx.cluster.deliver(kind, &key);
             self.waker.object_changed(&self.ctx, kind, &key);
         }
-        for swept in std::mem::take(&mut *self.sweeps.lock()) {
+        for (site, found) in std::mem::take(&mut *self.sweeps.lock()) {
             taken += 1;
-            if swept.became_conclusive {
-                wake_everything(&self.ctx);
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
+            swept(&self.ctx, &site, &found);
         }
         taken
     }
@@ -328,15 +323,16 @@ fn inventories(
     sites: &Arc<AwsSites>,
     clock: &Arc<dyn Clock>,
     period: Duration,
-    (sweeps, spawned): (&Inbox<Swept>, &Inbox<BoxFuture<'static, ()>>),
+    (sweeps, spawned): (&Inbox<(Site, Swept)>, &Inbox<BoxFuture<'static, ()>>),
 ) -> Inventories {
     let (sweeps, spawned) = (sweeps.clone(), spawned.clone());
     let sites = Arc::<AwsSites>::clone(sites);
-    Inventories::new(sites, Arc::clone(clock), CLUSTER_ID.into()).sweeping(
-        Arc::new(move |task| spawned.lock().push_back(task)),
-        period,
-        Arc::new(move |_: &Site, swept| sweeps.lock().push_back(swept)),
-    )
+    Inventories::new(sites, Arc::clone(clock), CLUSTER_ID.into())
+        .every(period)
+        .sweeping(
+            Arc::new(move |task| spawned.lock().push_back(task)),
+            Arc::new(move |site: &Site, found| sweeps.lock().push_back((site.clone(), found))),
+        )
 }
 
 /// The controllers that the operator runs, all of them.
