@@ -12,6 +12,7 @@ pub mod controllers;
 pub mod engine;
 pub mod generate;
 pub mod http;
+pub mod iam;
 pub mod inventory;
 pub mod lease;
 pub mod metrics;

@@ -8,6 +8,7 @@ mod error;
 mod ids;
 mod lane;
 mod observed;
+mod permission;
 mod site;
 mod types;
 
@@ -16,5 +17,6 @@ pub use error::*;
 pub use ids::*;
 pub use lane::*;
 pub use observed::*;
+pub use permission::*;
 pub use site::*;
 pub use types::*;
