@@ -1,5 +1,7 @@
 //! Rights, by calls that ask AWS to go no further than to say whether it would.
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, HttpTokensState, InstanceAttributeName, IpPermission, IpRange,
@@ -16,13 +18,16 @@ use crate::cloud::{
 /// AWS's code for a call that would have been carried out.
 const WOULD_SUCCEED: &str = "DryRunOperation";
 
+/// A question on its way. Boxed one by one: as parts of one future, the twenty kinds of requests would take more of the
+/// stack than a thread has.
+type Question<'a> = Pin<Box<dyn Future<Output = Result<Permission, CloudError>> + Send + 'a>>;
+
 /// Sends a request as a dry run. The parameter is set here and nowhere else, so that no probe can go without it.
 macro_rules! ask {
-    ($door:expr, $probe:expr, $request:expr) => {
-        $door
-            .call($probe.operation(), said($request.dry_run(true).send()))
-            .await
-    };
+    ($door:expr, $probe:expr, $request:expr) => {{
+        let answer = Box::pin(said($request.dry_run(true).send()));
+        Box::pin($door.call($probe.operation(), answer))
+    }};
 }
 
 #[async_trait]
@@ -49,13 +54,16 @@ impl PermissionApi for Ec2 {
 }
 
 impl Ec2 {
-    async fn ask(&self, probe: &Probe) -> Result<Permission, CloudError> {
+    fn ask<'a>(&'a self, probe: &'a Probe) -> Question<'a> {
         let client = &self.client;
         match probe {
-            Probe::Launch(launch) => ask!(self, probe, self.launch_request(launch).await?),
+            Probe::Launch(launch) => Box::pin(async move {
+                let request = self.launch_request(launch).await?;
+                ask!(self, probe, request).await
+            }),
             Probe::CreateGroup(group) => ask!(self, probe, self.group_request(group)),
-            Probe::Authorize(group, direction) => self.ask_authorize(probe, group, *direction).await,
-            Probe::Revoke(group, direction) => self.ask_revoke(probe, group, *direction).await,
+            Probe::Authorize(group, direction) => self.ask_authorize(probe, group, *direction),
+            Probe::Revoke(group, direction) => self.ask_revoke(probe, group, *direction),
             Probe::SetTags(id, tags) => {
                 let request = client.create_tags().resources(id);
                 ask!(self, probe, request.set_tags(Some(sdk_tags(tags))))
@@ -89,16 +97,16 @@ impl Ec2 {
                     request.attribute(InstanceAttributeName::DisableApiTermination)
                 )
             }
-            Probe::List(listed) => self.ask_list(probe, *listed).await,
+            Probe::List(listed) => self.ask_list(probe, *listed),
         }
     }
 
-    async fn ask_authorize(
-        &self,
-        probe: &Probe,
+    fn ask_authorize<'a>(
+        &'a self,
+        probe: &'a Probe,
         group: &SecurityGroupId,
         direction: Direction,
-    ) -> Result<Permission, CloudError> {
+    ) -> Question<'a> {
         match direction {
             Direction::Ingress => {
                 let request = self.client.authorize_security_group_ingress();
@@ -113,12 +121,12 @@ impl Ec2 {
         }
     }
 
-    async fn ask_revoke(
-        &self,
-        probe: &Probe,
+    fn ask_revoke<'a>(
+        &'a self,
+        probe: &'a Probe,
         group: &SecurityGroupId,
         direction: Direction,
-    ) -> Result<Permission, CloudError> {
+    ) -> Question<'a> {
         match direction {
             Direction::Ingress => {
                 let request = self.client.revoke_security_group_ingress();
@@ -133,7 +141,7 @@ impl Ec2 {
         }
     }
 
-    async fn ask_list(&self, probe: &Probe, listed: Listed) -> Result<Permission, CloudError> {
+    fn ask_list<'a>(&'a self, probe: &'a Probe, listed: Listed) -> Question<'a> {
         let client = &self.client;
         match listed {
             Listed::Images => ask!(self, probe, client.describe_images()),
