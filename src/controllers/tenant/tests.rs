@@ -1,6 +1,7 @@
 mod meanwhile;
 mod sources;
 mod sweep;
+mod unexplained;
 
 use serde_json::json;
 

@@ -41,13 +41,22 @@ fn site(account: &str) -> Site {
     }
 }
 
+/// A policy for each: one is accepted once the networks of all its Tenants are known.
+fn policies(env: &Env) {
+    for name in ["jira", "wiki"] {
+        let mut object = policy(name, &["203.0.113.0/24"]);
+        object["spec"]["tenants"] = json!([name]);
+        env.put::<AccessPolicy>(object);
+    }
+}
+
 async fn two_accounts() -> Env {
     let env = Env::new().await;
     for (name, class, account) in [("jira", "one", ONE), ("wiki", "other", OTHER)] {
         env.put::<TenantClass>(class_in(class, account));
         env.put::<Tenant>(tenant_in(name, class));
     }
-    env.put::<AccessPolicy>(policy("office", &["203.0.113.0/24"]));
+    policies(&env);
     env
 }
 
@@ -112,7 +121,7 @@ async fn an_account_that_lets_nobody_in_is_told_and_the_others_go_on() {
         env.put::<TenantClass>(class_in(class, account));
         env.put::<Tenant>(tenant_in(name, class));
     }
-    env.put::<AccessPolicy>(policy("office", &["203.0.113.0/24"]));
+    policies(&env);
     env.pass(120).await;
     assert_eq!(
         class_is(&env, "one", ConditionType::Ready),
@@ -169,7 +178,10 @@ async fn an_account_that_shuts_its_door_later_takes_nothing_from_its_environment
     );
     let begin = env.sim.calls().last().unwrap().seq;
     // The session ends after an hour, and nothing can be looked at any more.
-    env.pass(4200).await;
+    env.skip(3500).await;
+    env.pass(480).await;
+    let view = env.ctx.inventories.of(&site(OTHER)).view();
+    assert!(view.instances().is_unknown(), "nothing could be listed");
     assert_eq!(env.tenant("wiki").status.unwrap().instance_id, bound);
     assert_eq!(env.tenant_is("wiki", ConditionType::Stalled), "");
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), "True Succeeded");
