@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{generate, iam, lease, operator};
+use crate::{generate, governor::Share, iam, lease, operator};
 
 /// Keeps, measures and proves the security promises of a hosting service on AWS EC2.
 ///
@@ -61,6 +61,10 @@ struct ControllerArgs {
     /// How often everything we own in AWS is listed.
     #[arg(long, default_value = "30s", value_name = "SPAN", value_parser = span)]
     inventory_period: Duration,
+    /// The part of the account's AWS rate limits that the operator takes, above 0 and at most 1. What is left is
+    /// for people and other tools in the same account.
+    #[arg(long, env = "YAGURA_AWS_SHARE", default_value_t, value_name = "PART")]
+    aws_share: Share,
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -111,6 +115,7 @@ fn controller(args: ControllerArgs) -> Result<(), String> {
     let options = operator::Options {
         cluster_id: args.cluster_id.as_str().into(),
         inventory_period: args.inventory_period,
+        aws_share: args.aws_share,
         listen: args.listen,
         namespace: args.namespace,
         identity: args.identity.unwrap_or_else(lease::default_identity),

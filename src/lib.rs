@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod controllers;
 pub mod engine;
 pub mod generate;
+pub mod governor;
 pub mod http;
 pub mod iam;
 pub mod inventory;

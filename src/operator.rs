@@ -11,7 +11,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Config, ResourceExt};
 use tokio::{
-    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
@@ -20,12 +19,13 @@ use tokio::{
 pub use self::caches::Caches;
 use self::state::Stores;
 use crate::{
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, SystemClock},
     cloud::{CloudError, ClusterId, Site},
     cluster::{Cluster, KubeCluster},
     controllers::{self, Waker},
     engine::{Context, Identity, Services},
+    governor::{self, Share},
     http::{ListenError, Server},
     inventory::{Inventories, Swept},
     lease::{Claimant, Elector, KubeLease, Leadership, LeaseError},
@@ -47,6 +47,8 @@ pub struct Options {
     pub cluster_id: ClusterId,
     /// How often everything we own in AWS is listed.
     pub inventory_period: Duration,
+    /// The part of the account's rate limits that the operator takes.
+    pub aws_share: Share,
     /// Where the pages are served.
     pub listen: SocketAddr,
     /// The namespace of the Lease.
@@ -115,7 +117,11 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
         drop(swept.send((site.clone(), sweep)));
     });
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), options.cluster_id.clone())
-        .sweeping(Handle::current(), options.inventory_period, on_sweep);
+        .sweeping(
+            Arc::new(|sweeps| drop(tokio::spawn(sweeps))),
+            options.inventory_period,
+            on_sweep,
+        );
     let caches = Caches::new();
     let cluster = caches.serve(KubeCluster::new(client.clone(), &options.identity));
     let ctx = Arc::new(Context::new(
@@ -159,6 +165,7 @@ async fn connect_aws(
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
 ) -> Result<AwsSites, OperatorError> {
+    let counted = Arc::clone(metrics);
     let metrics = Arc::clone(metrics);
     let regions = AwsSites::connect(Connection {
         transport: Transport::Environment,
@@ -167,6 +174,15 @@ async fn connect_aws(
         observer: Arc::new(move |operation, outcome| {
             metrics.request_ended(operation, outcome);
         }),
+        pace: Pace::Governed {
+            settings: governor::Settings {
+                share: options.aws_share,
+            },
+            waits: Arc::new(move |waited| {
+                tracing::debug!(?waited, "a call to AWS waited for its turn");
+                counted.waited(waited);
+            }),
+        },
     })
     .await;
     let account = regions.identity().await.map_err(OperatorError::Aws)?;

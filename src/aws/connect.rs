@@ -23,6 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     cloud::{Account, AccountId, Cloud, CloudError, ClusterId, Lane, Operation, Site, Sites},
+    governor::{self, Governor, WaitObserver},
 };
 
 /// How long a call may take. AWS answers a page of 1,000 instances within a few seconds, and a call that takes
@@ -56,6 +57,22 @@ pub struct Connection {
     pub clock: Arc<dyn Clock>,
     /// Told of every call.
     pub observer: CallObserver,
+    /// How calls are paced.
+    pub pace: Pace,
+}
+
+/// How calls are paced.
+#[derive(Clone)]
+pub enum Pace {
+    /// By a governor for each account and region.
+    Governed {
+        /// What the governors are set to.
+        settings: governor::Settings,
+        /// Told of every call that had to wait.
+        waits: WaitObserver,
+    },
+    /// Not at all: for a simulated AWS by a clock that stands still while a call is made.
+    Free,
 }
 
 /// AWS, account by account and region by region.
@@ -63,6 +80,10 @@ pub struct AwsSites {
     pub(super) config: SdkConfig,
     cluster: ClusterId,
     observer: CallObserver,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+    /// For calls about the operator's own identity.
+    own_calls: Calls,
     sessions: Mutex<BTreeMap<Account, SharedCredentialsProvider>>,
     made: Mutex<BTreeMap<Site, Ec2>>,
 }
@@ -71,10 +92,14 @@ impl AwsSites {
     /// Connects. Reads the environment if the transport says so, but calls nothing yet.
     pub async fn connect(connection: Connection) -> Self {
         let config = sdk_config(&connection.transport, &connection.clock).await;
+        let own_calls = calls(&connection.observer, &connection.pace, &connection.clock);
         Self {
             config,
             cluster: connection.cluster,
             observer: connection.observer,
+            clock: connection.clock,
+            pace: connection.pace,
+            own_calls,
             sessions: Mutex::default(),
             made: Mutex::default(),
         }
@@ -84,8 +109,12 @@ impl AwsSites {
     pub async fn identity(&self) -> Result<AccountId, CloudError> {
         let operation = Operation::GetCallerIdentity;
         let answer = self
-            .calls()
-            .call(operation, self.sts().get_caller_identity().send())
+            .own_calls
+            .call(
+                operation,
+                Lane::UserChange,
+                self.sts().get_caller_identity().send(),
+            )
             .await?;
         answer
             .account
@@ -105,12 +134,6 @@ impl AwsSites {
         aws_sdk_sts::Client::from_conf(config)
     }
 
-    fn calls(&self) -> Calls {
-        Calls {
-            observer: Arc::clone(&self.observer),
-        }
-    }
-
     fn make(&self, site: &Site) -> Ec2 {
         // A client is one per site: making one costs as much as a call.
         let mut config = aws_sdk_ec2::config::Builder::from(&self.config)
@@ -120,17 +143,33 @@ impl AwsSites {
             config.set_credentials_provider(Some(self.session(account)));
         }
         let client = aws_sdk_ec2::Client::from_conf(config.build());
-        Ec2::new(client, self.cluster.clone(), self.calls())
+        let calls = calls(&self.observer, &self.pace, &self.clock);
+        Ec2::new(client, self.cluster.clone(), calls)
     }
 
     /// The session in an account. All its regions share one, and the SDK's cache renews it in time.
     fn session(&self, account: &Account) -> SharedCredentialsProvider {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.entry(account.clone()).or_insert_with(|| {
-            let session = Session::new(self.sts(), account.clone(), &self.cluster, self.calls());
+            let session = Session::new(self.sts(), account.clone(), &self.cluster, self.own_calls.clone());
             SharedCredentialsProvider::new(session)
         });
         session.clone()
+    }
+}
+
+/// What the calls to one account and region have in common: above all its limits.
+fn calls(observer: &CallObserver, pace: &Pace, clock: &Arc<dyn Clock>) -> Calls {
+    let governor = match pace {
+        Pace::Governed { settings, waits } => {
+            let governor = Governor::new(Arc::clone(clock), *settings, Arc::clone(waits));
+            Some(Arc::new(governor))
+        }
+        Pace::Free => None,
+    };
+    Calls {
+        observer: Arc::clone(observer),
+        governor,
     }
 }
 

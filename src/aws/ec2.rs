@@ -11,32 +11,50 @@ use aws_sdk_ec2::{Client, types::Filter};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::{convert::Unreadable, error::cloud_error, launch::ImageVolumes};
+use super::{
+    convert::Unreadable,
+    error::{cloud_error, is_rate_limit},
+    launch::ImageVolumes,
+};
 use crate::{
     api::names::tags,
     cloud::{CloudError, ClusterId, ImageId, Lane, Operation},
+    governor::Governor,
 };
 
 /// Told of every call and its outcome: `ok`, or the kind of its failure.
 pub type CallObserver = Arc<dyn Fn(Operation, &'static str) + Send + Sync>;
 
-/// What every call has in common.
+/// What every call to one account and region has in common.
 #[derive(Clone)]
 pub(super) struct Calls {
     pub(super) observer: CallObserver,
+    /// `None` where calls are not paced.
+    pub(super) governor: Option<Arc<Governor>>,
 }
 
 impl Calls {
-    /// Waits for the answer of one call, counts it and says what a failure means.
+    /// Waits until the call may be made and then for its answer, counts it and says what a failure means.
+    /// `answer` sends nothing before it is polled.
     pub(super) async fn call<T, E>(
         &self,
         operation: Operation,
+        lane: Lane,
         answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
     ) -> Result<T, CloudError>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        if let Some(governor) = &self.governor {
+            // One instance at a time is all that we ever launch.
+            governor.admit(operation, lane, 1).await?;
+        }
         let result = answer.await.map_err(|error| cloud_error(operation, &error));
+        if let (Some(governor), Err(error)) = (&self.governor, &result)
+            && is_rate_limit(error)
+        {
+            governor.throttled(operation);
+        }
         let outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok");
         (self.observer)(operation, outcome);
         result
@@ -84,7 +102,7 @@ impl Ec2 {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        self.calls.call(operation, answer).await
+        self.calls.call(operation, self.lane, answer).await
     }
 }
 

@@ -75,6 +75,18 @@ where
     }
 }
 
+/// Whether AWS refused the call because there were too many of its kind.
+pub(super) fn is_rate_limit(error: &CloudError) -> bool {
+    let codes = [
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "RequestThrottled",
+        "EC2ThrottledException",
+    ];
+    codes.contains(&error.code.as_str())
+}
+
 /// A call whose answer never came may have taken effect; a read has none.
 fn unanswered(operation: Operation) -> ErrorKind {
     if operation.is_read() {

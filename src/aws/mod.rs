@@ -4,7 +4,7 @@
 //! Time comes from our [`Clock`](crate::clock::Clock), retries are off (the callers' back-off decides),
 //! and an answer that was cut short is an error, never a short list.
 //!
-//! Deliberately absent: pacing. A governor wraps the doors that [`Sites`](crate::cloud::Sites) gives out.
+//! Every call takes its turn at the [`Governor`](crate::governor::Governor) of its account and region.
 
 mod clock;
 mod connect;
@@ -20,7 +20,7 @@ mod storage;
 mod tags;
 mod whole_answer;
 
-pub use connect::{AwsSites, Connection, Transport};
+pub use connect::{AwsSites, Connection, Pace, Transport};
 pub use ec2::CallObserver;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use aws_credential_types::{
 use aws_sdk_sts::Client;
 
 use super::{convert::Unreadable, ec2::Calls};
-use crate::cloud::{Account, CloudError, ClusterId, ErrorKind, Operation};
+use crate::cloud::{Account, CloudError, ClusterId, ErrorKind, Lane, Operation};
 
 /// The most that AWS takes for the name of a session.
 const NAME_LIMIT: usize = 64;
@@ -44,7 +44,7 @@ impl Session {
             .role_arn(&self.account.role_arn)
             .role_session_name(&self.name)
             .set_external_id(self.account.external_id.clone());
-        let answer = self.calls.call(operation, request.send()).await;
+        let answer = self.calls.call(operation, Lane::UserChange, request.send()).await;
         let answer = answer.map_err(|error| self.naming_the_role(error))?;
         let found = answer
             .credentials

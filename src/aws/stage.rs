@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
-use super::{AwsSites, Connection, Transport};
+use super::{AwsSites, Connection, Pace, Transport};
 use crate::{
     api::names::tags,
     clock::ManualClock,
@@ -52,6 +52,7 @@ impl Stage {
             cluster: ClusterId::from(CLUSTER),
             clock: Arc::<ManualClock>::clone(&clock),
             observer: Arc::new(move |operation, outcome| seen.lock().unwrap().push((operation, outcome))),
+            pace: Pace::Free,
         });
         let regions = Arc::new(regions.await);
         let cloud = regions.door(&"ap-northeast-1".into(), Lane::Drift);

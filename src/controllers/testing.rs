@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{AccessPolicy, ConditionType, Key, Tenant, TenantClass},
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, ManualClock},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
     engine::{Context, Identity, Services, Stepper},
@@ -250,6 +250,7 @@ async fn operator(
         cluster: identity.cluster_id.clone(),
         clock: Arc::clone(&clock),
         observer: Arc::new(|_, _| {}),
+        pace: Pace::Free,
     })
     .await;
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), identity.cluster_id.clone());

@@ -22,7 +22,7 @@ mod view;
 
 pub use effect::Effect;
 pub use owner::Owner;
-pub use sites::{Inventories, OnSweep};
+pub use sites::{Inventories, OnSweep, Spawner};
 pub use state::Swept;
 pub use sweep::Inventory;
 pub use view::{MAX_AGE, View};

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use futures::{
+    FutureExt,
+    future::{AbortHandle, BoxFuture, abortable},
+};
 use tracing::Instrument;
 
 use super::{state::Swept, sweep::Inventory, view::View};
@@ -18,6 +21,9 @@ use crate::{
 /// Told of every sweep.
 pub type OnSweep = Arc<dyn Fn(&Site, Swept) + Send + Sync>;
 
+/// Runs a task in the background: the runtime's own in the operator, one stepped by hand in a sweep of a test.
+pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
 /// One inventory per site, made when a class first names it.
 pub struct Inventories {
     sites: Arc<dyn Sites>,
@@ -28,7 +34,7 @@ pub struct Inventories {
 }
 
 struct Background {
-    runtime: Handle,
+    spawn: Spawner,
     period: Duration,
     on_sweep: OnSweep,
 }
@@ -53,9 +59,9 @@ impl Inventories {
 
     /// Lets each inventory sweep by itself, from the moment it is made.
     #[must_use]
-    pub fn sweeping(mut self, runtime: Handle, period: Duration, on_sweep: OnSweep) -> Self {
+    pub fn sweeping(mut self, spawn: Spawner, period: Duration, on_sweep: OnSweep) -> Self {
         self.background = Some(Background {
-            runtime,
+            spawn,
             period,
             on_sweep,
         });
@@ -111,8 +117,10 @@ impl Inventories {
             let on_sweep = Arc::clone(&background.on_sweep);
             let tell = move |swept| on_sweep(&site, swept);
             let sweeps = Arc::clone(&inventory).run(background.period, tell);
-            let sweeps = sweeps.instrument(span);
-            background.runtime.spawn(sweeps).abort_handle()
+            let (sweeps, running) = abortable(sweeps.instrument(span));
+            // It ends only by being told to.
+            (background.spawn)(Box::pin(sweeps.map(|_| ())));
+            running
         });
         Made { inventory, running }
     }

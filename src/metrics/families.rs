@@ -145,6 +145,24 @@ pub(super) const AWS_REQUESTS: Family = Family {
     alert: "rate(yagura_aws_requests_total{outcome=\"throttled\"}[10m]) > 0",
 };
 
+/// Waits for the operator's own share of AWS's limits.
+pub(super) const AWS_WAIT: Family = Family {
+    name: "yagura_aws_throttle_wait_seconds",
+    kind: Kind::Histogram,
+    labels: &["operation", "lane"],
+    meaning: "How long calls to AWS waited for their turn in the operator's share of AWS's rate limits; calls that went at once are not in it.",
+    alert: "histogram_quantile(0.99, sum by (le, operation) (rate(yagura_aws_throttle_wait_seconds_bucket[10m]))) > 10",
+};
+
+/// Calls that were not made.
+pub(super) const AWS_HELD_BACK: Family = Family {
+    name: "yagura_aws_held_back_total",
+    kind: Kind::Counter,
+    labels: &["operation", "lane"],
+    meaning: "Calls to AWS that were not sent because their turn did not come in time; they are tried again later.",
+    alert: "sum by (operation) (rate(yagura_aws_held_back_total[10m])) > 0.1",
+};
+
 /// Passes over objects.
 pub(super) const RECONCILE_DURATION: Family = Family {
     name: "yagura_reconcile_duration_seconds",
@@ -178,7 +196,7 @@ pub(super) const STATE: [Family; 10] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 13] = [
+pub const FAMILIES: [Family; 15] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -189,6 +207,8 @@ pub const FAMILIES: [Family; 13] = [
     INCIDENT_DEADLINE,
     INVENTORY,
     AWS_REQUESTS,
+    AWS_WAIT,
+    AWS_HELD_BACK,
     RECONCILE_DURATION,
     LEADER,
     BUILD_INFO,

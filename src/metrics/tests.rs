@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
+    cloud::Lane,
+    governor::MAX_WAIT,
     promises::Verdict,
     terms::{Method, PromiseId},
 };
@@ -218,6 +220,33 @@ fn requests_and_passes_are_counted() {
 }
 
 #[test]
+fn waits_are_sorted_and_calls_held_back_are_counted() {
+    let metrics = Metrics::new().unwrap();
+    let admitted = Waited {
+        operation: Operation::CreateTags,
+        lane: Lane::UserChange,
+        took: Duration::from_millis(700),
+        end: WaitEnd::Admitted,
+    };
+    metrics.waited(admitted);
+    let text = metrics.render().unwrap();
+    let labels = r#"lane="user_change",operation="CreateTags""#;
+    let bucket = |bound| format!(r#"yagura_aws_throttle_wait_seconds_bucket{{{labels},le="{bound}"}}"#);
+    assert_has(&text, &format!("{} 0", bucket("0.5")));
+    assert_has(&text, &format!("{} 1", bucket("1")));
+    assert!(!text.contains("yagura_aws_held_back_total{"));
+    metrics.waited(Waited {
+        took: MAX_WAIT,
+        end: WaitEnd::HeldBack,
+        ..admitted
+    });
+    let text = metrics.render().unwrap();
+    // The longest wait there is has a bound of its own.
+    assert_has(&text, &format!("{} 2", bucket("15")));
+    assert_has(&text, &format!("yagura_aws_held_back_total{{{labels}}} 1"));
+}
+
+#[test]
 fn a_state_can_be_shown_once_only() {
     let metrics = Metrics::new().unwrap();
     metrics.show(Arc::new(Fixed(State::default()))).unwrap();
@@ -240,6 +269,12 @@ fn every_family_that_is_shown_is_documented() {
     let metrics = Metrics::new().unwrap();
     metrics.request_ended(Operation::RunInstances, "ok");
     metrics.pass_ended("Tenant", "settled", Duration::ZERO);
+    metrics.waited(Waited {
+        operation: Operation::RunInstances,
+        lane: Lane::UserChange,
+        took: MAX_WAIT,
+        end: WaitEnd::HeldBack,
+    });
     let state = State {
         leader: true,
         tenants: vec![row],

@@ -32,8 +32,9 @@ const LAUNCH: &str = "RunInstances";
 /// How many environments are launched around one kill.
 const TENANTS: usize = 20;
 
-/// How many of their launches must be under way when the operator dies. It runs 16 passes at a time.
-const HELD: usize = 10;
+/// How many of their launches must be under way when the operator dies. AWS's limits let it make two a second, and a
+/// launch without an answer is given up after ten.
+const HELD: usize = 6;
 
 /// How long all of them may take to be Ready, counted from the start of the next process.
 const RECOVERY: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use yagura::{
     api::{AccessPolicy, Backup, BackupPhase, Key, Tenant, TenantClass},
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, ManualClock},
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts},
     controllers::{
@@ -196,6 +196,7 @@ async fn context(
         cluster: identity.cluster_id.clone(),
         clock: Arc::clone(&clock),
         observer: Arc::new(|_, _| {}),
+        pace: Pace::Free,
     })
     .await;
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), identity.cluster_id.clone());

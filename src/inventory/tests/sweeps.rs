@@ -243,7 +243,7 @@ async fn a_region_sweeps_by_itself_once_it_is_in_use_and_ends_with_its_owner() {
     let clock = Arc::<ManualClock>::clone(&stage.clock);
     let regions = Arc::<crate::aws::AwsSites>::clone(&stage.regions);
     let inventories = Inventories::new(regions, clock, ClusterId::from(CLUSTER)).sweeping(
-        tokio::runtime::Handle::current(),
+        Arc::new(|sweeps| drop(tokio::spawn(sweeps))),
         PERIOD,
         Arc::new(move |site: &Site, swept| tell.lock().unwrap().push((site.clone(), swept))),
     );

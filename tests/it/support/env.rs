@@ -81,7 +81,14 @@ impl Env {
         let mut command = Command::new(env!("CARGO_BIN_EXE_yagura"));
         command
             .args(["controller", "--cluster-id", CLUSTER_ID, "--identity", identity])
-            .args(["--inventory-period", PERIOD, "--listen", &listen])
+            .args([
+                "--inventory-period",
+                PERIOD,
+                "--aws-share",
+                "1",
+                "--listen",
+                &listen,
+            ])
             .env("RUST_LOG", "info,yagura=debug")
             .env("KUBECONFIG", self.plane.kubeconfig(User::Operator))
             .env("AWS_ENDPOINT_URL", self.sim.url())

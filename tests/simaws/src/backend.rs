@@ -1,16 +1,17 @@
-//! Doing what a request asks and writing the answer; no faults and no log here.
-
-use std::time::Duration;
+//! Doing what a request asks; no faults and no log here.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Options;
-use crate::faults::FaultSpec;
+use crate::answer::{document, invalid_action, request_id, respond, unauthorized};
+use crate::clock::earlier;
+use crate::draw::{Draws, part_of};
 use crate::log::Call;
 use crate::ops::{self, Caller, Context, Operation};
-use crate::protocol::{Answer, ApiError, Element, Request, Service, wildcard};
-use crate::state::World;
+use crate::protocol::{Answer, ApiError, Lag, Request, Service, wildcard};
+use crate::state::{Region, World};
 
 /// A call that is not permitted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,10 +26,24 @@ pub(crate) struct Denial {
 
 /// Everything that answers a request.
 pub(crate) struct Backend {
+    /// As at the start, but for what a test has changed since.
     pub(crate) options: Options,
     pub(crate) world: World,
     pub(crate) denials: Vec<Denial>,
-    pub(crate) describe_lag: Duration,
+    read_lags: Draws,
+}
+
+/// What is special about the way a call is carried out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manner {
+    /// What it makes fails later, a launch for the reason with this code.
+    pub(crate) doomed: Option<String>,
+    /// It reads the state so many changes ago.
+    pub(crate) versions: Option<usize>,
+    /// Somebody else does it: nothing forbids it.
+    pub(crate) by_others: bool,
+    /// Its answer gives this token for the next page.
+    pub(crate) next_token: Option<String>,
 }
 
 /// What the execution of a request gave.
@@ -37,6 +52,8 @@ pub(crate) struct Executed {
     pub(crate) code: String,
     pub(crate) effect: bool,
     pub(crate) replayed: bool,
+    /// Whether the answer is not the one that the present state gives.
+    pub(crate) untrue: bool,
 }
 
 impl Executed {
@@ -54,20 +71,34 @@ impl Backend {
         Self {
             world: World::new(options.seed),
             denials: Vec::new(),
-            describe_lag: options.describe_lag,
+            read_lags: Draws::new(options.seed, "read lag"),
             options,
         }
     }
 
     /// The truth about a region, the default one where none is named.
     pub(crate) fn state(&mut self, account: Option<&str>, region: Option<&str>) -> serde_json::Value {
+        // The state holds only maps with text keys, which JSON takes all.
+        serde_json::to_value(self.present(account, region)).unwrap_or_default()
+    }
+
+    /// One kind of things of it.
+    pub(crate) fn resources(
+        &mut self,
+        kind: &str,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Option<serde_json::Value> {
+        self.present(account, region).part(kind)
+    }
+
+    fn present(&mut self, account: Option<&str>, region: Option<&str>) -> &Region {
         let options = &self.options;
         let now = options.clock.now();
         let account = account.unwrap_or(&options.account);
         let region = self.world.region(account, region.unwrap_or(&options.region), now);
         region.settle(now, &options.timings);
-        // The state holds only maps with text keys, which JSON takes all.
-        serde_json::to_value(&*region).unwrap_or_default()
+        region
     }
 
     /// The account a request acts in.
@@ -88,29 +119,27 @@ impl Backend {
     }
 
     /// Does what the request asks and writes the answer.
-    pub(crate) fn execute(&mut self, request: &Request, call: u64, doomed: bool) -> Executed {
-        let mut done = Done::default();
-        let answer = match (request.service, ops::ec2(&request.action)) {
-            (Service::Other, _) => {
-                Err(ApiError::new("UnknownService", "This service is not simulated.").with_status(404))
-            }
-            _ if request.action.is_empty() => Err(ApiError::new(
-                "MissingAction",
-                "The request must contain the parameter Action",
-            )),
-            _ if is_denied(&self.denials, request) => Err(unauthorized(request)),
-            (Service::Sts, _) => self.run_sts(request),
-            (Service::Ec2, None) => Err(invalid_action(request)),
-            (Service::Ec2, Some(_)) if is_dry_run(request) => Err(ApiError::new(
-                "DryRunOperation",
-                "Request would have succeeded, but DryRun flag is set.",
-            )
-            .with_status(412)),
-            (Service::Ec2, Some(operation)) => {
-                let (answer, outcome) = self.run_ec2(request, operation, doomed);
-                done = outcome;
-                answer
-            }
+    pub(crate) fn execute(&mut self, request: &Request, call: u64, manner: &Manner) -> Executed {
+        let (answer, done) = match self.refusal(request, manner) {
+            Some(error) => (Err(error), Done::default()),
+            None => match (request.service, ops::ec2(&request.action)) {
+                (Service::Sts, _) => (self.run_sts(request), Done::default()),
+                (_, None) => (Err(invalid_action(request)), Done::default()),
+                (_, Some(operation)) if is_dry_run(request) => {
+                    let answer = self.try_ec2(request, operation, manner);
+                    (Err(ops::dry_run(answer)), Done::default())
+                }
+                (_, Some(operation)) => {
+                    match (self.run_ec2(request, operation, manner), &manner.next_token) {
+                        ((Ok(content), done), Some(token)) => {
+                            let content = content.replaced("nextToken", token);
+                            let untrue = true;
+                            (Ok(content), Done { untrue, ..done })
+                        }
+                        (other, _) => other,
+                    }
+                }
+            },
         };
         let id = request_id(call);
         let code = answer
@@ -126,7 +155,27 @@ impl Backend {
             code,
             effect: done.effect,
             replayed: done.replayed,
+            untrue: done.untrue,
         }
+    }
+
+    /// Why a request is not even looked at, if so.
+    fn refusal(&self, request: &Request, manner: &Manner) -> Option<ApiError> {
+        if request.service == Service::Other {
+            return Some(ApiError::new("UnknownService", "This service is not simulated.").with_status(404));
+        }
+        if request.action.is_empty() {
+            return Some(ApiError::new(
+                "MissingAction",
+                "The request must contain the parameter Action",
+            ));
+        }
+        ops::check_credentials(&self.world, request, self.options.clock.now())
+            .err()
+            .or_else(|| {
+                let is_denied = !manner.by_others && is_denied(&self.denials, request);
+                is_denied.then(|| unauthorized(request))
+            })
     }
 
     fn run_sts(&mut self, request: &Request) -> Answer {
@@ -139,29 +188,103 @@ impl Backend {
             .unwrap_or_else(|| Err(invalid_action(request)))
     }
 
-    fn run_ec2(&mut self, request: &Request, operation: Operation, doomed: bool) -> (Answer, Done) {
-        let account = self.account(request);
+    /// Runs an operation on a copy of its region, so that nothing it does can stay.
+    fn try_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> Answer {
+        let place = (self.account(request), self.region_name(request).to_owned());
         let now = self.options.clock.now();
-        let region_name = self.region_name(request).to_owned();
-        let options = &self.options;
-        let region = self.world.region(&account, &region_name, now);
-        region.settle(now, &options.timings);
-        let mut ctx = Context {
-            region,
-            timings: &options.timings,
-            describe_lag: self.describe_lag,
-            group_quota: options.security_groups_per_region,
-            doomed,
-            replayed: false,
+        let region = self.world.region(&place.0, &place.1, now);
+        region.settle(now, &self.options.timings);
+        let mut copy = region.clone();
+        let what = (request, operation);
+        run_in((&mut copy, &mut self.world), &self.options, what, manner).0
+    }
+
+    fn run_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> (Answer, Done) {
+        let place = (self.account(request), self.region_name(request).to_owned());
+        let now = self.options.clock.now();
+        let past = match operation.mutates {
+            true => None,
+            false => self.past(&place, now, manner.versions),
         };
-        let answer = (operation.run)(&mut ctx, &request.params);
-        let effect = operation.mutates && answer.is_ok() && !ctx.replayed;
+        let keeps = operation.mutates && (self.options.history > 0 || !self.options.read_lag.is_zero());
+        let what = (request, operation);
+        // Out of the world while it is worked in, so that the operation can look at all others.
+        let mut region = self.world.take(&place.0, &place.1, now);
+        region.settle(now, &self.options.timings);
+        let before = keeps.then(|| region.clone());
+        let (truth, replayed) = run_in((&mut region, &mut self.world), &self.options, what, manner);
+        self.world.give_back(region);
+        if let Some(mut past) = past {
+            let (told, _) = run_in((&mut past, &mut self.world), &self.options, what, manner);
+            let untrue = told != truth;
+            return (
+                told,
+                Done {
+                    untrue,
+                    ..Done::default()
+                },
+            );
+        }
+        let effect = operation.mutates && truth.is_ok() && !replayed;
+        if let Some(before) = before.filter(|_| effect) {
+            let since = earlier(now, self.options.read_lag);
+            let bounds = (self.options.history, since);
+            self.world.history(&place.0, &place.1).keep(before, now, bounds);
+        }
         let done = Done {
             effect,
-            replayed: ctx.replayed,
+            replayed,
+            untrue: false,
         };
-        (answer, done)
+        (truth, done)
     }
+
+    /// The state that a read is to answer from when it is not the present one.
+    fn past(
+        &mut self,
+        (account, region): &(String, String),
+        now: Timestamp,
+        versions: Option<usize>,
+    ) -> Option<Region> {
+        let Options {
+            read_lag, timings, ..
+        } = &self.options;
+        let history = self.world.history(account, region);
+        if let Some(versions) = versions {
+            return history.back(versions).cloned();
+        }
+        if read_lag.is_zero() {
+            return None;
+        }
+        let time = earlier(now, part_of(*read_lag, self.read_lags.next()));
+        let mut past = history.at(time)?.clone();
+        past.settle(time, timings);
+        Some(past)
+    }
+}
+
+/// Runs an operation in a region; tells too whether it only repeated an earlier call.
+fn run_in(
+    (region, elsewhere): (&mut Region, &mut World),
+    options: &Options,
+    (request, operation): (&Request, Operation),
+    manner: &Manner,
+) -> (Answer, bool) {
+    let mut ctx = Context {
+        region,
+        elsewhere,
+        timings: &options.timings,
+        lag: Lag {
+            least: options.describe_lag,
+            spread: options.describe_lag_spread,
+            seed: options.seed,
+        },
+        group_quota: options.security_groups_per_region,
+        doomed: manner.doomed.clone(),
+        replayed: false,
+    };
+    let answer = (operation.run)(&mut ctx, &request.params);
+    (answer, ctx.replayed)
 }
 
 /// What an operation did.
@@ -169,6 +292,7 @@ impl Backend {
 struct Done {
     effect: bool,
     replayed: bool,
+    untrue: bool,
 }
 
 /// Whether a request only asks whether it would be permitted.
@@ -189,80 +313,4 @@ fn is_denied(denials: &[Denial], request: &Request) -> bool {
                 .as_ref()
                 .is_none_or(|key| Some(key) == request.access_key.as_ref())
     })
-}
-
-fn unauthorized(request: &Request) -> ApiError {
-    let (service, action) = (request.service.name(), &request.action);
-    match request.service {
-        Service::Ec2 | Service::Other => {
-            let text = format!(
-                "You are not authorized to perform this operation. No identity-based policy allows the {service}:{action} action"
-            );
-            ApiError::new("UnauthorizedOperation", text).with_status(403)
-        }
-        Service::Sts => {
-            let text = format!("User is not authorized to perform: {service}:{action}");
-            ApiError::new("AccessDenied", text).with_status(403)
-        }
-    }
-}
-
-fn invalid_action(request: &Request) -> ApiError {
-    let text = format!("The action {} is not valid for this web service.", request.action);
-    ApiError::new("InvalidAction", text)
-}
-
-/// The error a fault orders, answered without doing anything.
-pub(crate) fn struck(spec: &FaultSpec, request: &Request) -> Executed {
-    let code = spec
-        .code
-        .clone()
-        .unwrap_or_else(|| "RequestLimitExceeded".to_owned());
-    let status = spec.status.unwrap_or(503);
-    let error = ApiError::new(
-        code.clone(),
-        "Request limit exceeded or failed, as a fault orders.",
-    );
-    let id = request_id(0);
-    let response = respond(
-        status,
-        error.with_status(status).document(request.service, &id),
-        &id,
-    );
-    Executed {
-        response,
-        code,
-        effect: false,
-        replayed: false,
-    }
-}
-
-/// A request id that tells the call's number.
-fn request_id(call: u64) -> String {
-    format!("51a05000-0000-4000-a000-{call:012x}")
-}
-
-fn document(request: &Request, content: Element, id: &str) -> Vec<u8> {
-    let content = match request.service {
-        Service::Ec2 | Service::Other => content.text("requestId", id),
-        Service::Sts => content.child(Element::new("ResponseMetadata").text("RequestId", id)),
-    };
-    content
-        .named(format!("{}Response", request.action))
-        .document(Some(request.service.namespace()))
-}
-
-fn respond(status: u16, body: Vec<u8>, id: &str) -> http::Response<Bytes> {
-    let mut response = http::Response::new(Bytes::from(body));
-    *response.status_mut() =
-        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/xml;charset=UTF-8"),
-    );
-    if let Ok(id) = http::HeaderValue::from_str(id) {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
 }

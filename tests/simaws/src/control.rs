@@ -1,5 +1,10 @@
 //! Control over HTTP: faults, clock, denials, and reading the truth, as JSON under `/_sim/`.
 
+mod act;
+mod flows;
+mod settings;
+mod steer;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,12 +31,6 @@ struct ClockChange {
     advance: SignedDuration,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SettingsChange {
-    describe_lag: SignedDuration,
-}
-
 /// Answers a request under [`PREFIX`].
 pub(crate) fn handle(sim: &Sim, request: &http::Request<Bytes>) -> http::Response<Bytes> {
     let (status, value) = match route(sim, request) {
@@ -54,18 +53,12 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
         .trim_end_matches('/')
         .split('/')
         .collect();
+    if request.method() == Method::GET {
+        return read(sim, &path, &query)
+            .unwrap_or_else(|| Err(not_found(format!("no GET {}", request.uri().path()))));
+    }
     let done = || Ok(json!({}));
     match (request.method(), path.as_slice()) {
-        (&Method::GET, ["calls"]) => {
-            let since = query
-                .number("since")
-                .map_err(|error| bad(error.message))?
-                .unwrap_or(0);
-            value(&sim.calls_since(since))
-        }
-        (&Method::GET, ["counts"]) => value(&sim.counts()),
-        (&Method::GET, ["state"]) => Ok(sim.state(query.get("account"), query.get("region"))),
-        (&Method::GET, ["faults"]) => value(&sim.faults()),
         (&Method::POST, ["faults"]) => {
             let spec: FaultSpec = body(request)?;
             Ok(json!({ "id": sim.add_fault(spec) }))
@@ -76,7 +69,7 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
         }
         (&Method::POST, ["faults", id, "release"]) => match sim.release_fault(id) {
             true => done(),
-            false => Err((StatusCode::NOT_FOUND, format!("there is no fault {id}"))),
+            false => Err(not_found(format!("there is no fault {id}"))),
         },
         (&Method::POST, ["deny"]) => {
             let denial: Denial = body(request)?;
@@ -87,22 +80,51 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             sim.permit_all();
             done()
         }
+        (&Method::POST, ["act"]) => act::act(sim, request),
+        (&Method::POST, ["flows"]) => flows::open(sim, request),
+        (&Method::DELETE, ["flows"]) => flows::cut(sim, &query),
         (&Method::POST, ["clock"]) => advance(sim, &body::<ClockChange>(request)?),
-        (&Method::GET, ["clock"]) => Ok(json!({ "now": sim.clock().now() })),
         (&Method::POST, ["settings"]) => {
-            let SettingsChange { describe_lag } = body(request)?;
-            sim.set_describe_lag(duration(describe_lag)?);
+            settings::change(sim, &body(request)?)?;
             done()
         }
         (&Method::POST, ["reset"]) => {
             sim.reset();
             done()
         }
-        (method, _) => Err((
-            StatusCode::NOT_FOUND,
-            format!("no {method} {}", request.uri().path()),
-        )),
+        (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
+        (&Method::POST, ["roles"]) => steer::role(sim, request),
+        (method, _) => Err(not_found(format!("no {method} {}", request.uri().path()))),
     }
+}
+
+/// What there is to read at a path; `None` when there is nothing.
+fn read(sim: &Sim, path: &[&str], query: &Params) -> Option<Result<Value, Refusal>> {
+    Some(match path {
+        ["calls"] => match query.number("since") {
+            Ok(since) => value(&sim.calls_since(since.unwrap_or(0))),
+            Err(error) => Err(bad(error.message)),
+        },
+        ["limits"] => value(&sim.limits()),
+        ["counts"] => value(&sim.counts()),
+        ["state"] => Ok(sim.state(query.get("account"), query.get("region"))),
+        ["state", kind] => sim
+            .resources(kind, query.get("account"), query.get("region"))
+            .ok_or_else(|| not_found(format!("there are no {kind}"))),
+        ["faults"] => value(&sim.faults()),
+        ["clock"] => {
+            let next_wait = match sim.clock() {
+                Clock::Manual(clock) => clock.next_wait(),
+                Clock::Wall => None,
+            };
+            Ok(json!({ "now": sim.clock().now(), "nextWait": next_wait }))
+        }
+        _ => return None,
+    })
+}
+
+fn not_found(what: String) -> Refusal {
+    (StatusCode::NOT_FOUND, what)
 }
 
 fn advance(sim: &Sim, change: &ClockChange) -> Result<Value, Refusal> {

@@ -12,26 +12,31 @@
 //! no wire format; `ops` has one function per AWS operation and joins the two; `faults` and `log`
 //! are what a test steers and reads; `control` gives both over HTTP under `/_sim/`.
 
+mod answer;
 mod backend;
 mod clock;
 mod connector;
 mod control;
+mod draw;
 mod faults;
+mod limits;
 mod log;
 mod ops;
 mod options;
 mod protocol;
 mod server;
+mod signature;
 mod sim;
 mod state;
 #[cfg(test)]
 mod testing;
 
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, Wait};
 pub use connector::Connector;
 pub use faults::{Effect, FaultKind, FaultSpec, FaultStatus, Matching};
+pub use limits::{BucketStatus, Limits};
 pub use log::Call;
 pub use options::Options;
 pub use server::Server;
-pub use sim::{Hold, Outcome, Sim};
-pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Timings};
+pub use sim::{Delayed, Hold, Outcome, Sim};
+pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Flow, Role, StatusCheck, Timings};

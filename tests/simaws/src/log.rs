@@ -35,6 +35,8 @@ pub struct Call {
     pub effect: bool,
     /// Whether it only repeated an earlier call with its client token.
     pub replayed: bool,
+    /// Whether it was refused because of too many calls, by a bucket and not by a fault.
+    pub throttled: bool,
     /// Whether the answer was given out.
     pub delivered: bool,
     /// The fault that struck it.

@@ -3,6 +3,9 @@
 //! Each checks everything before it changes anything, so that a refused call has no effect.
 
 mod context;
+mod dry_run;
+mod image_attributes;
+mod image_create;
 mod images;
 mod instance_attributes;
 mod instance_status;
@@ -11,12 +14,16 @@ mod interfaces;
 mod launch;
 mod lifecycle;
 mod profiles;
+mod public_access;
 mod regions;
 mod render;
 mod rule_spec;
 mod rules;
 mod security_groups;
+mod sharing;
 mod snapshot_attributes;
+mod snapshot_copies;
+mod snapshot_locks;
 mod snapshots;
 mod sts;
 mod tagging;
@@ -25,7 +32,8 @@ mod volumes;
 mod vpcs;
 
 pub(crate) use context::Context;
-pub(crate) use sts::Caller;
+pub(crate) use dry_run::dry_run;
+pub(crate) use sts::{Caller, SESSION_SECRET, check_credentials, session_token};
 
 use crate::protocol::{Answer, Params};
 
@@ -46,6 +54,18 @@ pub(crate) fn ec2(action: &str) -> Option<Operation> {
         .or_else(|| mutating(action).map(|run| Operation { run, mutates: true }))
 }
 
+/// Whether an EC2 operation of this name only reads.
+pub(crate) fn is_read(action: &str) -> bool {
+    reading(action).is_some()
+}
+
+/// Whether an EC2 operation of this name lists, page by page.
+pub(crate) fn is_listing(action: &str) -> bool {
+    is_read(action)
+        && !action.ends_with("Attribute")
+        && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
+}
+
 /// Runs an STS operation; `None` when there is none of this name.
 pub(crate) fn sts(
     world: &mut crate::state::World,
@@ -64,10 +84,12 @@ fn reading(action: &str) -> Option<Run> {
     Some(match action {
         "DescribeAvailabilityZones" => regions::describe_availability_zones,
         "DescribeIamInstanceProfileAssociations" => profiles::describe,
+        "DescribeImageAttribute" => image_attributes::describe,
         "DescribeImages" => images::describe,
         "DescribeInstanceAttribute" => instance_attributes::describe,
         "DescribeInstanceStatus" => instance_status::describe,
         "DescribeInstances" => instances::describe,
+        "DescribeLockedSnapshots" => snapshot_locks::describe,
         "DescribeNetworkInterfaces" => interfaces::describe,
         "DescribeRegions" => regions::describe_regions,
         "DescribeSecurityGroupRules" => rules::describe,
@@ -80,6 +102,7 @@ fn reading(action: &str) -> Option<Run> {
         "DescribeVolumesModifications" => volume_changes::describe_modifications,
         "DescribeVpcAttribute" => vpcs::describe_vpc_attribute,
         "DescribeVpcs" => vpcs::describe_vpcs,
+        "GetSnapshotBlockPublicAccessState" => public_access::get,
         _ => return None,
     })
 }
@@ -90,6 +113,8 @@ fn mutating(action: &str) -> Option<Run> {
         "AttachVolume" => volume_changes::attach,
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
         "AuthorizeSecurityGroupIngress" => rules::authorize_ingress,
+        "CopySnapshot" => snapshot_copies::copy,
+        "CreateImage" => image_create::create,
         "CreateNetworkInterface" => interfaces::create,
         "CreateSecurityGroup" => security_groups::create,
         "CreateSnapshot" => snapshots::create,
@@ -105,7 +130,11 @@ fn mutating(action: &str) -> Option<Run> {
         "DeleteVolume" => volumes::delete,
         "DeregisterImage" => images::deregister,
         "DetachVolume" => volume_changes::detach,
+        "DisableSnapshotBlockPublicAccess" => public_access::disable,
         "DisassociateIamInstanceProfile" => profiles::disassociate,
+        "EnableSnapshotBlockPublicAccess" => public_access::enable,
+        "LockSnapshot" => snapshot_locks::lock,
+        "ModifyImageAttribute" => image_attributes::modify,
         "ModifyInstanceAttribute" => instance_attributes::modify,
         "ModifyInstanceMetadataOptions" => instance_attributes::modify_metadata_options,
         "ModifyNetworkInterfaceAttribute" => interfaces::modify_attribute,
@@ -121,6 +150,7 @@ fn mutating(action: &str) -> Option<Run> {
         "StartInstances" => lifecycle::start,
         "StopInstances" => lifecycle::stop,
         "TerminateInstances" => lifecycle::terminate,
+        "UnlockSnapshot" => snapshot_locks::unlock,
         "UpdateSecurityGroupRuleDescriptionsEgress" => rules::update_descriptions_egress,
         "UpdateSecurityGroupRuleDescriptionsIngress" => rules::update_descriptions_ingress,
         _ => return None,

@@ -7,7 +7,7 @@ mod request;
 mod xml;
 
 pub(crate) use error::ApiError;
-pub(crate) use list::{Ids, Listed, PageLimit, list, wildcard};
+pub(crate) use list::{Ids, Lag, Listed, PageLimit, Visible, list, wildcard};
 pub(crate) use params::Params;
 pub(crate) use request::{Request, Service};
 pub(crate) use xml::{Element, item, timestamp};

@@ -1,21 +1,31 @@
 //! The simulated AWS as one handle.
 
+mod act;
+mod arrival;
+mod flows;
+mod settings;
+mod steer;
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
-use crate::backend::{Backend, Denial, Executed, is_dry_run, struck};
-use crate::clock::Clock;
+pub use waiting::{Delayed, Hold};
+
+use crate::backend::{Backend, Denial};
+use crate::clock::{Clock, later};
 use crate::connector::Connector;
-use crate::faults::{Effect, FaultKind, FaultSpec, FaultStatus, Faults, Strike};
+use crate::draw::Draws;
+use crate::faults::{FaultSpec, FaultStatus, Faults};
+use crate::limits::{BucketStatus, Buckets};
 use crate::log::{Call, CallLog};
 use crate::options::Options;
-use crate::protocol::Request;
 use crate::server::Server;
+use waiting::Late;
 
 /// A simulated AWS; clones are the same one.
 #[derive(Clone)]
@@ -30,73 +40,41 @@ struct State {
     backend: Backend,
     faults: Faults,
     log: CallLog,
+    buckets: Buckets,
+    /// Requests that are still on their way.
+    late: Late,
+    legs: Draws,
+}
+
+impl State {
+    fn new(options: &Options) -> Self {
+        Self {
+            backend: Backend::new(options.clone()),
+            faults: Faults::default(),
+            log: CallLog::default(),
+            buckets: Buckets::new(options.limits, options.other_client),
+            late: Late::default(),
+            legs: Draws::new(options.seed, "latency"),
+        }
+    }
 }
 
 /// What becomes of a request.
 pub enum Outcome {
     /// It is answered.
     Answered(http::Response<Bytes>),
-    /// The answer waits.
+    /// The answer waits for its fault to be released.
     Held(Hold),
+    /// The answer waits for the clock.
+    Delayed(Delayed),
     /// There is no answer: the connection breaks.
     Lost,
-}
-
-/// An answer that waits for its fault to be released.
-pub struct Hold {
-    sim: Sim,
-    fault: String,
-    call: u64,
-    gate: watch::Receiver<bool>,
-    /// Taken when the hold is released.
-    what: Option<Held>,
-}
-
-enum Held {
-    /// The effect took place; this is the answer.
-    Answer(http::Response<Bytes>),
-    /// Nothing happened yet.
-    Request(Box<Request>),
-}
-
-impl Hold {
-    /// Waits, without any lock, until the fault is released or removed; gives the answer.
-    pub async fn released(mut self) -> http::Response<Bytes> {
-        // An error means that the fault was removed, which lets its calls go on as well. What is
-        // given here locks the gate: it must go before the state is locked, or a second release,
-        // which takes these two locks the other way round, would wait for ever.
-        drop(self.gate.wait_for(|released| *released).await);
-        let mut state = self.sim.lock();
-        let response = match self.what.take() {
-            Some(Held::Answer(response)) => response,
-            Some(Held::Request(request)) => {
-                let executed = state.backend.execute(&request, self.call, false);
-                state.log.update(self.call, |call| executed.note(call));
-                executed.response
-            }
-            // A hold is released once, for `released` consumes it.
-            None => http::Response::default(),
-        };
-        state.log.update(self.call, |call| call.delivered = true);
-        response
-    }
-}
-
-impl Drop for Hold {
-    /// Whether it was answered or the client went away: it holds no more.
-    fn drop(&mut self) {
-        self.sim.lock().faults.set_held(&self.fault, self.call, false);
-    }
 }
 
 impl Sim {
     /// A simulated AWS as found.
     pub fn new(options: Options) -> Self {
-        let state = State {
-            backend: Backend::new(options.clone()),
-            faults: Faults::default(),
-            log: CallLog::default(),
-        };
+        let state = State::new(&options);
         Self(Arc::new(Inner {
             options,
             state: Mutex::new(state),
@@ -116,124 +94,46 @@ impl Sim {
         Server::start(self.clone(), address).await
     }
 
-    /// Takes a request of an AWS client. Never waits: an answer that waits is a [`Hold`].
-    pub fn handle(&self, request: &http::Request<Bytes>) -> Outcome {
-        let request = Request::read(request);
-        let mut state = self.lock();
-        let dry_run = is_dry_run(&request);
-        let strike = state.faults.strike(&request, dry_run);
-        let call = self.new_call(&mut state, &request, dry_run, strike.as_ref());
-        let Some(strike) = strike else {
-            let executed = state.backend.execute(&request, call.seq, false);
-            return answered(&mut state, call, executed);
-        };
-        match (strike.spec.kind, strike.spec.strikes()) {
-            (FaultKind::Hold, Effect::Before) => {
-                let what = Held::Request(Box::new(request));
-                self.hold(&mut state, call, strike, what)
-            }
-            (FaultKind::Drop, Effect::Before) => {
-                state.log.add(call);
-                Outcome::Lost
-            }
-            (FaultKind::Error, Effect::Before) => {
-                let executed = struck(&strike.spec, &request);
-                answered(&mut state, call, executed)
-            }
-            (kind, _) => {
-                let executed = state.backend.execute(&request, call.seq, kind == FaultKind::Fail);
-                self.strike_after(&mut state, call, strike, (&request, executed))
-            }
-        }
-    }
-
-    fn strike_after(
-        &self,
-        state: &mut State,
-        mut call: Call,
-        strike: Strike,
-        (request, mut executed): (&Request, Executed),
-    ) -> Outcome {
-        match strike.spec.kind {
-            FaultKind::Hold => {
-                executed.note(&mut call);
-                self.hold(state, call, strike, Held::Answer(executed.response))
-            }
-            FaultKind::Drop => {
-                executed.note(&mut call);
-                state.log.add(call);
-                Outcome::Lost
-            }
-            FaultKind::Error => {
-                let error = struck(&strike.spec, request);
-                answered(
-                    state,
-                    call,
-                    Executed {
-                        effect: executed.effect,
-                        ..error
-                    },
-                )
-            }
-            FaultKind::Truncate => {
-                let body = executed.response.body().clone();
-                *executed.response.body_mut() = body.slice(..body.len() / 2);
-                answered(state, call, executed)
-            }
-            FaultKind::Fail => answered(state, call, executed),
-        }
-    }
-
-    fn hold(&self, state: &mut State, call: Call, strike: Strike, what: Held) -> Outcome {
-        state.faults.set_held(&strike.id, call.seq, true);
-        let hold = Hold {
-            sim: self.clone(),
-            fault: strike.id,
-            call: call.seq,
-            gate: strike.gate,
-            what: Some(what),
-        };
-        state.log.add(call);
-        Outcome::Held(hold)
-    }
-
-    /// The answer to a request, waited for; `None` when the connection breaks instead.
+    /// The answer to a request, waited for, with the time both take on their way; `None` when the
+    /// connection breaks instead. A request whose client goes away before it arrives never arrives.
     pub async fn answer(&self, request: &http::Request<Bytes>) -> Option<http::Response<Bytes>> {
-        match self.handle(request) {
-            Outcome::Answered(response) => Some(response),
-            Outcome::Held(hold) => Some(hold.released().await),
-            Outcome::Lost => None,
-        }
+        let (there, back) = self.legs();
+        self.wait(there).await;
+        let response = match self.handle(request) {
+            Outcome::Answered(response) => response,
+            Outcome::Held(hold) => hold.released().await,
+            Outcome::Delayed(delayed) => delayed.due().await,
+            Outcome::Lost => return None,
+        };
+        self.wait(back).await;
+        Some(response)
     }
 
-    fn new_call(&self, state: &mut State, request: &Request, dry_run: bool, strike: Option<&Strike>) -> Call {
-        Call {
-            seq: state.log.next_number(),
-            at: self.0.options.clock.now(),
-            service: request.service.name(),
-            operation: request.action.clone(),
-            dry_run,
-            account: state.backend.account(request),
-            region: state.backend.region_name(request).to_owned(),
-            access_key: request.access_key.clone(),
-            user_agent: request.user_agent.clone(),
-            code: String::new(),
-            status: 0,
-            effect: false,
-            replayed: false,
-            delivered: false,
-            fault: strike.map(|strike| strike.id.clone()),
-            params: request
-                .params
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+    /// How long the next request and its answer are on their way.
+    fn legs(&self) -> (Duration, Duration) {
+        let mut state = self.lock();
+        let latency = state.backend.options.latency.clone();
+        if latency.end().is_zero() {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        (state.legs.duration(&latency), state.legs.duration(&latency))
+    }
+
+    async fn wait(&self, time: Duration) {
+        if !time.is_zero() {
+            let clock = self.clock();
+            clock.wait_until(later(clock.now(), time)).await;
         }
     }
 
     /// Puts a fault in force; gives its id.
     pub fn add_fault(&self, spec: FaultSpec) -> String {
-        self.lock().faults.add(spec)
+        let mut state = self.lock();
+        let id = state.faults.add(spec);
+        // What a fault looks back on has to be kept from here on.
+        let history = state.backend.options.history.max(state.faults.versions());
+        state.backend.options.history = history;
+        id
     }
 
     /// Lets the calls held by a fault go on, and ends it; false when there is no such fault.
@@ -268,9 +168,14 @@ impl Sim {
         self.lock().backend.denials.push(denial);
     }
 
-    /// How long Describe does not show what was made.
-    pub fn set_describe_lag(&self, lag: Duration) {
-        self.lock().backend.describe_lag = lag;
+    /// The buckets that calls have drawn from.
+    pub fn limits(&self) -> Vec<BucketStatus> {
+        self.lock().buckets.list()
+    }
+
+    /// How many calls the buckets have refused.
+    pub fn throttled(&self) -> u64 {
+        self.limits().iter().map(|bucket| bucket.refused).sum()
     }
 
     /// All calls, in order.
@@ -293,6 +198,22 @@ impl Sim {
         self.lock().backend.state(account, region)
     }
 
+    /// One kind of things in a region, named as in [`Self::state`] (`instances`, `securityGroups`), as a
+    /// JSON list; `None` for an unknown kind. With ten thousand tenants the whole state takes long to write.
+    pub fn resources(
+        &self,
+        kind: &str,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Option<serde_json::Value> {
+        self.lock().backend.resources(kind, account, region)
+    }
+
+    /// The account and region of callers that name none.
+    pub fn default_place(&self) -> (&str, &str) {
+        (&self.0.options.account, &self.0.options.region)
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.options.clock
@@ -300,24 +221,15 @@ impl Sim {
 
     /// Makes everything as it was at the start, faults and log too; the time stays.
     pub fn reset(&self) {
-        let mut state = self.lock();
-        *state = State {
-            backend: Backend::new(self.0.options.clone()),
-            faults: Faults::default(),
-            log: CallLog::default(),
-        };
+        *self.lock() = State::new(&self.0.options);
     }
 
+    /// The state, with everything done that has arrived by now.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.land(self.0.options.clock.now());
+        state
     }
-}
-
-fn answered(state: &mut State, mut call: Call, executed: Executed) -> Outcome {
-    executed.note(&mut call);
-    call.delivered = true;
-    state.log.add(call);
-    Outcome::Answered(executed.response)
 }
 
 #[cfg(test)]

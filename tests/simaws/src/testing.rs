@@ -97,7 +97,15 @@ impl Reply {
 pub(crate) fn ask(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Reply {
     match sim.handle(&request(action, params)) {
         Outcome::Answered(response) => Reply::new(&response),
-        Outcome::Held(_) | Outcome::Lost => panic!("{action} was not answered"),
+        Outcome::Held(_) | Outcome::Delayed(_) | Outcome::Lost => panic!("{action} was not answered"),
+    }
+}
+
+/// The same by a key in a region.
+pub(crate) fn ask_as(sim: &Sim, (key, region): (&str, &str), action: &str, params: &[(&str, &str)]) -> Reply {
+    match sim.handle(&signed(key, region, action, params)) {
+        Outcome::Answered(response) => Reply::new(&response),
+        Outcome::Held(_) | Outcome::Delayed(_) | Outcome::Lost => panic!("{action} was not answered"),
     }
 }
 
@@ -123,6 +131,18 @@ pub(crate) fn run(sim: &Sim, params: &[(&str, &str)]) -> String {
     ];
     let all: Vec<_> = base.into_iter().chain(params.iter().copied()).collect();
     call(sim, "RunInstances", &all).text("instanceId")
+}
+
+/// A completed snapshot of a new volume, which is encrypted where `key` names one; gives its id.
+pub(crate) fn snapshot(sim: &Sim, key: Option<&str>) -> String {
+    let mut params = vec![("AvailabilityZone", "ap-northeast-1a"), ("Size", "8")];
+    if let Some(key) = key {
+        params.extend([("Encrypted", "true"), ("KmsKeyId", key)]);
+    }
+    let volume = call(sim, "CreateVolume", &params).text("volumeId");
+    let id = call(sim, "CreateSnapshot", &[("VolumeId", &volume)]).text("snapshotId");
+    advance(sim, 5);
+    id
 }
 
 /// Makes a VPC that is not the default one; gives its id.

@@ -11,7 +11,7 @@ use crate::{
         Incident, IncidentStatus, Key, Notification, NotificationChannel, NotificationResult, Reason, Tenant,
         TenantClass, TenantStatus, Time, time,
     },
-    aws::{AwsSites, Connection, Transport},
+    aws::{AwsSites, Connection, Pace, Transport},
     clock::{Clock, ManualClock},
     cloud::{
         Cloud, Direction, InstanceId, Lane, Launch, NetworkInterfaceId, NewGroup, Observed, Peer, Protocol,
@@ -69,6 +69,7 @@ impl Stage {
             cluster: "test".into(),
             clock: Arc::new(clock.clone()),
             observer: Arc::new(|_, _| {}),
+            pace: Pace::Free,
         })
         .await;
         let site = Site::from("ap-northeast-1");

@@ -50,11 +50,8 @@ async fn an_unknown_code_is_tried_ten_times_and_then_shown_to_a_person() {
         env.pass(5).await;
         waited += 5;
     }
-    assert_eq!(
-        tries(&env),
-        11,
-        "ten as if it would pass, and the one that was enough"
-    );
+    // Ten as if it would pass, the one that was enough, and at most one more when its status came back.
+    assert!((11..=12).contains(&tries(&env)), "{} tries", tries(&env));
     let stalled = condition(&env, ConditionType::Stalled).unwrap();
     assert_eq!(stalled.reason, "UnexpectedResponse");
     for named in [CODE, "ModifyInstanceMetadataOptions", "ten times in a row"] {

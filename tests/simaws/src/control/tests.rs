@@ -109,3 +109,114 @@ fn an_unknown_path_is_not_found() {
         404
     );
 }
+
+#[test]
+fn a_status_check_is_impaired_and_healed() {
+    let sim = sim();
+    let id = run(&sim, &[]);
+    let path = format!("instances/{id}/checks");
+    let change = |status: &str| json!({ "check": "ebs", "status": status });
+    assert_eq!(control(&sim, "POST", &path, &change("impaired")).0, 200);
+    crate::testing::advance(&sim, 2);
+    let impaired = || {
+        let filter = [
+            ("Filter.1.Name", "attached-ebs-status.status"),
+            ("Filter.1.Value.1", "impaired"),
+        ];
+        call(&sim, "DescribeInstanceStatus", &filter)
+            .all("instanceId")
+            .len()
+    };
+    assert_eq!(impaired(), 1);
+    assert_eq!(control(&sim, "POST", &path, &change("ok")).0, 200);
+    assert_eq!(impaired(), 0);
+    assert_eq!(control(&sim, "POST", &path, &change("sick")).0, 400);
+    assert_eq!(
+        control(&sim, "POST", "instances/i-1/checks", &change("ok")).0,
+        404
+    );
+}
+
+#[test]
+fn settings_change_together_or_not_at_all() {
+    let sim = sim();
+    let settings = json!({
+        "limits": "aws", "otherClient": 0.1, "describeLag": "5s", "describeLagSpread": "5s",
+        "readLag": "1s", "latency": ["20ms", "300ms"],
+    });
+    assert_eq!(control(&sim, "POST", "settings", &settings).0, 200);
+    call(&sim, "DescribeVpcs", &[]);
+    let (_, limits) = control(&sim, "GET", "limits", &Value::Null);
+    assert_eq!(limits[0]["bucket"], "DescribeVpcs");
+    assert_eq!(
+        (&limits[0]["tokens"], &limits[0]["refill"]),
+        (&json!(99), &json!(20.0))
+    );
+    let wrong = json!({ "limits": "off", "describeLag": "-5s" });
+    assert_eq!(control(&sim, "POST", "settings", &wrong).0, 400);
+    call(&sim, "DescribeVpcs", &[]);
+    assert_eq!(sim.limits()[0].taken, 2);
+}
+
+#[test]
+fn the_clock_tells_who_waits_for_it() {
+    let sim = sim();
+    let (_, clock) = control(&sim, "GET", "clock", &Value::Null);
+    assert_eq!(clock["nextWait"], Value::Null);
+}
+
+#[test]
+fn flows_open_and_are_cut() {
+    let sim = sim();
+    let id = run(&sim, &[]);
+    crate::testing::advance(&sim, 10);
+    let opening = json!({ "instance": id, "peer": "203.0.113.7", "port": 22 });
+    assert_eq!(
+        control(&sim, "POST", "flows", &opening),
+        (200, json!({ "open": false }))
+    );
+    let params = json!({
+        "GroupName": "default", "IpPermissions.1.IpProtocol": "-1",
+        "IpPermissions.1.IpRanges.1.CidrIp": "0.0.0.0/0",
+    });
+    let act = json!({ "action": "AuthorizeSecurityGroupIngress", "params": params });
+    assert_eq!(control(&sim, "POST", "act", &act).0, 200);
+    assert_eq!(
+        control(&sim, "POST", "flows", &opening),
+        (200, json!({ "open": true }))
+    );
+    let (_, flows) = control(&sim, "GET", "state/flows", &Value::Null);
+    assert_eq!(flows[0]["port"], 22);
+    let cut = format!("flows?instance={id}&peer=203.0.113.7");
+    assert_eq!(
+        control(&sim, "DELETE", &cut, &Value::Null),
+        (200, json!({ "cut": 1 }))
+    );
+    assert_eq!(control(&sim, "DELETE", "flows?peer=x", &Value::Null).0, 400);
+}
+
+#[test]
+fn what_others_may_not_is_told() {
+    let act = json!({ "action": "DescribeMoon" });
+    let (status, told) = control(&sim(), "POST", "act", &act);
+    assert_eq!(status, 400);
+    assert!(
+        told["error"].as_str().unwrap().starts_with("InvalidAction"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_role_is_set_up() {
+    let sim = sim();
+    let arn = "arn:aws:iam::222222222222:role/yagura";
+    let role = json!({ "arn": arn, "externalId": "word", "trustedAccount": "111122223333" });
+    assert_eq!(control(&sim, "POST", "roles", &role).0, 200);
+    let assume = [("RoleArn", arn), ("RoleSessionName", "one")];
+    assert_eq!(ask(&sim, "AssumeRole", &assume).code(), "AccessDenied");
+    call(
+        &sim,
+        "AssumeRole",
+        &[&assume[..], &[("ExternalId", "word")]].concat(),
+    );
+}

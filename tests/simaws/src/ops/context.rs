@@ -2,31 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use crate::clock::earlier;
-use crate::protocol::{ApiError, Params};
-use crate::state::{Region, Tags, Timings};
+use crate::protocol::{ApiError, Lag, Params, Visible};
+use crate::state::{Region, Tags, Timings, World};
 
 /// One call's surroundings.
 pub(crate) struct Context<'a> {
     pub(crate) region: &'a mut Region,
+    /// All other regions and accounts.
+    pub(crate) elsewhere: &'a mut World,
     pub(crate) timings: &'a Timings,
-    /// What Describe shows was there this long ago.
-    pub(crate) describe_lag: std::time::Duration,
+    /// What Describe does not show yet.
+    pub(crate) lag: Lag,
     /// How many security groups a region takes.
     pub(crate) group_quota: usize,
-    /// What this call makes fails later.
-    pub(crate) doomed: bool,
+    /// What this call makes fails later, a launch for the reason with this code.
+    pub(crate) doomed: Option<String>,
     /// Set when the call only repeats an earlier one with its client token.
     pub(crate) replayed: bool,
 }
 
 impl Context<'_> {
-    /// Things made after this instant are not listed yet.
-    pub(crate) fn visible_before(&self) -> Timestamp {
-        earlier(self.region.now, self.describe_lag)
+    /// Tells what is listed by now.
+    pub(crate) fn visible_before(&self) -> Visible {
+        Visible {
+            now: self.region.now,
+            lag: self.lag,
+        }
     }
+}
+
+/// Refuses filters by tag, for the operations that have none.
+pub(crate) fn no_tag_filters(params: &Params, operation: &str) -> Result<(), ApiError> {
+    let by_tag = |filter: &Params| filter.get("Name").is_some_and(|name| name.starts_with("tag"));
+    if params.structs("Filter").iter().any(by_tag) {
+        return Err(ApiError::value(format!("{operation} has no filters by tag")));
+    }
+    Ok(())
 }
 
 /// The most tags a resource takes.

@@ -1,9 +1,12 @@
 //! Machine images, as far as instances and snapshots need them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::context::tags_for;
-use super::{Context, render};
+use super::sharing::Asked;
+use super::{Context, render, snapshots};
 use crate::protocol::{Answer, ApiError, Element, Ids, PageLimit, Params, item, list, timestamp};
-use crate::state::{Image, ImageDevice, Region, kind};
+use crate::state::{Image, ImageDevice, Region, SnapshotState, kind};
 
 const IDS: Ids = Ids {
     parameter: "ImageId",
@@ -13,46 +16,23 @@ const IDS: Ids = Ids {
 
 pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let visible = ctx.visible_before();
+    let asked = Asked::read(ctx.region, params, "ExecutableBy", IDS.parameter);
     let region = &*ctx.region;
-    let owners = params.list("Owner");
-    let owned = |image: &Image| {
-        owners.is_empty()
-            || owners.iter().any(|owner| {
-                *owner == image.owner
-                    || Some(owner) == image.owner_alias.as_ref()
-                    || (owner == "self" && image.owner == region.account)
-            })
-    };
-    let page = list(
-        (region, &region.images),
-        params,
-        IDS,
-        PageLimit::Strict(1000),
-        visible,
-    )?;
-    let items = page
-        .items
-        .iter()
-        .filter(|image| owned(image))
-        .map(|image| render_image(image));
+    let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
+    // An image is as far as its snapshots, and those are in its own account's region.
+    let others: Vec<&Region> = others.filter(|it| it.account != region.account).collect();
+    let home = |image: &Image| others.iter().find(|it| it.account == image.owner).copied();
+    let seen: BTreeMap<String, &Image> = asked.seen(region, others.iter().copied());
+    let page = list((region, &seen), params, IDS, PageLimit::Strict(1000), visible)?;
+    let wanted = page.items.into_iter().filter(|it| asked.wants(**it));
+    let items = wanted.map(|image| render_image(image, home(image).unwrap_or(region)));
     Ok(Element::content()
         .list("imagesSet", items)
         .maybe("nextToken", page.next_token))
 }
 
 pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
-    let name = params.required("Name")?;
-    if ctx
-        .region
-        .images
-        .values()
-        .any(|image| image.name == name && image.owner == ctx.region.account)
-    {
-        return Err(ApiError::new(
-            "InvalidAMIName.Duplicate",
-            format!("AMI name {name} is already in use by AMI"),
-        ));
-    }
+    let name = name(ctx.region, params)?;
     let root_device_name = params.required("RootDeviceName")?.to_owned();
     let devices = params
         .structs("BlockDeviceMapping")
@@ -68,7 +48,7 @@ pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
     }
     let image = Image {
         id: ctx.region.ids.id(kind::IMAGE.prefix),
-        name: name.to_owned(),
+        name,
         description: params.owned("Description").unwrap_or_default(),
         owner: ctx.region.account.clone(),
         owner_alias: None,
@@ -77,6 +57,7 @@ pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
         root_device_name,
         devices,
         is_public: false,
+        shared_with: BTreeSet::new(),
         tags: tags_for(params, "image")?,
         created_at: ctx.region.now,
     };
@@ -85,9 +66,30 @@ pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
     Ok(Element::content().text("imageId", id))
 }
 
+/// The name of a new image: well-formed, and not one the account has.
+pub(super) fn name(region: &Region, params: &Params) -> Result<String, ApiError> {
+    let name = params.required("Name")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
+    if !(3..=128).contains(&name.len()) || !name.chars().all(fits) {
+        let text = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'";
+        return Err(ApiError::new("InvalidAMIName.Malformed", text));
+    }
+    let own = |image: &&Image| image.name == name && image.owner == region.account;
+    if let Some(image) = region.images.values().find(own) {
+        let text = format!("AMI name {name} is already in use by AMI {}", image.id);
+        return Err(ApiError::new("InvalidAMIName.Duplicate", text));
+    }
+    Ok(name.to_owned())
+}
+
 fn device(region: &Region, mapping: &Params) -> Result<ImageDevice, ApiError> {
     let ebs = mapping.group("Ebs");
     let snapshot = ebs.get("SnapshotId").map(|id| region.snapshot(id)).transpose()?;
+    if let Some(snapshot) = snapshot.filter(|it| it.state != SnapshotState::Completed) {
+        let (id, state) = (&snapshot.id, snapshot.state.name());
+        let text = format!("Snapshot '{id}' is in invalid state - {state}");
+        return Err(ApiError::new("IncorrectState", text));
+    }
     Ok(ImageDevice {
         name: mapping.required("DeviceName")?.to_owned(),
         snapshot_id: snapshot.map(|it| it.id.clone()),
@@ -101,23 +103,45 @@ fn device(region: &Region, mapping: &Params) -> Result<ImageDevice, ApiError> {
     })
 }
 
-pub(super) fn deregister(ctx: &mut Context<'_>, params: &Params) -> Answer {
-    let id = params.required(IDS.parameter)?;
-    kind::IMAGE.check(id)?;
-    match ctx.region.images.get(id) {
-        None => Err(kind::IMAGE.not_found(id)),
-        Some(image) if image.owner != ctx.region.account => {
-            let text = format!("You do not have permission to deregister image '{id}'");
-            Err(ApiError::new("AuthFailure", text))
-        }
-        Some(_) => {
-            ctx.region.images.remove(id);
-            Ok(Element::success())
-        }
+/// An image of the caller's own.
+pub(super) fn own<'a>(region: &'a Region, id: &str) -> Result<&'a Image, ApiError> {
+    let image = region.image(id)?;
+    if image.owner != region.account {
+        let text = format!("Not authorized for image:{id}");
+        return Err(ApiError::new("AuthFailure", text));
     }
+    Ok(image)
 }
 
-fn render_image(image: &Image) -> Element {
+pub(super) fn deregister(ctx: &mut Context<'_>, params: &Params) -> Answer {
+    let id = params.required(IDS.parameter)?;
+    let image = own(ctx.region, id)?;
+    let with_snapshots = params.flag("DeleteAssociatedSnapshots")?.unwrap_or(false);
+    let snapshots: Vec<String> = image.snapshot_ids().cloned().collect();
+    ctx.region.images.remove(id);
+    let content = Element::success();
+    if !with_snapshots {
+        return Ok(content);
+    }
+    // The image goes in any case; of each snapshot it is said what became of it.
+    let results: Vec<Element> = snapshots
+        .iter()
+        .map(|snapshot| {
+            let result = match snapshots::check_deletable(ctx.region, snapshot) {
+                Ok(()) => "success",
+                Err(error) if error.code == "InvalidSnapshot.InUse" => "skipped",
+                Err(_) => "client-error",
+            };
+            if result == "success" {
+                ctx.region.remove_snapshot(snapshot);
+            }
+            item().text("snapshotId", snapshot).text("returnCode", result)
+        })
+        .collect();
+    Ok(content.list("deleteSnapshotResultSet", results))
+}
+
+fn render_image(image: &Image, region: &Region) -> Element {
     let devices = image.devices.iter().map(|device| {
         let ebs = Element::new("ebs")
             .maybe("snapshotId", device.snapshot_id.as_ref())
@@ -130,7 +154,7 @@ fn render_image(image: &Image) -> Element {
     let element = item()
         .text("imageId", &image.id)
         .text("imageLocation", format!("{}/{}", image.owner, image.name))
-        .text("imageState", "available")
+        .text("imageState", image.state(region).name())
         .text("imageOwnerId", &image.owner)
         .maybe("imageOwnerAlias", image.owner_alias.as_ref())
         .text("creationDate", timestamp(image.created_at))
@@ -148,3 +172,6 @@ fn render_image(image: &Image) -> Element {
         .text("platformDetails", "Linux/UNIX");
     render::with_tags(element, &image.tags)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use super::context::tag_specifications;
 use super::{Context, interfaces, profiles, render, volumes};
 use crate::protocol::{Answer, ApiError, Element, Params};
 use crate::state::{
-    Image, Instance, InstanceProfile, InstanceState, Interface, InterfaceAttachment, MetadataOptions, Region,
-    Tags, Volume, VolumeAttachment, VolumeSpec, VolumeState, kind,
+    Image, ImageState, Instance, InstanceProfile, InstanceState, Interface, InterfaceAttachment,
+    MetadataOptions, Region, Tags, Volume, VolumeAttachment, VolumeSpec, VolumeState, kind,
 };
 
 const OPERATION: &str = "RunInstances";
@@ -73,12 +73,11 @@ fn read(region: &mut Region, params: &Params) -> Result<Launch, ApiError> {
         params.flag(flag)?;
     }
     let image_id = params.required("ImageId")?;
-    kind::IMAGE.check(image_id)?;
-    let image = region
-        .images
-        .get(image_id)
-        .cloned()
-        .ok_or_else(|| kind::IMAGE.not_found(image_id))?;
+    let image = region.image(image_id)?.clone();
+    if image.state(region) != ImageState::Available {
+        let text = format!("The image ID '{image_id}' is not available");
+        return Err(ApiError::new("InvalidAMIID.Unavailable", text));
+    }
     let instance_type = params.get("InstanceType").unwrap_or("m1.small").to_owned();
     check_type(&instance_type)?;
     let count = count(params)?;
@@ -308,9 +307,11 @@ fn start_one(
         client_token: params.owned("ClientToken"),
         state: InstanceState::Pending,
         due: None,
-        doomed: ctx.doomed,
+        doomed: ctx.doomed.clone(),
         state_reason: None,
         transition_reason: String::new(),
+        reboots: 0,
+        impaired: BTreeMap::new(),
         image_id: launch.image.id.clone(),
         architecture: launch.image.architecture.clone(),
         instance_type: launch.instance_type.clone(),

@@ -2,7 +2,7 @@
 
 use super::{Context, render};
 use crate::protocol::{Answer, ApiError, Element, Params, item, timestamp};
-use crate::state::{Instance, InstanceState, StateReason};
+use crate::state::{Instance, InstanceState, StateReason, StatusCheck};
 
 pub(super) fn terminate(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let ids = ids(ctx, params)?;
@@ -52,6 +52,8 @@ pub(super) fn start(ctx: &mut Context<'_>, params: &Params) -> Answer {
             && instance.state == InstanceState::Pending
         {
             instance.launched_at = now;
+            // A start after a stop is on another host, which is how AWS's own guide mends this check.
+            instance.impaired.remove(&StatusCheck::System);
             instance.state_reason = None;
             instance.transition_reason = String::new();
         }
@@ -60,11 +62,15 @@ pub(super) fn start(ctx: &mut Context<'_>, params: &Params) -> Answer {
 }
 
 pub(super) fn reboot(ctx: &mut Context<'_>, params: &Params) -> Answer {
-    for id in &ids(ctx, params)? {
+    let ids = ids(ctx, params)?;
+    for id in &ids {
         let instance = ctx.region.instance(id)?;
         if instance.state.is_ending() {
             return Err(wrong_state(instance, "rebooted"));
         }
+    }
+    for id in &ids {
+        ctx.region.instance_mut(id)?.reboots += 1;
     }
     Ok(Element::success())
 }

@@ -294,7 +294,7 @@ pub(super) fn snapshot(
         .text("startTime", timestamp(snapshot.started_at))
         .maybe("completionTime", snapshot.completed_at.map(timestamp))
         .text("progress", progress)
-        .text("ownerId", &region.account)
+        .text("ownerId", &snapshot.owner)
         .text("volumeSize", snapshot.volume_size)
         .text("description", &snapshot.description)
         .text("encrypted", snapshot.encrypted)

@@ -129,7 +129,8 @@ pub(super) fn read_spec(
             "The parameter KmsKeyId requires the parameter Encrypted to be set.",
         ));
     }
-    let inherited = snapshot.and_then(|it| it.kms_key_id.clone());
+    let of_image = image.and_then(|it| region.snapshots.get(it.snapshot_id.as_ref()?));
+    let inherited = snapshot.or(of_image).and_then(|it| it.kms_key_id.clone());
     let kms_key_id = match key {
         Some(key) => Some(key_arn(region, key)),
         None => inherited.or_else(|| encrypted.then(|| default_key(region))),
@@ -170,7 +171,7 @@ pub(super) fn performance(
 }
 
 /// The key as an ARN: EC2 takes an id, an alias or an ARN and always gives an ARN.
-fn key_arn(region: &Region, key: &str) -> String {
+pub(super) fn key_arn(region: &Region, key: &str) -> String {
     if key.starts_with("arn:") {
         return key.to_owned();
     }
@@ -183,6 +184,6 @@ fn key_arn(region: &Region, key: &str) -> String {
 }
 
 /// The account's key for EBS, which AWS makes when it is first needed.
-fn default_key(region: &Region) -> String {
+pub(super) fn default_key(region: &Region) -> String {
     key_arn(region, "0e5a0000-0000-4000-a000-0000000000eb")
 }

@@ -1,11 +1,14 @@
 //! Listing as every Describe operation does it: ids, filters with wildcards, pages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{ApiError, Params};
+use crate::clock::earlier;
+use crate::draw::{hash, part_of};
 use crate::state::{IdKind, Region, Tags};
 
 /// A resource that a Describe operation lists.
@@ -60,14 +63,48 @@ pub(crate) struct Listing<'a, T> {
     pub(crate) next_token: Option<String>,
 }
 
-/// The page of `resources` that `params` ask for; a resource made after `visible_before` is not
-/// listed yet.
+/// How long a new resource is not listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lag {
+    /// Every one.
+    pub(crate) least: Duration,
+    /// How much longer at most, one or another.
+    pub(crate) spread: Duration,
+    pub(crate) seed: u64,
+}
+
+impl Lag {
+    fn of(self, id: &str) -> Duration {
+        if self.spread.is_zero() {
+            return self.least;
+        }
+        self.least + part_of(self.spread, hash(&format!("{}/lag/{id}", self.seed)))
+    }
+}
+
+/// What is listed at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visible {
+    pub(crate) now: Timestamp,
+    pub(crate) lag: Lag,
+}
+
+impl Visible {
+    /// Whether a resource is old enough.
+    pub(crate) fn shows(self, id: &str, created_at: Timestamp) -> bool {
+        // Most are older than any lag: their own need not be worked out.
+        created_at <= earlier(self.now, self.lag.least + self.lag.spread)
+            || created_at <= earlier(self.now, self.lag.of(id))
+    }
+}
+
+/// The page of `resources` that `params` ask for, of those that are `visible`.
 pub(crate) fn list<'a, T: Listed>(
     (region, resources): (&'a Region, &'a BTreeMap<String, T>),
     params: &Params,
     ids: Ids,
     limit: PageLimit,
-    visible_before: Timestamp,
+    visible: Visible,
 ) -> Result<Listing<'a, T>, ApiError> {
     let wanted = params.list(ids.parameter);
     let page = Page::read(params, limit)?;
@@ -78,18 +115,19 @@ pub(crate) fn list<'a, T: Listed>(
         )));
     }
     let filters = Filters::read(params, T::FILTERS)?;
-    let visible = |resource: &&T| resource.created_at() <= visible_before;
+    let is_visible = |id: &str, resource: &T| visible.shows(id, resource.created_at());
     for id in &wanted {
         ids.kind.check(id)?;
-        if resources.get(id).filter(visible).is_none() {
+        if !resources.get(id).is_some_and(|resource| is_visible(id, resource)) {
             return Err(ids.kind.not_found(id));
         }
     }
+    let wanted: BTreeSet<String> = wanted.into_iter().collect();
     let after = page.after.map_or(Bound::Unbounded, Bound::Excluded);
     let mut items = Vec::new();
     let mut last = None;
     for (id, resource) in resources.range::<String, _>((after, Bound::Unbounded)) {
-        let listed = (wanted.is_empty() || wanted.contains(id)) && visible(&resource);
+        let listed = (wanted.is_empty() || wanted.contains(id)) && is_visible(id, resource);
         if !listed || !filters.admit(resource, region) {
             continue;
         }

@@ -35,6 +35,14 @@ impl Params {
         self.0.get(name).cloned()
     }
 
+    /// Puts `value` in the place of a field, or takes the field away.
+    pub(crate) fn set(&mut self, name: &str, value: Option<String>) {
+        match value {
+            Some(value) => self.0.insert(name.to_owned(), value),
+            None => self.0.remove(name),
+        };
+    }
+
     pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.get(name)
             .filter(|value| !value.is_empty())

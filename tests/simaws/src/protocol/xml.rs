@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use quick_xml::escape::escape;
 
 /// An element with its text or children.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Element {
     name: Cow<'static, str>,
     text: Option<String>,
@@ -53,6 +53,12 @@ impl Element {
             Some(value) => self.text(name, value),
             None => self,
         }
+    }
+
+    /// The same with `<name>value</name>` in the place of every child of this name.
+    pub(crate) fn replaced(mut self, name: &'static str, value: &str) -> Self {
+        self.children.retain(|child| child.name != name);
+        self.text(name, value)
     }
 
     /// Adds a child.

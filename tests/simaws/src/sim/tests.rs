@@ -1,3 +1,10 @@
+mod act;
+mod determinism;
+mod flows;
+mod latency;
+mod more_faults;
+mod stale;
+
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -15,6 +22,7 @@ fn held(sim: &Sim, action: &str, params: &[(&str, &str)]) -> Hold {
     match sim.handle(&request(action, params)) {
         Outcome::Held(hold) => hold,
         Outcome::Answered(response) => panic!("answered: {response:?}"),
+        Outcome::Delayed(_) => panic!("delayed"),
         Outcome::Lost => panic!("lost"),
     }
 }

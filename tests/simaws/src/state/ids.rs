@@ -1,7 +1,6 @@
 //! Ids as AWS writes them, and its errors for wrong ones.
 
-use sha2::{Digest, Sha256};
-
+use crate::draw::Draws;
 use crate::protocol::ApiError;
 
 /// A kind of id: its prefix and the error codes that go with it.
@@ -70,26 +69,15 @@ pub(crate) mod kind {
 
 /// Makes ids, the same ones for the same seed, account and region.
 #[derive(Clone, Debug)]
-pub(crate) struct IdSource(u64);
+pub(crate) struct IdSource(Draws);
 
 impl IdSource {
     pub(crate) fn new(seed: u64, account: &str, region: &str) -> Self {
-        let digest = Sha256::digest(format!("{seed}/{account}/{region}"));
-        Self(
-            digest
-                .iter()
-                .take(8)
-                .fold(0, |state, byte| (state << 8) | u64::from(*byte)),
-        )
+        Self(Draws::new(seed, &format!("{account}/{region}")))
     }
 
-    /// SplitMix64: passes through all 2^64 states, so that no id comes twice.
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     /// A new id of a kind, 17 digits of which the first is 0, as most of AWS's today.

@@ -1,9 +1,11 @@
 //! Machine images.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Region, Tags};
+use super::{Region, SnapshotState, Tags};
 use crate::protocol::Listed;
 
 /// An image instances are started from.
@@ -20,8 +22,52 @@ pub(crate) struct Image {
     pub(crate) root_device_name: String,
     pub(crate) devices: Vec<ImageDevice>,
     pub(crate) is_public: bool,
+    /// Accounts that may start instances of it.
+    pub(crate) shared_with: BTreeSet<String>,
     pub(crate) tags: Tags,
     pub(crate) created_at: Timestamp,
+}
+
+/// Where an image is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageState {
+    Pending,
+    Available,
+    Failed,
+}
+
+impl ImageState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Image {
+    /// It is as far as the least of its snapshots. Those of Amazon's images are not simulated and complete.
+    pub(crate) fn state(&self, region: &Region) -> ImageState {
+        let snapshots = || {
+            let ids = self.snapshot_ids();
+            ids.filter_map(|id| region.snapshots.get(id))
+        };
+        if snapshots().any(|it| it.state == SnapshotState::Error) {
+            ImageState::Failed
+        } else if snapshots().any(|it| it.state == SnapshotState::Pending) {
+            ImageState::Pending
+        } else {
+            ImageState::Available
+        }
+    }
+
+    /// The snapshots it holds.
+    pub(crate) fn snapshot_ids(&self) -> impl Iterator<Item = &String> {
+        self.devices
+            .iter()
+            .filter_map(|device| device.snapshot_id.as_ref())
+    }
 }
 
 /// A volume an image brings.
@@ -39,6 +85,7 @@ pub(crate) struct ImageDevice {
 impl Listed for Image {
     const FILTERS: &'static [&'static str] = &[
         "architecture",
+        "block-device-mapping.snapshot-id",
         "creation-date",
         "description",
         "image-id",
@@ -62,7 +109,7 @@ impl Listed for Image {
         self.created_at
     }
 
-    fn values(&self, filter: &str, _region: &Region) -> Vec<String> {
+    fn values(&self, filter: &str, region: &Region) -> Vec<String> {
         let value = match filter {
             "architecture" => &self.architecture,
             "description" => &self.description,
@@ -71,12 +118,13 @@ impl Listed for Image {
             "owner-id" => &self.owner,
             "owner-alias" => return self.owner_alias.iter().cloned().collect(),
             "root-device-name" => &self.root_device_name,
+            "block-device-mapping.snapshot-id" => return self.snapshot_ids().cloned().collect(),
             "creation-date" => return vec![crate::protocol::timestamp(self.created_at)],
             "is-public" => return vec![self.is_public.to_string()],
             "image-type" => return vec!["machine".to_owned()],
             "platform-details" => return vec!["Linux/UNIX".to_owned()],
             "root-device-type" => return vec!["ebs".to_owned()],
-            "state" => return vec!["available".to_owned()],
+            "state" => return vec![self.state(region).name().to_owned()],
             "virtualization-type" => return vec!["hvm".to_owned()],
             _ => return Vec::new(),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Region, Tags};
 use crate::protocol::{Listed, timestamp};
@@ -81,6 +81,34 @@ pub(crate) struct StateReason {
     pub(crate) message: String,
 }
 
+impl StateReason {
+    /// Why a launch ended by itself, with AWS's message where it documents one.
+    pub(crate) fn of_launch(code: String) -> Self {
+        let text = match code.as_str() {
+            "Client.InternalError" => "Client error on launch",
+            "Client.InvalidKMSKey.InvalidState" => "The KMS key provided is in an incorrect state",
+            "Client.InvalidSnapshot.NotFound" => "The specified snapshot was not found",
+            "Client.VolumeLimitExceeded" => "Volume limit exceeded",
+            "Server.InsufficientInstanceCapacity" => "Insufficient capacity to satisfy instance request",
+            _ => "Internal error on launch",
+        };
+        let message = format!("{code}: {text}");
+        Self { code, message }
+    }
+}
+
+/// One of the checks DescribeInstanceStatus reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusCheck {
+    /// The instance's own software: its operating system answers.
+    Instance,
+    /// The host and the network under the instance.
+    System,
+    /// Whether the attached volumes take reads and writes.
+    Ebs,
+}
+
 /// The IAM instance profile an instance has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct InstanceProfile {
@@ -130,10 +158,14 @@ pub(crate) struct Instance {
     pub(crate) state: InstanceState,
     /// When the present state ends by itself.
     pub(crate) due: Option<Timestamp>,
-    /// Made to fail: it will not run.
-    pub(crate) doomed: bool,
+    /// Made to fail: it will not run, for the reason with this code.
+    pub(crate) doomed: Option<String>,
     pub(crate) state_reason: Option<StateReason>,
     pub(crate) transition_reason: String,
+    /// How often it was rebooted, which no answer of AWS tells.
+    pub(crate) reboots: u32,
+    /// The checks that fail, and since when.
+    pub(crate) impaired: BTreeMap<StatusCheck, Timestamp>,
     pub(crate) image_id: String,
     pub(crate) architecture: String,
     pub(crate) instance_type: String,

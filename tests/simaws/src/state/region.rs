@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Cidr, Direction, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
+    Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
     SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
 };
 use crate::protocol::{ApiError, Params};
@@ -27,6 +27,28 @@ const AMAZON: &str = "137112412989";
 pub(crate) struct TokenUse {
     fingerprint: String,
     pub(crate) ids: Vec<String>,
+}
+
+/// Whether snapshots may be shared with everyone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PublicAccess {
+    #[default]
+    Unblocked,
+    /// None is shared anew; those that are stay so.
+    BlockNewSharing,
+    /// Those that are shared count as private too, whatever their attribute says.
+    BlockAllSharing,
+}
+
+impl PublicAccess {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unblocked => "unblocked",
+            Self::BlockNewSharing => "block-new-sharing",
+            Self::BlockAllSharing => "block-all-sharing",
+        }
+    }
 }
 
 /// One region of one account.
@@ -56,6 +78,9 @@ pub(crate) struct Region {
     pub(crate) images: BTreeMap<String, Image>,
     #[serde(serialize_with = "world::values")]
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
+    #[serde(serialize_with = "world::values")]
+    pub(crate) flows: BTreeMap<String, Flow>,
+    pub(crate) snapshot_public_access: PublicAccess,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -85,6 +110,8 @@ impl Region {
             subnets: BTreeMap::new(),
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            snapshot_public_access: PublicAccess::default(),
             tokens: BTreeMap::new(),
             agenda: BTreeSet::new(),
             pending_snapshots: BTreeSet::new(),
@@ -150,10 +177,28 @@ impl Region {
                 delete_on_termination: true,
             }],
             is_public: true,
+            shared_with: BTreeSet::new(),
             tags: Tags::new(),
             created_at,
         };
         self.images.insert(image.id.clone(), image);
+    }
+
+    /// The things of one kind, named as in the JSON of the whole.
+    pub(crate) fn part(&self, kind: &str) -> Option<serde_json::Value> {
+        match kind {
+            "instances" => list(&self.instances),
+            "networkInterfaces" => list(&self.interfaces),
+            "securityGroups" => list(&self.groups),
+            "volumes" => list(&self.volumes),
+            "snapshots" => list(&self.snapshots),
+            "vpcs" => list(&self.vpcs),
+            "subnets" => list(&self.subnets),
+            "images" => list(&self.images),
+            "profileAssociations" => list(&self.profile_associations),
+            "flows" => list(&self.flows),
+            _ => None,
+        }
     }
 
     /// The zones, by name and id. Tokyo's letters are a, c and d, as they are for new accounts.
@@ -345,6 +390,18 @@ impl Region {
         self.snapshots.get(id).ok_or_else(|| kind::SNAPSHOT.not_found(id))
     }
 
+    pub(crate) fn snapshot_mut(&mut self, id: &str) -> Result<&mut Snapshot, ApiError> {
+        kind::SNAPSHOT.check(id)?;
+        self.snapshots
+            .get_mut(id)
+            .ok_or_else(|| kind::SNAPSHOT.not_found(id))
+    }
+
+    pub(crate) fn image(&self, id: &str) -> Result<&Image, ApiError> {
+        kind::IMAGE.check(id)?;
+        self.images.get(id).ok_or_else(|| kind::IMAGE.not_found(id))
+    }
+
     pub(crate) fn group(&self, id: &str) -> Result<&SecurityGroup, ApiError> {
         kind::GROUP.check(id)?;
         self.groups.get(id).ok_or_else(|| kind::GROUP.not_found(id))
@@ -366,6 +423,11 @@ impl Region {
         kind::SUBNET.check(id)?;
         self.subnets.get(id).ok_or_else(|| kind::SUBNET.not_found(id))
     }
+}
+
+fn list<T: Serialize>(things: &BTreeMap<String, T>) -> Option<serde_json::Value> {
+    let things: Vec<&T> = things.values().collect();
+    serde_json::to_value(things).ok()
 }
 
 /// AWS's short form of a region's name: `ap-northeast-1` is `apne1`.

@@ -57,6 +57,9 @@ impl Region {
     /// Puts an instance into a state that ends after `delay`.
     pub(crate) fn move_instance(&mut self, id: &str, state: InstanceState, delay: Duration) {
         let due = later(self.now, delay);
+        if state != InstanceState::Running {
+            self.cut_flows(id, None);
+        }
         if let Some(instance) = self.instances.get_mut(id) {
             instance.state = state;
             instance.due = Some(due);
@@ -70,14 +73,14 @@ impl Region {
         };
         instance.due = None;
         match instance.state {
-            InstanceState::Pending if instance.doomed => {
-                instance.state_reason = Some(StateReason {
-                    code: "Server.InternalError".to_owned(),
-                    message: "Server.InternalError: Internal error on launch".to_owned(),
-                });
-                self.end_instance(id, at, timings);
-            }
-            InstanceState::Pending => instance.state = InstanceState::Running,
+            InstanceState::Pending => match instance.doomed.take() {
+                None => instance.state = InstanceState::Running,
+                Some(code) => {
+                    instance.transition_reason.clone_from(&code);
+                    instance.state_reason = Some(StateReason::of_launch(code));
+                    self.end_instance(id, at, timings);
+                }
+            },
             InstanceState::Stopping => instance.state = InstanceState::Stopped,
             InstanceState::ShuttingDown => self.end_instance(id, at, timings),
             InstanceState::Terminated => {
@@ -159,9 +162,14 @@ impl Region {
                 .remove(&(snapshot.volume_id.clone(), snapshot.id.clone()));
             if snapshot.doomed {
                 snapshot.state = SnapshotState::Error;
+                // A snapshot that failed is nothing to keep: its lock goes.
+                snapshot.lock = None;
             } else {
                 snapshot.state = SnapshotState::Completed;
                 snapshot.completed_at = Some(at);
+                if let Some(lock) = &mut snapshot.lock {
+                    lock.start(at);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Region, Tags};
+use super::{Region, SnapshotLock, Tags};
 use crate::protocol::{Listed, timestamp};
 
 /// Where a volume is in its life.
@@ -149,6 +149,7 @@ impl SnapshotState {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Snapshot {
     pub(crate) id: String,
+    pub(crate) owner: String,
     pub(crate) volume_id: String,
     pub(crate) volume_size: u32,
     pub(crate) description: String,
@@ -164,10 +165,16 @@ pub(crate) struct Snapshot {
     /// Accounts that may make volumes of it.
     pub(crate) shared_with: BTreeSet<String>,
     pub(crate) is_public: bool,
+    pub(crate) lock: Option<SnapshotLock>,
     pub(crate) tags: Tags,
 }
 
 impl Snapshot {
+    /// Whether a lock keeps it from being deleted.
+    pub(crate) fn is_locked(&self, now: Timestamp) -> bool {
+        self.lock.as_ref().is_some_and(|lock| lock.is_held(now))
+    }
+
     /// How much of it is written at `now`, in percent.
     pub(crate) fn progress(&self, now: Timestamp) -> u8 {
         let Some(due) = self.due else {
@@ -209,7 +216,7 @@ impl Listed for Snapshot {
         vec![match filter {
             "description" => self.description.clone(),
             "encrypted" => self.encrypted.to_string(),
-            "owner-id" => region.account.clone(),
+            "owner-id" => self.owner.clone(),
             "progress" => format!("{}%", self.progress(region.now)),
             "start-time" => timestamp(self.started_at),
             "status" => self.state.name().to_owned(),

@@ -226,3 +226,24 @@ fn an_instance_runs_after_its_time() {
             .contains("running")
     );
 }
+
+#[test]
+fn a_launch_made_to_fail_is_accepted_and_ends_with_its_reason() {
+    let sim = sim();
+    sim.fail_launch("Client.InvalidKMSKey.InvalidState");
+    let failed = run(&sim, &[]);
+    let good = run(&sim, &[]);
+    advance(&sim, 2);
+    let described = call(&sim, "DescribeInstances", &[("InstanceId.1", &failed)]);
+    assert!(described.text("instanceState").contains("terminated"));
+    assert!(
+        described
+            .text("stateReason")
+            .contains("<code>Client.InvalidKMSKey.InvalidState</code>")
+    );
+    assert_eq!(described.text("reason"), "Client.InvalidKMSKey.InvalidState");
+    let described = call(&sim, "DescribeInstances", &[("InstanceId.1", &good)]);
+    assert!(described.text("instanceState").contains("running"));
+    // What it held is free again.
+    assert_eq!(call(&sim, "DescribeVolumes", &[]).all("createTime").len(), 1);
+}

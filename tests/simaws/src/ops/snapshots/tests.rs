@@ -131,6 +131,7 @@ fn a_deleted_snapshot_is_gone_and_one_an_image_holds_stays() {
     let sim = sim();
     let (_, volumes) = server(&sim);
     let id = call(&sim, "CreateSnapshot", &[("VolumeId", &volumes[0])]).text("snapshotId");
+    advance(&sim, 5);
     let image = [
         ("Name", "mine"),
         ("RootDeviceName", "/dev/xvda"),
@@ -153,8 +154,7 @@ fn a_deleted_snapshot_is_gone_and_one_an_image_holds_stays() {
 #[test]
 fn a_snapshot_is_shared_with_accounts_and_never_public_when_encrypted() {
     let sim = sim();
-    let (_, volumes) = server(&sim);
-    let id = call(&sim, "CreateSnapshot", &[("VolumeId", &volumes[1])]).text("snapshotId");
+    let id = crate::testing::snapshot(&sim, Some("11111111-2222-3333-4444-555555555555"));
     let snapshot = ("SnapshotId", id.as_str());
     let add = [snapshot, ("OperationType", "add"), ("UserId.1", "444455556666")];
     call(&sim, "ModifySnapshotAttribute", &add);

@@ -1,0 +1,224 @@
+//! Waiting for one's turn.
+
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::select;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::{
+    lanes::Ticket,
+    limits::limits,
+    line::{Line, Turn},
+    share::Share,
+};
+use crate::{
+    clock::{Clock, elapsed},
+    cloud::{CloudError, ErrorKind, Lane, Operation},
+};
+
+/// How long a call waits for its turn. Whoever waits holds one of the 16 places for passes of its kind, and an
+/// attempt that was written down before its call must not grow old before it is made; coming back after the usual
+/// back-off costs nothing.
+pub const MAX_WAIT: Duration = Duration::from_secs(15);
+
+/// What a governor is set to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The part of the account's limits that the operator takes.
+    pub share: Share,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitEnd {
+    /// With the call.
+    Admitted,
+    /// Without: it took too long.
+    HeldBack,
+}
+
+/// A call that had to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// What was to be called.
+    pub operation: Operation,
+    /// On whose behalf.
+    pub lane: Lane,
+    /// How long it waited.
+    pub took: Duration,
+    /// How the wait ended.
+    pub end: WaitEnd,
+}
+
+/// Told of every call that could not go at once.
+pub type WaitObserver = Arc<dyn Fn(Waited) + Send + Sync>;
+
+/// Keeps the calls to one account and region within the operator's share of AWS's limits.
+pub struct Governor {
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    observer: WaitObserver,
+    /// From when on calls are known of; all buckets are empty then.
+    since: Timestamp,
+    lines: Mutex<BTreeMap<Operation, Door>>,
+}
+
+/// The line before an operation, and how to call those in it.
+struct Door {
+    line: Line,
+    bells: BTreeMap<Ticket, Arc<Notify>>,
+}
+
+impl Door {
+    fn ring(&mut self) {
+        for ticket in self.line.take_called() {
+            if let Some(bell) = self.bells.get(&ticket) {
+                bell.notify_one();
+            }
+        }
+    }
+}
+
+impl Governor {
+    /// A governor for one account and region. Its buckets begin empty, since nobody knows what an earlier
+    /// process took from AWS's.
+    pub fn new(clock: Arc<dyn Clock>, settings: Settings, observer: WaitObserver) -> Self {
+        Self {
+            since: clock.now(),
+            clock,
+            settings,
+            observer,
+            lines: Mutex::default(),
+        }
+    }
+
+    /// Waits until this call may be made; `units` is the number of instances it launches, and is looked at
+    /// only where AWS counts those.
+    ///
+    /// *Guarantees*: ends within [`MAX_WAIT`]. If it is dropped before, nothing was taken.
+    /// *Errors*: `Throttled` with the code `HeldBack` when the wait was too long; the call must not be made.
+    pub async fn admit(&self, operation: Operation, lane: Lane, units: u32) -> Result<(), CloudError> {
+        let mut place = InLine::join(self, operation, lane, units);
+        loop {
+            match place.turn() {
+                Turn::Go => {
+                    place.tell(WaitEnd::Admitted);
+                    return Ok(());
+                }
+                Turn::GiveUp => {
+                    place.tell(WaitEnd::HeldBack);
+                    return Err(held_back(operation));
+                }
+                Turn::Watch(until) => {
+                    let bell = pin!(place.bell.notified());
+                    select(self.clock.until(until), bell).await;
+                }
+                Turn::Wait => place.bell.notified().await,
+            }
+            place.waited = true;
+        }
+    }
+
+    /// AWS answered a call of this operation with `RequestLimitExceeded`: the next ones come more slowly.
+    pub fn throttled(&self, operation: Operation) {
+        let now = self.clock.now();
+        self.with(operation, |door| door.line.throttled(now));
+    }
+
+    fn with<T>(&self, operation: Operation, change: impl FnOnce(&mut Door) -> T) -> T {
+        let mut lines = self.lines();
+        let door = lines.entry(operation).or_insert_with(|| Door {
+            line: Line::new(limits(operation), self.settings.share, self.since),
+            bells: BTreeMap::new(),
+        });
+        let result = change(door);
+        door.ring();
+        result
+    }
+
+    fn lines(&self) -> MutexGuard<'_, BTreeMap<Operation, Door>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in line. Dropping it gives it up.
+struct InLine<'a> {
+    governor: &'a Governor,
+    operation: Operation,
+    lane: Lane,
+    ticket: Ticket,
+    bell: Arc<Notify>,
+    joined_at: Timestamp,
+    waited: bool,
+}
+
+impl<'a> InLine<'a> {
+    fn join(governor: &'a Governor, operation: Operation, lane: Lane, units: u32) -> Self {
+        let now = governor.clock.now();
+        let bell = Arc::new(Notify::new());
+        let ticket = governor.with(operation, |door| {
+            let ticket = door.line.join(now, lane, units, MAX_WAIT);
+            door.bells.insert(ticket, Arc::clone(&bell));
+            ticket
+        });
+        Self {
+            governor,
+            operation,
+            lane,
+            ticket,
+            bell,
+            joined_at: now,
+            waited: false,
+        }
+    }
+
+    fn turn(&self) -> Turn {
+        let now = self.governor.clock.now();
+        self.governor
+            .with(self.operation, |door| door.line.turn(now, self.ticket))
+    }
+
+    fn tell(&self, end: WaitEnd) {
+        if self.waited {
+            (self.governor.observer)(Waited {
+                operation: self.operation,
+                lane: self.lane,
+                took: elapsed(self.joined_at, self.governor.clock.now()),
+                end,
+            });
+        }
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        let now = self.governor.clock.now();
+        self.governor.with(self.operation, |door| {
+            door.line.leave(now, self.ticket);
+            door.bells.remove(&self.ticket);
+        });
+    }
+}
+
+fn held_back(operation: Operation) -> CloudError {
+    let seconds = MAX_WAIT.as_secs();
+    CloudError {
+        operation,
+        kind: ErrorKind::Throttled,
+        code: "HeldBack".to_owned(),
+        message: format!(
+            "not sent, since in {seconds} s no call was left in the operator's share of AWS's rate limit of \
+             {operation}; it is tried again by itself; if this lasts, raise --aws-share or ask AWS for a higher \
+             limit of {operation}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
