@@ -15,7 +15,7 @@ mod watch;
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 pub use self::{
-    index::{Index, ObjectIndex},
+    index::{Index, Lists, ObjectIndex},
     kind::{Kind, KindName},
     kube::KubeCluster,
     memory::MemoryCluster,
