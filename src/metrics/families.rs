@@ -214,7 +214,7 @@ pub(super) const STATE: [Family; 12] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 15] = [
+pub const FAMILIES: [Family; 17] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,

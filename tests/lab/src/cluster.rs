@@ -9,7 +9,8 @@ use std::{
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{
-        Cluster, ClusterError, Happened, Kind, KindName, MemoryCluster, NamespaceFacts, OwnedMeta, Seen,
+        Cluster, ClusterError, Happened, Index, Kind, KindName, MemoryCluster, NamespaceFacts, ObjectIndex,
+        OwnedMeta, Seen,
     },
 };
 
@@ -27,6 +28,8 @@ pub struct LabCluster {
     way: Way,
     truth: MemoryCluster,
     cache: Arc<Mutex<Cache>>,
+    /// By what the cached objects of each kind are found.
+    indexes: Arc<Mutex<BTreeMap<KindName, Box<dyn Any + Send>>>>,
 }
 
 impl LabCluster {
@@ -35,6 +38,7 @@ impl LabCluster {
             way,
             truth,
             cache: Arc::default(),
+            indexes: Arc::default(),
         }
     }
 
@@ -58,9 +62,24 @@ impl LabCluster {
     fn copy<K: Kind>(&self, key: &Key) {
         let entry = (K::NAME, key.clone());
         match self.truth.seen::<K>(key) {
-            Some(seen) => drop(self.cache().insert(entry, seen)),
-            None => drop(self.cache().remove(&entry)),
+            Some(seen) => {
+                self.index::<K>().put(&seen);
+                drop(self.cache().insert(entry, seen));
+            }
+            None => {
+                self.index::<K>().remove(key);
+                drop(self.cache().remove(&entry));
+            }
         }
+    }
+
+    fn index<K: Kind>(&self) -> ObjectIndex<K> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = indexes
+            .entry(K::NAME)
+            .or_insert_with(|| Box::new(ObjectIndex::<K>::default()));
+        // Always of the kind's own type: it was made here.
+        index.downcast_ref().cloned().unwrap_or_default()
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -101,6 +120,10 @@ impl Cluster for LabCluster {
             .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()
+    }
+
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+        self.index::<K>().find(index, value)
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
