@@ -20,7 +20,7 @@ use yagura::{
     cluster::{Cluster, Kind, KindName, MemoryCluster},
     controllers::{
         AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
-        TenantClassReconciler, TenantReconciler, Waker, swept, wake_everything,
+        TenantClassReconciler, TenantReconciler, Waker, swept,
     },
     engine::{CONCURRENCY, Context, ControllerName, Identity, Services, Stepper},
     governor,
