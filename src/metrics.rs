@@ -15,7 +15,10 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, 
 pub use families::{FAMILIES, Family, Kind, docs, promise_value};
 pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, Source, State, TenantRow};
 
-use crate::cloud::Operation;
+use crate::{
+    cloud::Operation,
+    governor::{WaitEnd, Waited},
+};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -23,6 +26,9 @@ pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 /// Bounds of the pass histogram: a pass at rest takes milliseconds, one with several AWS calls seconds, and
 /// none should take longer than the sweep that comes after it.
 const PASS_BUCKETS: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0];
+
+/// Bounds of the histogram of waits, up to the longest that there is.
+const WAIT_BUCKETS: [f64; 8] = [0.05, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 
 /// A metric that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,8 @@ pub struct MetricsError(#[from] prometheus::Error);
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
+    waits: HistogramVec,
+    held_back: IntCounterVec,
     passes: HistogramVec,
 }
 
@@ -43,17 +51,18 @@ impl Metrics {
         let registry = Registry::new();
         let requests = IntCounterVec::new(opts(&families::AWS_REQUESTS), families::AWS_REQUESTS.labels)?;
         registry.register(Box::new(requests.clone()))?;
-        let passes = HistogramVec::new(
-            HistogramOpts::from(opts(&families::RECONCILE_DURATION)).buckets(PASS_BUCKETS.to_vec()),
-            families::RECONCILE_DURATION.labels,
-        )?;
-        registry.register(Box::new(passes.clone()))?;
+        let waits = histogram(&registry, &families::AWS_WAIT, &WAIT_BUCKETS)?;
+        let held_back = IntCounterVec::new(opts(&families::AWS_HELD_BACK), families::AWS_HELD_BACK.labels)?;
+        registry.register(Box::new(held_back.clone()))?;
+        let passes = histogram(&registry, &families::RECONCILE_DURATION, &PASS_BUCKETS)?;
         let build = IntGaugeVec::new(opts(&families::BUILD_INFO), families::BUILD_INFO.labels)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         Ok(Self {
             registry,
             requests,
+            waits,
+            held_back,
             passes,
         })
     }
@@ -71,6 +80,19 @@ impl Metrics {
             .inc();
     }
 
+    /// Notes a call to AWS that had to wait for its turn.
+    pub fn waited(&self, wait: Waited) {
+        let operation = wait.operation.to_string();
+        let labels = [operation.as_str(), wait.lane.as_str()];
+        self.waits
+            .with_label_values(&labels)
+            .observe(wait.took.as_secs_f64());
+        match wait.end {
+            WaitEnd::Admitted => {}
+            WaitEnd::HeldBack => self.held_back.with_label_values(&labels).inc(),
+        }
+    }
+
     /// Notes how long one pass over an object of this kind took, and how it ended.
     pub fn pass_ended(&self, kind: &'static str, outcome: &'static str, took: Duration) {
         self.passes
@@ -82,6 +104,13 @@ impl Metrics {
     pub fn render(&self) -> Result<String, MetricsError> {
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }
+}
+
+fn histogram(registry: &Registry, family: &Family, bounds: &[f64]) -> Result<HistogramVec, MetricsError> {
+    let options = HistogramOpts::from(opts(family)).buckets(bounds.to_vec());
+    let histogram = HistogramVec::new(options, family.labels)?;
+    registry.register(Box::new(histogram.clone()))?;
+    Ok(histogram)
 }
 
 fn opts(family: &Family) -> Opts {

@@ -31,3 +31,18 @@ fn the_end_of_time_is_not_passed() {
     assert_eq!(later(Timestamp::MAX, Duration::from_secs(1)), Timestamp::MAX);
     assert_eq!(elapsed(Timestamp::MAX, Timestamp::UNIX_EPOCH), Duration::ZERO);
 }
+
+#[test]
+fn the_next_wait_is_the_earliest_of_those_that_still_stand() {
+    let start = Timestamp::UNIX_EPOCH;
+    let clock = ManualClock::new(start);
+    assert_eq!(clock.next_wait(), None);
+    let soon = clock.after(Duration::from_secs(1));
+    let late = clock.after(Duration::from_secs(60));
+    assert_eq!(clock.next_wait(), Some(later(start, Duration::from_secs(1))));
+    drop(soon);
+    assert_eq!(clock.next_wait(), Some(later(start, Duration::from_secs(60))));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(clock.next_wait(), None, "who is due does not wait any more");
+    drop(late);
+}

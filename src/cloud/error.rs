@@ -34,6 +34,32 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 22] = [
+        Self::AssumeRole,
+        Self::AuthorizeSecurityGroupEgress,
+        Self::AuthorizeSecurityGroupIngress,
+        Self::CreateSecurityGroup,
+        Self::CreateSnapshots,
+        Self::CreateTags,
+        Self::DescribeImages,
+        Self::DescribeInstanceAttribute,
+        Self::DescribeInstanceStatus,
+        Self::DescribeInstances,
+        Self::DescribeSecurityGroups,
+        Self::DescribeSnapshots,
+        Self::DescribeSubnets,
+        Self::DescribeVolumes,
+        Self::DescribeVpcs,
+        Self::GetCallerIdentity,
+        Self::ModifyInstanceAttribute,
+        Self::ModifyInstanceMetadataOptions,
+        Self::ModifyNetworkInterfaceAttribute,
+        Self::RevokeSecurityGroupEgress,
+        Self::RevokeSecurityGroupIngress,
+        Self::RunInstances,
+    ];
+
     /// The AWS service it belongs to, as metrics name it.
     pub fn service(self) -> &'static str {
         match self {

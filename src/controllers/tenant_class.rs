@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
     cloud::{NewGroup, Observed, Region, Subnet, SubnetId},
-    cluster::{Cluster, Happened, Kind},
+    cluster::{Cluster, Happened, Index, Kind},
     engine::{
         Context, ControllerName, Failure, Identity, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved,
     },
@@ -112,11 +112,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             Some(_) | None => Observed::Unknown,
         };
         let name = class.metadata.name.as_deref().unwrap_or_default();
-        let tenants = ctx.cluster.cached_all::<Tenant>();
-        let tenants = tenants
-            .iter()
-            .filter(|tenant| tenant.spec.class_name == name)
-            .count();
+        let tenants = ctx.cluster.cached_by::<Tenant>(Index::Class, name).len();
         Ok(World {
             terms: ctx.terms.find(&class.spec.terms),
             subnets,

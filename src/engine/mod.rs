@@ -22,8 +22,8 @@ pub use self::{
     context::{Context, ControllerName, Failure, Identity, Services, Wakes},
     pass::Pass,
     queue::DueQueue,
-    run::run,
-    step::Stepper,
+    run::{CONCURRENCY, run},
+    step::{BoxedPass, Stepper},
 };
 use crate::{
     api::Reason,

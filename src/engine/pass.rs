@@ -239,9 +239,8 @@ async fn carry_out<C: Cluster, R: Reconciler<C>>(
 
 /// An answer that nobody can explain is taken for a passing one at first, and then shown to a person.
 fn count_unexplained<W, D, S>(outcome: &mut Outcome<W, D, S>, backoff: &Backoff, key: &Key) {
-    let failure = match (&mut outcome.world, &mut outcome.failed) {
-        (Err(failure), _) | (_, Some((_, failure))) => failure,
-        (Ok(_), None) => return backoff.explained(key),
+    let ((Err(failure), _) | (_, Some((_, failure)))) = (&mut outcome.world, &mut outcome.failed) else {
+        return backoff.explained(key);
     };
     match failure {
         Failure::Cloud(error) if matches!(error.kind, ErrorKind::Unexpected | ErrorKind::Defect) => {

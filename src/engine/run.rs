@@ -17,7 +17,7 @@ use crate::{
 
 /// How many objects of a kind are worked on at once. kube's own default is without bound, which has taken whole
 /// clusters down; sixteen hide the latency of AWS and stay far from its rate limits.
-const CONCURRENCY: u16 = 16;
+pub const CONCURRENCY: u16 = 16;
 
 /// Runs one controller for ever. kube's applier keeps passes of one object apart and joins triggers that come
 /// during a pass into one more; all triggers come from the controller's due queue.

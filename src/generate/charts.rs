@@ -35,7 +35,8 @@ const OF_DEPLOYMENT: &[Replacement] = &[
         "              valueFrom:\n                configMapKeyRef:\n                  name: yagura-config\n                  \
          key: clusterId\n",
         "              value: {{ required \"clusterId is required: a name for this installation, never used again\" \
-         .Values.clusterId | quote }}\n",
+         .Values.clusterId | quote }}\n            - name: YAGURA_AWS_SHARE\n              value: \
+         {{ .Values.awsShare | quote }}\n",
     ),
 ];
 

@@ -28,9 +28,9 @@ const STEP_EVERY: i128 = 10 * SECOND;
 /// nothing about the new speed.
 const SAME_TROUBLE: i128 = 2 * SECOND;
 
-/// What is left in AWS's own bucket even where the share would allow it, in seconds of refill times ten. One
-/// second because AWS adds the tokens of a second at once at its end; half a second because the calls under way
-/// do not all travel equally long.
+/// What is left in AWS's own bucket before the share is taken, in tenths of a second of refill. One second
+/// because AWS adds the tokens of a second at once at its end; half a second because calls do not all travel
+/// equally long, so that some of those made later arrive together with some made before.
 const LEFT_AT_AWS: i128 = 15;
 
 /// The part of the capacity that is kept for containing incidents: a tenth.
@@ -70,15 +70,15 @@ impl Bucket {
     pub(super) fn new(limit: Limit, share: Share, now: Timestamp) -> Self {
         let share = i128::from(share.millionths());
         let refill = i128::from(limit.refill);
-        // A millionth of a token.
-        let part = TOKEN / 1_000_000;
-        let shared = i128::from(limit.capacity) * share * part;
-        let reserve = shared / RESERVE_PART;
-        let full = i128::from(limit.capacity) * TOKEN - refill * TOKEN * LEFT_AT_AWS / 10;
+        let capacity = i128::from(limit.capacity);
+        // A tenth of a millionth of a token.
+        let part = TOKEN / 10_000_000;
+        let reserve = capacity * share * (part * 10) / RESERVE_PART;
+        let shared = (capacity * 10 - refill * LEFT_AT_AWS) * share * part;
         let now = now.as_nanosecond();
         Self {
             // Whatever the share, there must be room for one call above the reserve, or none would ever be made.
-            capacity: shared.min(full).max(reserve + TOKEN),
+            capacity: shared.max(reserve + TOKEN),
             reserve,
             gain: refill * share,
             level: 0,
@@ -159,3 +159,6 @@ impl Bucket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

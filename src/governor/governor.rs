@@ -219,3 +219,6 @@ fn held_back(operation: Operation) -> CloudError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

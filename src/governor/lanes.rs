@@ -210,3 +210,6 @@ impl Lanes {
             .map(|(lane, _)| *lane)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,6 @@ pub fn limits(operation: Operation) -> Limits {
     let resources = (operation == Operation::RunInstances).then_some(INSTANCES_RUN);
     Limits { requests, resources }
 }
+
+#[cfg(test)]
+mod tests;

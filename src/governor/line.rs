@@ -121,7 +121,9 @@ impl Line {
     fn ready_at(&mut self, now: Timestamp, units: u32, depth: Depth) -> Timestamp {
         let requests = self.requests.ready_at(now, 1, depth);
         match &mut self.resources {
-            Some(resources) => resources.ready_at(now, units, depth).max(requests),
+            // Containing an incident launches nothing, so nothing is kept for it here; the reserve of a bucket of
+            // 1,000 that gains 2 a second would delay the first launch after a start by a minute.
+            Some(resources) => resources.ready_at(now, units, Depth::ToTheBottom).max(requests),
             None => requests,
         }
     }
@@ -137,3 +139,6 @@ impl Line {
         self.called.extend(calls);
     }
 }
+
+#[cfg(test)]
+mod tests;

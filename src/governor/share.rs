@@ -61,3 +61,6 @@ impl fmt::Display for Share {
         write!(f, "{}", f64::from(self.0) / f64::from(WHOLE))
     }
 }
+
+#[cfg(test)]
+mod tests;

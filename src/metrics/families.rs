@@ -128,6 +128,22 @@ const INVENTORY: Family = Family {
     alert: "time() - yagura_inventory_last_success_timestamp_seconds > 300",
 };
 
+const INVENTORY_PAGES: Family = Family {
+    name: "yagura_inventory_pages",
+    kind: Kind::Gauge,
+    labels: &["account", "region", "listing"],
+    meaning: "How many calls the last complete listing of AWS resources took.",
+    alert: "yagura_inventory_pages > 140",
+};
+
+const INVENTORY_PERIOD: Family = Family {
+    name: "yagura_inventory_period_seconds",
+    kind: Kind::Gauge,
+    labels: &["account", "region", "listing"],
+    meaning: "How often AWS resources are listed: a second for each page, at least --inventory-period, at most 140 s.",
+    alert: "yagura_inventory_period_seconds > 120",
+};
+
 const LEADER: Family = Family {
     name: "yagura_leader",
     kind: Kind::Gauge,
@@ -143,6 +159,24 @@ pub(super) const AWS_REQUESTS: Family = Family {
     labels: &["service", "operation", "outcome"],
     meaning: "Calls to AWS, by how they ended: ok, or the kind of failure.",
     alert: "rate(yagura_aws_requests_total{outcome=\"throttled\"}[10m]) > 0",
+};
+
+/// Waits for the operator's own share of AWS's limits.
+pub(super) const AWS_WAIT: Family = Family {
+    name: "yagura_aws_throttle_wait_seconds",
+    kind: Kind::Histogram,
+    labels: &["operation", "lane"],
+    meaning: "How long calls to AWS waited for their turn in the operator's share of AWS's rate limits; calls that went at once are not in it.",
+    alert: "histogram_quantile(0.99, sum by (le, operation) (rate(yagura_aws_throttle_wait_seconds_bucket[10m]))) > 10",
+};
+
+/// Calls that were not made.
+pub(super) const AWS_HELD_BACK: Family = Family {
+    name: "yagura_aws_held_back_total",
+    kind: Kind::Counter,
+    labels: &["operation", "lane"],
+    meaning: "Calls to AWS that were not sent because their turn did not come in time; they are tried again later.",
+    alert: "sum by (operation) (rate(yagura_aws_held_back_total[10m])) > 0.1",
 };
 
 /// Passes over objects.
@@ -164,7 +198,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 10] = [
+pub(super) const STATE: [Family; 12] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -174,11 +208,13 @@ pub(super) const STATE: [Family; 10] = [
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
+    INVENTORY_PAGES,
+    INVENTORY_PERIOD,
     LEADER,
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 13] = [
+pub const FAMILIES: [Family; 15] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -188,7 +224,11 @@ pub const FAMILIES: [Family; 13] = [
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
+    INVENTORY_PAGES,
+    INVENTORY_PERIOD,
     AWS_REQUESTS,
+    AWS_WAIT,
+    AWS_HELD_BACK,
     RECONCILE_DURATION,
     LEADER,
     BUILD_INFO,

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
+    cloud::Lane,
+    governor::MAX_WAIT,
     promises::Verdict,
     terms::{Method, PromiseId},
 };
@@ -112,6 +114,8 @@ fn what_is_not_known_is_not_shown() {
             site: "ap-northeast-1".into(),
             listing: "instances",
             last_success: None,
+            pages: None,
+            period: Duration::from_secs(30),
         }],
         ..State::default()
     });
@@ -120,7 +124,8 @@ fn what_is_not_known_is_not_shown() {
         "backup_good_days",
         "backup_start_skew",
         "backup_last_success",
-        "inventory",
+        "inventory_last_success",
+        "inventory_pages",
     ] {
         assert!(!text.contains(&format!("yagura_{family}")), "{family}");
     }
@@ -170,6 +175,8 @@ fn the_leader_and_its_inventory_are_shown() {
         site: "ap-northeast-1".into(),
         listing: "instances",
         last_success: Some(at(500)),
+        pages: Some(7),
+        period: Duration::from_secs(30),
     }];
     let text = rendered(State {
         leader: true,
@@ -182,6 +189,8 @@ fn the_leader_and_its_inventory_are_shown() {
         &text,
         &format!("yagura_inventory_last_success_timestamp_seconds{labels} 500"),
     );
+    assert_has(&text, &format!("yagura_inventory_pages{labels} 7"));
+    assert_has(&text, &format!("yagura_inventory_period_seconds{labels} 30"));
     assert_has(&rendered(State::default()), "yagura_leader 0");
 }
 
@@ -218,6 +227,33 @@ fn requests_and_passes_are_counted() {
 }
 
 #[test]
+fn waits_are_sorted_and_calls_held_back_are_counted() {
+    let metrics = Metrics::new().unwrap();
+    let admitted = Waited {
+        operation: Operation::CreateTags,
+        lane: Lane::UserChange,
+        took: Duration::from_millis(700),
+        end: WaitEnd::Admitted,
+    };
+    metrics.waited(admitted);
+    let text = metrics.render().unwrap();
+    let labels = r#"lane="user_change",operation="CreateTags""#;
+    let bucket = |bound| format!(r#"yagura_aws_throttle_wait_seconds_bucket{{{labels},le="{bound}"}}"#);
+    assert_has(&text, &format!("{} 0", bucket("0.5")));
+    assert_has(&text, &format!("{} 1", bucket("1")));
+    assert!(!text.contains("yagura_aws_held_back_total{"));
+    metrics.waited(Waited {
+        took: MAX_WAIT,
+        end: WaitEnd::HeldBack,
+        ..admitted
+    });
+    let text = metrics.render().unwrap();
+    // The longest wait there is has a bound of its own.
+    assert_has(&text, &format!("{} 2", bucket("15")));
+    assert_has(&text, &format!("yagura_aws_held_back_total{{{labels}}} 1"));
+}
+
+#[test]
 fn a_state_can_be_shown_once_only() {
     let metrics = Metrics::new().unwrap();
     metrics.show(Arc::new(Fixed(State::default()))).unwrap();
@@ -240,6 +276,12 @@ fn every_family_that_is_shown_is_documented() {
     let metrics = Metrics::new().unwrap();
     metrics.request_ended(Operation::RunInstances, "ok");
     metrics.pass_ended("Tenant", "settled", Duration::ZERO);
+    metrics.waited(Waited {
+        operation: Operation::RunInstances,
+        lane: Lane::UserChange,
+        took: MAX_WAIT,
+        end: WaitEnd::HeldBack,
+    });
     let state = State {
         leader: true,
         tenants: vec![row],
@@ -248,6 +290,8 @@ fn every_family_that_is_shown_is_documented() {
             site: "r".into(),
             listing: "l",
             last_success: Some(at(1)),
+            pages: Some(7),
+            period: Duration::from_secs(30),
         }],
     };
     metrics.show(Arc::new(Fixed(state))).unwrap();

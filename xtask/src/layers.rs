@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::stage::Simaws;
 use crate::{charts, conformance, python, repo, say};
 use controlplane::{Binaries, Patience, ensure_binaries};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use std::time::Duration;
 pub(crate) enum Layer {
     /// Pure and property tests and adapters on the simulated AWS in memory: no API server, no port.
     Unit,
-    /// On a real etcd and kube-apiserver: admission rules, the operator in process and as a process.
+    /// On a real etcd and kube-apiserver: admission rules, the operator in process and as a process. And what the
+    /// door to AWS guarantees, on the simulated AWS and on moto.
     It,
     /// The Helm charts, linted and rendered by Helm and compared with `deploy/` and `crds/`.
     Charts,
@@ -22,6 +23,9 @@ pub(crate) enum Layer {
     /// The simulated AWS under a prober of AWS's documented behaviour, where that prober is at hand.
     Conformance,
 }
+
+/// Names the interpreter to the tests, for they must not make an environment each.
+const PYTHON: &str = "YAGURA_TEST_PYTHON";
 
 /// Runs one layer or all, and says how long each took.
 pub(crate) fn run(layer: Option<Layer>, filter: &[String]) -> Outcome {
@@ -34,19 +38,25 @@ pub(crate) fn run(layer: Option<Layer>, filter: &[String]) -> Outcome {
         Ok(())
     };
     let wants = |one: Layer| layer.is_none_or(|layer| layer == one);
-    let mut binaries = None;
+    let mut needs = Vec::new();
     if wants(Layer::It) {
         timed("control plane", &mut || {
-            binaries = Some(find_binaries()?);
+            let dir = find_binaries()?.dir().map(Path::to_owned);
+            needs.extend(dir.map(|dir| ("KUBEBUILDER_ASSETS", dir)));
             Ok(())
+        })?;
+        timed("test tools", &mut || match python::interpreter() {
+            Ok(python) => {
+                needs.push((PYTHON, python));
+                Ok(())
+            }
+            Err(reason) => python::skip_or_fail(&format!("the contract suite on moto: {reason}")),
         })?;
     }
     match layer {
-        None => timed("cargo test", &mut || cargo_test(&[], filter, binaries.as_ref()))?,
-        Some(Layer::Unit) => timed("unit", &mut || cargo_test(&["--lib", "--bins"], filter, None))?,
-        Some(Layer::It) => timed("it", &mut || {
-            cargo_test(&["--test", "*"], filter, binaries.as_ref())
-        })?,
+        None => timed("cargo test", &mut || cargo_test(&[], filter, &needs))?,
+        Some(Layer::Unit) => timed("unit", &mut || cargo_test(&["--lib", "--bins"], filter, &[]))?,
+        Some(Layer::It) => timed("it", &mut || cargo_test(&["--test", "*"], filter, &needs))?,
         Some(_) => {}
     }
     // A filter names tests of cargo; the layers below have none.
@@ -76,16 +86,12 @@ pub(crate) fn find_binaries() -> Outcome<Binaries> {
     Ok(binaries)
 }
 
-fn cargo_test(selection: &[&str], filter: &[String], binaries: Option<&Binaries>) -> Outcome {
+fn cargo_test(selection: &[&str], filter: &[String], needs: &[(&str, PathBuf)]) -> Outcome {
     let mut args = vec!["test", "--workspace"];
     args.extend(selection);
     args.extend(filter.iter().map(String::as_str));
-    let assets: Vec<(&str, &Path)> = binaries
-        .and_then(Binaries::dir)
-        .map(|dir| ("KUBEBUILDER_ASSETS", dir))
-        .into_iter()
-        .collect();
-    repo::cargo(&args, &assets)
+    let needs: Vec<(&str, &Path)> = needs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    repo::cargo(&args, &needs)
 }
 
 fn smoke() -> Outcome {

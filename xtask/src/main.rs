@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// One door for every task of this repository. It needs cargo; Go once, to build the control plane;
-/// Python for two test layers.
+/// Python for three test layers.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Arguments {

@@ -1,0 +1,194 @@
+//! moto as a second opinion on AWS: written by others after the same documentation, so that what we and our
+//! simulation misread alike shows.
+
+use std::{env, fs, io::Write, path::PathBuf, process::Command, time::Duration};
+
+use controlplane::{Process, free_port};
+use serde_json::json;
+
+/// The interpreter that has moto; `cargo xtask test` sets it.
+const PYTHON: &str = "YAGURA_TEST_PYTHON";
+
+/// It loads all of itself first, on a busy machine for a while.
+const START: Duration = Duration::from_secs(60);
+
+/// A moto server, ended when dropped.
+pub(super) struct Moto {
+    process: Process,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Moto {
+    /// Starts one; `None` when no interpreter is named, and then it says so.
+    pub(super) fn start() -> Option<Self> {
+        let Some(python) = env::var_os(PYTHON).map(PathBuf::from) else {
+            skip();
+            return None;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let images = dir.path().join("images.json");
+        fs::write(&images, images_json().to_string()).unwrap();
+        let port = free_port().expect("a port is free");
+        let mut command = Command::new(python);
+        command
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            .env("MOTO_AMIS_PATH", images);
+        let log = dir.path().join("moto.log");
+        let mut process = Process::spawn("moto", &mut command, &log).unwrap();
+        let url = format!("http://127.0.0.1:{port}/moto-api/data.json");
+        let ready = process.wait_until_ready(START, || {
+            ureq::get(&url)
+                .call()
+                .map(drop)
+                .map_err(|error| error.to_string())
+        });
+        ready.unwrap();
+        Some(Self {
+            process,
+            port,
+            _dir: dir,
+        })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The end of what it logged, for a failure's message.
+    pub(super) fn log_tail(&self) -> String {
+        controlplane::tail(self.process.log(), 20)
+    }
+}
+
+/// A test that passes has its prints swallowed; this has to be seen, so it goes to the terminal itself.
+fn skip() {
+    let is_ci = env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    let reason = format!(
+        "the contract suite does not run on moto: {PYTHON} names no Python that has it; `cargo xtask test it` does"
+    );
+    assert!(!is_ci, "{reason} (in CI nothing is skipped)");
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+}
+
+/// The one image of the simulated AWS: moto's own 1,300 differ from release to release and take seconds to load.
+fn images_json() -> serde_json::Value {
+    json!([{
+        "ami_id": simaws::DEFAULT_IMAGE_ID,
+        "name": "contract",
+        "description": "the image of the contract suite",
+        "owner_id": "801119661308",
+        "public": true,
+        "virtualization_type": "hvm",
+        "architecture": "x86_64",
+        "state": "available",
+        "platform": null,
+        "image_type": "machine",
+        "hypervisor": "xen",
+        "root_device_name": "/dev/xvda",
+        "root_device_type": "ebs",
+        "sriov": "simple",
+    }])
+}
+
+/// A guarantee that moto does not meet.
+pub(super) struct Broken {
+    pub(super) guarantee: &'static str,
+    /// Part of what its failure says.
+    pub(super) shows: &'static str,
+    pub(super) reason: &'static str,
+}
+
+/// What moto lacks or gets wrong, so that the suite says nothing about AWS there. It fails when one of them holds.
+pub(super) const BROKEN: &[Broken] = &[
+    Broken {
+        guarantee: "instances::what_fails_is_listed_and_nothing_else",
+        shows: "no status check fails here",
+        reason: "DescribeInstanceStatus leaves its filters by check out of account, and nothing there ever fails",
+    },
+    Broken {
+        guarantee: "launch::the_same_again_gives_the_same_instance",
+        shows: "InstanceId",
+        reason: "RunInstances keeps the client token and makes another instance all the same",
+    },
+    Broken {
+        guarantee: "launch::a_token_with_other_parameters_is_refused",
+        shows: "on an `Ok` value",
+        reason: "RunInstances never refuses a client token",
+    },
+    Broken {
+        guarantee: "launch::one_is_found_by_its_token_whatever_its_tags_say",
+        shows: "operation: DescribeInstances",
+        reason: "DescribeInstances has no filter client-token",
+    },
+    Broken {
+        guarantee: "launch::the_instance_is_protected",
+        shows: "Ok(false)",
+        reason: "RunInstances leaves DisableApiTermination out of account",
+    },
+    Broken {
+        guarantee: "launch::the_images_own_volume_need_not_be_ordered",
+        shows: "must contain the parameter size or snapshotId",
+        reason: "RunInstances wants the size of a root volume again, which AWS takes from the image",
+    },
+    Broken {
+        guarantee: "launch::the_interface_is_tagged",
+        shows: "eni-",
+        reason: "RunInstances tags instances and volumes only",
+    },
+    Broken {
+        guarantee: "launch::a_lost_one_is_found_by_its_token",
+        shows: "an AWS that can be told to fail",
+        reason: "it loses no answers",
+    },
+    Broken {
+        guarantee: "network::an_interface_takes_a_whole_set_of_groups_twice",
+        shows: "SecurityGroupId",
+        reason: "an attached interface shows the groups of the launch for ever, besides those set since",
+    },
+    Broken {
+        guarantee: "storage::a_set_holds_every_volume",
+        shows: "status is missing",
+        reason: "CreateSnapshots answers no state",
+    },
+    Broken {
+        guarantee: "storage::a_set_is_pending_then_listed_as_completed",
+        shows: "status is missing",
+        reason: "CreateSnapshots answers no state",
+    },
+    Broken {
+        guarantee: "storage::a_set_is_encrypted_and_tagged",
+        shows: "status is missing",
+        reason: "CreateSnapshots answers no state",
+    },
+    Broken {
+        guarantee: "storage::a_set_is_made_as_often_as_it_is_ordered",
+        shows: "status is missing",
+        reason: "CreateSnapshots answers no state",
+    },
+    Broken {
+        guarantee: "door::a_listing_has_every_page",
+        shows: "few resources only",
+        reason: "it looks at every resource for each it lists: a thousand take longer than the door waits",
+    },
+    Broken {
+        guarantee: "door::a_listing_of_groups_has_every_page",
+        shows: "few resources only",
+        reason: "it looks at every resource for each it lists: a thousand take longer than the door waits",
+    },
+    Broken {
+        guarantee: "door::a_listing_cut_short_is_an_error",
+        shows: "an AWS that can be told to fail",
+        reason: "it cuts no answers short",
+    },
+    Broken {
+        guarantee: "door::a_listing_without_end_is_an_error",
+        shows: "an AWS that can be told to fail",
+        reason: "its listings end",
+    },
+    Broken {
+        guarantee: "door::what_is_not_there_cannot_be_tagged",
+        shows: "on an `Ok` value",
+        reason: "CreateTags takes any id",
+    },
+];

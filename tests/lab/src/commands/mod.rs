@@ -1,0 +1,5 @@
+//! The subcommands.
+
+pub(crate) mod crash;
+pub(crate) mod run;
+mod work;

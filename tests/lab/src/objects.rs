@@ -1,0 +1,93 @@
+//! The objects that users apply in a run, as they would write them.
+
+use serde_json::{Value, json};
+use yagura::api::Key;
+
+/// The namespace of everything.
+pub const NAMESPACE: &str = "acme";
+
+/// The key of an object of a run.
+pub fn key(name: &str) -> Key {
+    Key::new(NAMESPACE, name)
+}
+
+/// The class of every Tenant.
+pub fn class() -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "TenantClass",
+        "metadata": {"name": "tokyo"},
+        "spec": {
+            "region": "ap-northeast-1",
+            "allowedNamespaces": {"names": [NAMESPACE]},
+            "network": {"subnetIds": [simaws::DEFAULT_SUBNET_ID]},
+            "plans": {"standard": {"instanceType": "m6i.large", "volumes": [{"device": "/dev/sdf", "sizeGiB": 20}]}},
+            "applications": {"jira": {"images": {"9.12.4": simaws::DEFAULT_IMAGE_ID}}},
+            "contact": {"helpdesk": "+81-3-0000-0000"},
+            "terms": "hosting-2023-10-11",
+        },
+    })
+}
+
+/// The same class in another account.
+pub fn class_in_account(account: &str) -> Value {
+    let mut class = class();
+    if let Some(spec) = class.get_mut("spec").and_then(Value::as_object_mut) {
+        let role = format!("arn:aws:iam::{account}:role/yagura");
+        spec.insert(
+            "account".to_owned(),
+            json!({"roleArn": role, "externalId": "lab-0001"}),
+        );
+    }
+    class
+}
+
+/// One environment.
+pub fn tenant(name: &str) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Tenant",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "className": "tokyo", "customer": "acme", "label": format!("{name}-prod"),
+            "application": {"name": "jira", "version": "9.12.4"}, "plan": "standard",
+        },
+    })
+}
+
+/// Who may reach every environment.
+pub fn policy(cidrs: &[&str]) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "AccessPolicy",
+        "metadata": {"name": "office", "namespace": NAMESPACE},
+        "spec": {"ingress": {"cidrs": cidrs, "ports": [443]}},
+    })
+}
+
+/// A daily slot.
+pub fn daily(at: &str) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "BackupPolicy",
+        "metadata": {"name": "daily", "namespace": NAMESPACE},
+        "spec": {"at": at, "timeZone": "Etc/UTC"},
+    })
+}
+
+/// A backup by hand.
+pub fn backup(name: &str, tenant: &str) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Backup",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"tenantRef": tenant, "reason": "before the upgrade"},
+    })
+}
+
+/// An incident of some environments; `containment` is `None` or `Isolate`.
+pub fn incident(name: &str, tenants: &[&str], containment: &str, detected_at: jiff::Timestamp) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Incident",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "tenantRefs": tenants, "type": "Security", "detectedAt": detected_at.to_string(),
+            "summary": "odd logins", "containment": containment,
+        },
+    })
+}
