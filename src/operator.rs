@@ -117,11 +117,8 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
         drop(swept.send((site.clone(), sweep)));
     });
     let inventories = Inventories::new(Arc::new(regions), Arc::clone(&clock), options.cluster_id.clone())
-        .sweeping(
-            Arc::new(|sweeps| drop(tokio::spawn(sweeps))),
-            options.inventory_period,
-            on_sweep,
-        );
+        .every(options.inventory_period)
+        .sweeping(Arc::new(|sweeps| drop(tokio::spawn(sweeps))), on_sweep);
     let caches = Caches::new();
     let cluster = caches.serve(KubeCluster::new(client.clone(), &options.identity));
     let ctx = Arc::new(Context::new(
@@ -291,20 +288,14 @@ async fn act(
             _ = running.join_next(), if !running.is_empty() => {
                 return OperatorError::Ended("a controller");
             }
-            Some((site, sweep)) = sweeps.recv() => wake_owners(&ctx, &site, &sweep),
+            Some((site, swept)) = sweeps.recv() => take_note(&ctx, &site, &swept),
         }
     }
 }
 
-/// Wakes the objects whose resources a sweep found changed.
-fn wake_owners<C: Cluster>(ctx: &Context<C>, site: &Site, sweep: &Swept) {
-    for error in &sweep.failed {
+fn take_note<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
+    for error in &swept.failed {
         tracing::debug!(%site, %error, "a listing failed");
     }
-    if sweep.became_conclusive {
-        controllers::wake_everything(ctx);
-    }
-    for owner in &sweep.changed {
-        controllers::owner_changed(ctx, owner);
-    }
+    controllers::swept(ctx, site, swept);
 }

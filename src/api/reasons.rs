@@ -142,6 +142,8 @@ vocabulary! {
         Starting,
         /// The instance runs.
         Running,
+        /// AWS says that a status check of the instance fails.
+        StatusCheckFailed,
         /// The instance could not be made.
         LaunchFailed,
         /// The instance that was bound is gone; another is never made in its place.

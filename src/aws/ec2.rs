@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     api::names::tags,
-    cloud::{CloudError, ClusterId, ImageId, Lane, Operation},
+    cloud::{CloudError, ClusterId, ImageId, Lane, Listed, Operation},
     governor::Governor,
 };
 
@@ -106,6 +106,9 @@ impl Ec2 {
     }
 }
 
+/// A listing of more pages than this does not end: AWS's quotas allow a twentieth of what it would hold.
+const MOST_PAGES: u32 = 2000;
+
 /// A part of a listing, and where the next one starts.
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
@@ -118,22 +121,28 @@ pub(super) struct Page<T> {
 pub(super) async fn all_pages<T, F>(
     operation: Operation,
     mut page: impl FnMut(Option<String>) -> F,
-) -> Result<Vec<T>, CloudError>
+) -> Result<Listed<T>, CloudError>
 where
     F: Future<Output = Result<Page<T>, CloudError>>,
 {
-    let mut all = Vec::new();
+    let mut items = Vec::new();
+    let mut pages = 0;
     let mut seen = BTreeSet::new();
     let mut start = None;
     loop {
-        let Page { items, next } = page(start).await?;
-        all.extend(items);
+        let Page { items: more, next } = page(start).await?;
+        items.extend(more);
+        pages += 1;
         // Some of AWS's services end a listing with an empty token.
         let Some(next) = next.filter(|next| !next.is_empty()) else {
-            return Ok(all);
+            return Ok(Listed { items, pages });
         };
         if !seen.insert(next.clone()) {
             return Err(Unreadable::new("a listing does not end: AWS repeats its NextToken").of(operation));
+        }
+        if pages == MOST_PAGES {
+            let endless = format!("a listing does not end: AWS has more than {MOST_PAGES} pages of it");
+            return Err(Unreadable::new(endless).of(operation));
         }
         start = Some(next);
     }

@@ -1,5 +1,7 @@
 //! Instances by the SDK.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, EbsInstanceBlockDeviceSpecification, Filter, HttpTokensState,
@@ -13,30 +15,49 @@ use super::{
 use crate::{
     api::names::tags,
     cloud::{
-        AttachedVolume, CloudError, Instance, InstanceApi, InstanceId, Launch, MetadataOptions, Operation,
+        AttachedVolume, CloudError, Impaired, Instance, InstanceApi, InstanceId, Launch, Listed,
+        MetadataOptions, Operation, StatusCheck,
     },
 };
 
-/// The largest page of DescribeInstances.
+/// The largest page of DescribeInstances and of DescribeInstanceStatus.
 const PAGE: i32 = 1000;
 
 #[async_trait]
 impl InstanceApi for Ec2 {
-    async fn list_instances(&self) -> Result<Vec<Instance>, CloudError> {
+    async fn list_instances(&self) -> Result<Listed<Instance>, CloudError> {
         self.instances(vec![self.ours()]).await
+    }
+
+    async fn list_impaired(&self) -> Result<Listed<Impaired>, CloudError> {
+        let mut found: BTreeMap<InstanceId, BTreeSet<StatusCheck>> = BTreeMap::new();
+        let mut pages = 0;
+        for check in StatusCheck::ALL {
+            let failing = self.failing(check).await?;
+            pages += failing.pages;
+            for id in failing.items {
+                found.entry(id).or_default().insert(check);
+            }
+        }
+        let items = found.into_iter().map(|(id, checks)| Impaired { id, checks });
+        Ok(Listed {
+            items: items.collect(),
+            pages,
+        })
     }
 
     async fn find_instance(&self, id: &InstanceId) -> Result<Option<Instance>, CloudError> {
         let found = self.instances(vec![filter("instance-id", id.as_str())]).await?;
-        Ok(found.into_iter().next())
+        Ok(found.items.into_iter().next())
     }
 
     async fn find_launched(&self, token: &str) -> Result<Vec<Instance>, CloudError> {
-        self.instances(vec![filter("client-token", token)]).await
+        Ok(self.instances(vec![filter("client-token", token)]).await?.items)
     }
 
     async fn find_labelled(&self, label: &str) -> Result<Vec<Instance>, CloudError> {
-        self.instances(vec![tag_filter(tags::LABEL, label), live()]).await
+        let which = vec![tag_filter(tags::LABEL, label), live()];
+        Ok(self.instances(which).await?.items)
     }
 
     async fn launch(&self, launch: &Launch) -> Result<Instance, CloudError> {
@@ -110,7 +131,7 @@ impl InstanceApi for Ec2 {
 }
 
 impl Ec2 {
-    async fn instances(&self, which: Vec<Filter>) -> Result<Vec<Instance>, CloudError> {
+    async fn instances(&self, which: Vec<Filter>) -> Result<Listed<Instance>, CloudError> {
         let operation = Operation::DescribeInstances;
         let found = all_pages(operation, async |start| {
             let request = self.client.describe_instances();
@@ -125,7 +146,30 @@ impl Ec2 {
                 next: answer.next_token,
             })
         });
-        convert::each(operation, found.await?, convert::instance)
+        convert::each_of(operation, found.await?, convert::instance)
+    }
+
+    /// The running instances of which this check fails.
+    async fn failing(&self, check: StatusCheck) -> Result<Listed<InstanceId>, CloudError> {
+        let operation = Operation::DescribeInstanceStatus;
+        let which = match check {
+            StatusCheck::Instance => "instance-status.status",
+            StatusCheck::System => "system-status.status",
+            StatusCheck::AttachedEbs => "attached-ebs-status.status",
+        };
+        let found = all_pages(operation, async |start| {
+            let request = self.client.describe_instance_status();
+            let request = request.filters(filter(which, "impaired"));
+            let request = request.max_results(PAGE).set_next_token(start);
+            let answer = self.call(operation, request.send()).await?;
+            Ok(Page {
+                items: answer.instance_statuses.unwrap_or_default(),
+                next: answer.next_token,
+            })
+        });
+        convert::each_of(operation, found.await?, |status| {
+            convert::required(status.instance_id, "instanceId").map(InstanceId::new)
+        })
     }
 }
 

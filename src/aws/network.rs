@@ -13,7 +13,7 @@ use super::{
     ec2::{Ec2, Page, all_pages, filter},
 };
 use crate::cloud::{
-    CloudError, Direction, ErrorKind, NetworkApi, NetworkInterfaceId, NewGroup, Operation, Rule,
+    CloudError, Direction, ErrorKind, Listed, NetworkApi, NetworkInterfaceId, NewGroup, Operation, Rule,
     SecurityGroup, SecurityGroupId, Subnet, SubnetId, VpcId,
 };
 
@@ -22,18 +22,18 @@ const PAGE: i32 = 1000;
 
 #[async_trait]
 impl NetworkApi for Ec2 {
-    async fn list_groups(&self) -> Result<Vec<SecurityGroup>, CloudError> {
+    async fn list_groups(&self) -> Result<Listed<SecurityGroup>, CloudError> {
         self.groups(vec![self.ours()]).await
     }
 
     async fn find_group(&self, id: &SecurityGroupId) -> Result<Option<SecurityGroup>, CloudError> {
         let found = self.groups(vec![filter("group-id", id.as_str())]).await?;
-        Ok(found.into_iter().next())
+        Ok(found.items.into_iter().next())
     }
 
     async fn find_group_named(&self, vpc: &VpcId, name: &str) -> Result<Option<SecurityGroup>, CloudError> {
         let which = vec![filter("vpc-id", vpc.as_str()), filter("group-name", name)];
-        Ok(self.groups(which).await?.into_iter().next())
+        Ok(self.groups(which).await?.items.into_iter().next())
     }
 
     async fn create_group(&self, group: &NewGroup) -> Result<SecurityGroup, CloudError> {
@@ -155,7 +155,7 @@ impl Ec2 {
             .tag_specifications(tag_specification(ResourceType::SecurityGroup, &group.tags))
     }
 
-    async fn groups(&self, which: Vec<Filter>) -> Result<Vec<SecurityGroup>, CloudError> {
+    async fn groups(&self, which: Vec<Filter>) -> Result<Listed<SecurityGroup>, CloudError> {
         let operation = Operation::DescribeSecurityGroups;
         let found = all_pages(operation, async |start| {
             let request = self.client.describe_security_groups();
@@ -167,7 +167,7 @@ impl Ec2 {
                 next: answer.next_token,
             })
         });
-        convert::each(operation, found.await?, convert::security_group)
+        convert::each_of(operation, found.await?, convert::security_group)
     }
 
     async fn vpc(&self, id: &str) -> Result<Vpc, CloudError> {

@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{convert::sdk_tags, ec2::Ec2};
 use crate::cloud::{
-    CloudError, Direction, ErrorKind, Listed, MISSING_RIGHT, MetadataOptions, Permission, PermissionApi,
+    CloudError, Direction, ErrorKind, Listable, MISSING_RIGHT, MetadataOptions, Permission, PermissionApi,
     Probe, SecurityGroupId,
 };
 
@@ -141,17 +141,17 @@ impl Ec2 {
         }
     }
 
-    fn ask_list<'a>(&'a self, probe: &'a Probe, listed: Listed) -> Question<'a> {
+    fn ask_list<'a>(&'a self, probe: &'a Probe, listed: Listable) -> Question<'a> {
         let client = &self.client;
         match listed {
-            Listed::Images => ask!(self, probe, client.describe_images()),
-            Listed::InstanceStatus => ask!(self, probe, client.describe_instance_status()),
-            Listed::Instances => ask!(self, probe, client.describe_instances()),
-            Listed::Groups => ask!(self, probe, client.describe_security_groups()),
-            Listed::Snapshots => ask!(self, probe, client.describe_snapshots()),
-            Listed::Subnets => ask!(self, probe, client.describe_subnets()),
-            Listed::Volumes => ask!(self, probe, client.describe_volumes()),
-            Listed::Vpcs => ask!(self, probe, client.describe_vpcs()),
+            Listable::Images => ask!(self, probe, client.describe_images()),
+            Listable::InstanceStatus => ask!(self, probe, client.describe_instance_status()),
+            Listable::Instances => ask!(self, probe, client.describe_instances()),
+            Listable::Groups => ask!(self, probe, client.describe_security_groups()),
+            Listable::Snapshots => ask!(self, probe, client.describe_snapshots()),
+            Listable::Subnets => ask!(self, probe, client.describe_subnets()),
+            Listable::Volumes => ask!(self, probe, client.describe_volumes()),
+            Listable::Vpcs => ask!(self, probe, client.describe_vpcs()),
         }
     }
 }

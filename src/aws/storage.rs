@@ -10,7 +10,7 @@ use super::{
     convert::{self, tag_specification},
     ec2::{Ec2, Page, all_pages, filter},
 };
-use crate::cloud::{CloudError, NewSnapshotSet, Operation, Snapshot, StorageApi, Volume};
+use crate::cloud::{CloudError, Listed, NewSnapshotSet, Operation, Snapshot, StorageApi, Volume};
 
 /// The largest page of DescribeVolumes that AWS has stated.
 const VOLUME_PAGE: i32 = 500;
@@ -20,7 +20,7 @@ const SNAPSHOT_PAGE: i32 = 1000;
 
 #[async_trait]
 impl StorageApi for Ec2 {
-    async fn list_volumes(&self) -> Result<Vec<Volume>, CloudError> {
+    async fn list_volumes(&self) -> Result<Listed<Volume>, CloudError> {
         let operation = Operation::DescribeVolumes;
         let found = all_pages(operation, async |start| {
             let request = self.client.describe_volumes().filters(self.ours());
@@ -31,15 +31,15 @@ impl StorageApi for Ec2 {
                 next: answer.next_token,
             })
         });
-        convert::each(operation, found.await?, convert::volume)
+        convert::each_of(operation, found.await?, convert::volume)
     }
 
-    async fn list_snapshots(&self) -> Result<Vec<Snapshot>, CloudError> {
+    async fn list_snapshots(&self) -> Result<Listed<Snapshot>, CloudError> {
         self.snapshots(self.ours()).await
     }
 
     async fn find_snapshots(&self, description: &str) -> Result<Vec<Snapshot>, CloudError> {
-        self.snapshots(filter("description", description)).await
+        Ok(self.snapshots(filter("description", description)).await?.items)
     }
 
     async fn create_snapshots(&self, set: &NewSnapshotSet) -> Result<Vec<Snapshot>, CloudError> {
@@ -67,7 +67,7 @@ impl Ec2 {
             .tag_specifications(tag_specification(ResourceType::Snapshot, &set.tags))
     }
 
-    async fn snapshots(&self, which: Filter) -> Result<Vec<Snapshot>, CloudError> {
+    async fn snapshots(&self, which: Filter) -> Result<Listed<Snapshot>, CloudError> {
         let operation = Operation::DescribeSnapshots;
         let found = all_pages(operation, async |start| {
             // Others' snapshots that are shared with us are not ours, whatever they are called.
@@ -80,6 +80,6 @@ impl Ec2 {
                 next: answer.next_token,
             })
         });
-        convert::each(operation, found.await?, convert::snapshot)
+        convert::each_of(operation, found.await?, convert::snapshot)
     }
 }

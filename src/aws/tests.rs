@@ -1,11 +1,13 @@
+mod pace;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use simaws::FaultKind;
 
 use super::stage::{Stage, https_from, launch, new_group, our_tags, time_out};
 use crate::cloud::{
-    AccountId, Direction, ErrorKind, InstanceId, InstanceState, Lane, MetadataOptions, NewSnapshotSet,
-    Operation, Sites, SnapshotState,
+    AccountId, Direction, ErrorKind, Impaired, InstanceId, InstanceState, Lane, MetadataOptions,
+    NewSnapshotSet, Operation, Sites, SnapshotState, StatusCheck,
 };
 
 #[tokio::test]
@@ -30,7 +32,7 @@ async fn a_launch_is_encrypted_tagged_protected_and_keeps_every_volume() {
             .all(|volume| !volume.delete_on_termination)
     );
     assert!(stage.cloud.is_protected(&instance.id).await.unwrap());
-    let volumes = stage.cloud.list_volumes().await.unwrap();
+    let volumes = stage.cloud.list_volumes().await.unwrap().items;
     assert_eq!(volumes.len(), 2);
     for volume in volumes {
         assert!(volume.encrypted);
@@ -50,7 +52,7 @@ async fn the_same_launch_again_is_the_same_instance_and_another_is_refused() {
     order.instance_type = "m6i.xlarge".to_owned();
     let error = stage.cloud.launch(&order).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::TokenReused);
-    assert_eq!(stage.cloud.list_instances().await.unwrap().len(), 1);
+    assert_eq!(stage.cloud.list_instances().await.unwrap().items.len(), 1);
     assert_eq!(
         stage.calls_of(Operation::DescribeImages),
         1,
@@ -98,7 +100,7 @@ async fn an_answer_cut_short_is_an_error_never_a_part() {
         (cut.kind, cut.code.as_str()),
         (ErrorKind::Transient, "TruncatedBody")
     );
-    assert_eq!(stage.cloud.list_instances().await.unwrap().len(), 1);
+    assert_eq!(stage.cloud.list_instances().await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]
@@ -113,8 +115,24 @@ async fn a_listing_takes_every_page() {
         let tags = super::convert::tag_specification(kind, &new.tags);
         request.tag_specifications(tags).send().await.unwrap();
     }
-    assert_eq!(stage.cloud.list_groups().await.unwrap().len(), 1001);
+    let listed = stage.cloud.list_groups().await.unwrap();
+    assert_eq!((listed.items.len(), listed.pages), (1001, 2));
     assert_eq!(stage.calls_of(Operation::DescribeSecurityGroups), 2);
+}
+
+#[tokio::test]
+async fn only_instances_whose_checks_fail_are_listed_with_the_checks() {
+    let stage = Stage::new().await;
+    let sick = stage.instance("web").await;
+    stage.instance("other").await;
+    let none = stage.cloud.list_impaired().await.unwrap();
+    assert_eq!((none.items.len(), none.pages), (0, 3));
+    stage.sim.impair(sick.id.as_str(), simaws::StatusCheck::System);
+    stage.sim.impair(sick.id.as_str(), simaws::StatusCheck::Ebs);
+    let found = stage.cloud.list_impaired().await.unwrap().items;
+    let checks = [StatusCheck::System, StatusCheck::AttachedEbs].into();
+    assert_eq!(found, [Impaired { id: sick.id, checks }]);
+    assert_eq!(stage.calls_of(Operation::DescribeInstanceStatus), 6);
 }
 
 #[tokio::test]
@@ -124,7 +142,7 @@ async fn a_listing_shows_ours_only_and_a_look_by_id_shows_anyones() {
     stage
         .untag(instance.id.as_str(), crate::api::names::tags::CLUSTER)
         .await;
-    assert!(stage.cloud.list_instances().await.unwrap().is_empty());
+    assert!(stage.cloud.list_instances().await.unwrap().items.is_empty());
     let found = stage.cloud.find_instance(&instance.id).await.unwrap().unwrap();
     assert_eq!(found.id, instance.id);
     let unknown = InstanceId::from("i-00000000000000000");
@@ -140,7 +158,7 @@ async fn only_live_instances_are_found_by_label_and_only_with_that_very_label() 
     stage.terminate(&instance.id).await;
     stage.advance(Duration::from_secs(120));
     assert!(stage.cloud.find_labelled("web").await.unwrap().is_empty());
-    let gone = stage.cloud.list_instances().await.unwrap();
+    let gone = stage.cloud.list_instances().await.unwrap().items;
     assert_eq!(gone[0].state, InstanceState::Terminated);
 }
 
@@ -217,7 +235,7 @@ async fn a_snapshot_set_holds_every_volume_of_its_instance() {
     );
     stage.advance(Duration::from_secs(24 * 60 * 60));
     let found = stage.cloud.find_snapshots("uid-of-the-backup").await.unwrap();
-    let listed = stage.cloud.list_snapshots().await.unwrap();
+    let listed = stage.cloud.list_snapshots().await.unwrap().items;
     assert_eq!(found, listed);
     assert!(
         found

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    AttachedVolume, CloudError, Direction, Instance, InstanceId, Lane, Launch, MetadataOptions,
-    NetworkInterfaceId, NewGroup, NewSnapshotSet, Permission, Probe, Rule, SecurityGroup, SecurityGroupId,
-    Site, Snapshot, Subnet, SubnetId, Tags, Volume, VpcId,
+    AttachedVolume, CloudError, Direction, Impaired, Instance, InstanceId, Lane, Launch, Listed,
+    MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Permission, Probe, Rule, SecurityGroup,
+    SecurityGroupId, Site, Snapshot, Subnet, SubnetId, Tags, Volume, VpcId,
 };
 
 /// Instances.
@@ -16,7 +16,12 @@ pub trait InstanceApi: Send + Sync {
     /// Every instance that carries our cluster tag, terminated ones included while AWS lists them.
     ///
     /// *Guarantees*: all pages or an error, never a part.
-    async fn list_instances(&self) -> Result<Vec<Instance>, CloudError>;
+    async fn list_instances(&self) -> Result<Listed<Instance>, CloudError>;
+
+    /// The running instances of which a status check fails, whoever owns them: AWS has no filter by tag here.
+    ///
+    /// *Guarantees*: all pages of every check or an error; the calls grow with what fails, not with what runs.
+    async fn list_impaired(&self) -> Result<Listed<Impaired>, CloudError>;
 
     /// The instance of this id, whatever its tags say.
     ///
@@ -53,7 +58,7 @@ pub trait InstanceApi: Send + Sync {
 #[async_trait]
 pub trait NetworkApi: Send + Sync {
     /// Every security group that carries our cluster tag: all pages or an error.
-    async fn list_groups(&self) -> Result<Vec<SecurityGroup>, CloudError>;
+    async fn list_groups(&self) -> Result<Listed<SecurityGroup>, CloudError>;
 
     /// The group of this id, whatever its tags say; `None` when there is none.
     async fn find_group(&self, id: &SecurityGroupId) -> Result<Option<SecurityGroup>, CloudError>;
@@ -97,10 +102,10 @@ pub trait NetworkApi: Send + Sync {
 #[async_trait]
 pub trait StorageApi: Send + Sync {
     /// Every volume that carries our cluster tag: all pages or an error.
-    async fn list_volumes(&self) -> Result<Vec<Volume>, CloudError>;
+    async fn list_volumes(&self) -> Result<Listed<Volume>, CloudError>;
 
     /// Every snapshot that carries our cluster tag: all pages or an error.
-    async fn list_snapshots(&self) -> Result<Vec<Snapshot>, CloudError>;
+    async fn list_snapshots(&self) -> Result<Listed<Snapshot>, CloudError>;
 
     /// The snapshots of our account with this description, whatever their tags say.
     async fn find_snapshots(&self, description: &str) -> Result<Vec<Snapshot>, CloudError>;

@@ -31,12 +31,12 @@ pub enum Probe {
     /// Reading whether an instance is protected.
     ReadProtection(InstanceId),
     /// Listing things of a kind.
-    List(Listed),
+    List(Listable),
 }
 
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum Listable {
     /// Images.
     Images,
     /// Status checks of instances.
@@ -76,7 +76,7 @@ impl Probe {
     }
 }
 
-impl Listed {
+impl Listable {
     fn operation(self) -> Operation {
         match self {
             Self::Images => Operation::DescribeImages,

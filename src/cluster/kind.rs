@@ -5,6 +5,7 @@ use std::fmt::{self, Debug};
 use kube::{Api, Client, Resource, core::PartialObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::Index;
 use crate::api::{
     AccessPolicy, AccessPolicyStatus, Backup, BackupPolicy, BackupPolicyStatus, BackupStatus, Condition,
     Incident, IncidentStatus, Key, Tenant, TenantClass, TenantClassStatus, TenantStatus,
@@ -56,6 +57,11 @@ pub trait Kind:
     /// The door to the metadata alone, which works even for an object that cannot be read.
     fn partial_api(client: Client, namespace: &str) -> Api<PartialObjectMeta<Self>>;
 
+    /// The values by which the object is found in caches, besides its namespace.
+    fn indexes(&self) -> Vec<(Index, String)> {
+        Vec::new()
+    }
+
     /// Namespace and name; the namespace of a cluster-wide object is empty.
     fn key(&self) -> Key {
         Key::of(self)
@@ -78,7 +84,10 @@ pub trait Kind:
 }
 
 macro_rules! kind {
-    ($kind:ident, $status:ident, |$client:ident, $namespace:ident| $api:expr) => {
+    (
+        $kind:ident, $status:ident, |$client:ident, $namespace:ident| $api:expr
+        $(, |$object:ident| $indexes:expr)?
+    ) => {
         impl Kind for $kind {
             type Status = $status;
             const NAME: KindName = KindName::$kind;
@@ -106,6 +115,13 @@ macro_rules! kind {
             fn partial_api($client: Client, $namespace: &str) -> Api<PartialObjectMeta<Self>> {
                 $api
             }
+
+            $(
+                fn indexes(&self) -> Vec<(Index, String)> {
+                    let $object = self;
+                    $indexes
+                }
+            )?
         }
     };
 }
@@ -113,18 +129,30 @@ macro_rules! kind {
 kind!(TenantClass, TenantClassStatus, |client, _namespace| Api::all(
     client
 ));
-kind!(Tenant, TenantStatus, |client, namespace| Api::namespaced(
-    client, namespace
-));
+kind!(
+    Tenant,
+    TenantStatus,
+    |client, namespace| Api::namespaced(client, namespace),
+    |tenant| vec![
+        (Index::Class, tenant.spec.class_name.clone()),
+        (Index::Label, tenant.spec.label.as_str().to_ascii_lowercase()),
+    ]
+);
 kind!(AccessPolicy, AccessPolicyStatus, |client, namespace| {
     Api::namespaced(client, namespace)
 });
 kind!(BackupPolicy, BackupPolicyStatus, |client, namespace| {
     Api::namespaced(client, namespace)
 });
-kind!(Backup, BackupStatus, |client, namespace| Api::namespaced(
-    client, namespace
-));
+kind!(
+    Backup,
+    BackupStatus,
+    |client, namespace| Api::namespaced(client, namespace),
+    |backup| {
+        let tenant = backup.key().sibling(&backup.spec.tenant_ref);
+        vec![(Index::Tenant, tenant.to_string())]
+    }
+);
 kind!(Incident, IncidentStatus, |client, namespace| Api::namespaced(
     client, namespace
 ));

@@ -18,7 +18,9 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Cluster, ClusterError, Happened, Kind, NamespaceFacts, OwnedMeta, Seen, Severity};
+use super::{
+    Cluster, ClusterError, Happened, Index, Kind, NamespaceFacts, ObjectIndex, OwnedMeta, Seen, Severity,
+};
 use crate::api::{FIELD_MANAGER, Key, names};
 
 /// A real API server, with one cache per watched kind.
@@ -48,15 +50,21 @@ impl KubeCluster {
         self.client.clone()
     }
 
-    /// Serves cached reads of this kind from a store that a watch fills.
-    pub fn with_cache<K: Kind>(mut self, store: Store<Seen<K>>) -> Self {
-        self.caches.insert(TypeId::of::<K>(), Arc::new(store));
+    /// Serves cached reads of this kind from a store and an index that one watch fills.
+    pub fn with_cache<K: Kind>(mut self, store: Store<Seen<K>>, index: ObjectIndex<K>) -> Self {
+        self.caches
+            .insert(TypeId::of::<K>(), Arc::new(Cache { store, index }));
         self
     }
 
-    fn store<K: Kind>(&self) -> Option<&Store<Seen<K>>> {
+    fn cache<K: Kind>(&self) -> Option<&Cache<K>> {
         self.caches.get(&TypeId::of::<K>())?.downcast_ref()
     }
+}
+
+struct Cache<K: Kind> {
+    store: Store<Seen<K>>,
+    index: ObjectIndex<K>,
 }
 
 impl Cluster for KubeCluster {
@@ -65,15 +73,21 @@ impl Cluster for KubeCluster {
     }
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
-        let objects = self.store::<K>().map(Store::state).unwrap_or_default();
+        let objects = self.cache::<K>().map(|cache| cache.store.state());
+        let objects = objects.unwrap_or_default();
         objects
             .iter()
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()
     }
 
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+        let found = self.cache::<K>().map(|cache| cache.index.find(index, value));
+        found.unwrap_or_default()
+    }
+
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        self.store::<K>()?.get(&object_ref(key))
+        self.cache::<K>()?.store.get(&object_ref(key))
     }
 
     async fn read<K: Kind>(&self, key: &Key) -> Result<Option<K>, ClusterError> {

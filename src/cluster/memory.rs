@@ -11,7 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde_json::Value;
 
-use super::{Cluster, ClusterError, Happened, Kind, KindName, NamespaceFacts, OwnedMeta, Seen};
+use super::{
+    Cluster, ClusterError, Happened, Index, Kind, KindName, NamespaceFacts, OwnedMeta, Seen, index::Lists,
+};
 use crate::{
     api::{Key, names},
     clock::Clock,
@@ -29,6 +31,8 @@ struct State {
     version: u64,
     writes: u64,
     objects: BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>,
+    /// The readable objects of each kind by what they are found by.
+    indexes: BTreeMap<KindName, Box<dyn Any + Send>>,
     namespaces: BTreeMap<String, NamespaceFacts>,
     changes: VecDeque<(KindName, Key)>,
     events: Vec<(KindName, Key, Happened)>,
@@ -77,7 +81,7 @@ impl MemoryCluster {
         let mut state = self.state();
         let Some(old) = state.object::<K>(key) else { return };
         if old.meta().finalizers.as_ref().is_none_or(Vec::is_empty) {
-            state.remove(K::NAME, key);
+            state.remove::<K>(key);
         } else if !old.is_terminating() {
             let mut object = (*old).clone();
             let generation = object.generation() + 1;
@@ -135,14 +139,27 @@ impl State {
         let version = self.version.to_string();
         seen.meta_mut().resource_version = Some(version.clone());
         let key = Key::of(&seen);
+        if let Some(lists) = self.lists::<K>() {
+            lists.put(&seen);
+        }
         self.objects.insert((K::NAME, key.clone()), Arc::new(seen));
         self.changes.push_back((K::NAME, key));
         version
     }
 
-    fn remove(&mut self, kind: KindName, key: &Key) {
-        self.objects.remove(&(kind, key.clone()));
-        self.changes.push_back((kind, key.clone()));
+    fn remove<K: Kind>(&mut self, key: &Key) {
+        if let Some(lists) = self.lists::<K>() {
+            lists.remove(key);
+        }
+        self.objects.remove(&(K::NAME, key.clone()));
+        self.changes.push_back((K::NAME, key.clone()));
+    }
+
+    /// Always there: what is made here is of the kind's own type.
+    fn lists<K: Kind>(&mut self) -> Option<&mut Lists<K>> {
+        let lists = self.indexes.entry(K::NAME);
+        let lists = lists.or_insert_with(|| Box::new(Lists::<K>::default()));
+        lists.downcast_mut()
     }
 }
 
@@ -171,11 +188,18 @@ impl Cluster for MemoryCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let state = self.state();
-        let of_kind = state.objects.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        let of_kind = state.objects.range((K::NAME, Key::new("", ""))..);
         of_kind
+            .take_while(|((kind, _), _)| *kind == K::NAME)
             .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()
+    }
+
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+        let mut state = self.state();
+        let found = state.lists::<K>().map(|lists| lists.find(index, value).to_vec());
+        found.unwrap_or_default()
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
@@ -242,7 +266,7 @@ impl Cluster for MemoryCluster {
         let is_let_go = finalizers.is_empty() && meta.deletion_timestamp.is_some();
         meta.finalizers = Some(finalizers);
         if is_let_go {
-            state.remove(K::NAME, key);
+            state.remove::<K>(key);
             return Ok(String::new());
         }
         Ok(state.keep(object))

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: delete and any write of a `spec`. The operator never does either.
 
+mod index;
 mod kind;
 mod kube;
 mod memory;
@@ -14,6 +15,7 @@ mod watch;
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 pub use self::{
+    index::{Index, Lists, ObjectIndex},
     kind::{Kind, KindName},
     kube::KubeCluster,
     memory::MemoryCluster,
@@ -111,8 +113,16 @@ pub trait Cluster: Send + Sync + 'static {
     /// The cached copy of one object; `None` if there is none or it cannot be read.
     fn cached<K: Kind>(&self, key: &Key) -> Option<Arc<K>>;
 
-    /// The cached copies of every readable object of a kind.
+    /// The cached copies of every readable object of a kind. Not for a pass over one object: it would cost all of them.
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>>;
+
+    /// The cached copies of the readable objects of a kind that are found by this value, in the order of keys.
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>>;
+
+    /// The cached copies of the readable objects of a kind in this namespace, in the order of keys.
+    fn cached_in<K: Kind>(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.cached_by(Index::Namespace, namespace)
+    }
 
     /// What the cache holds under this key, readable or not.
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>>;

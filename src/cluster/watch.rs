@@ -12,7 +12,7 @@ use kube::{
     },
 };
 
-use super::{Kind, Seen};
+use super::{Kind, ObjectIndex, Seen};
 use crate::api::Key;
 
 /// What a watch says.
@@ -24,10 +24,15 @@ pub enum Changed {
     Listed,
 }
 
-/// Watches every object of a kind, keeps `writer`'s store up to date, and tells what changed, once the store shows it.
+/// Watches every object of a kind, keeps `writer`'s store and the index up to date, and tells what changed, once both
+/// show it.
 ///
 /// A repeated list is compared with what was known, so that a deletion during a broken watch is told too.
-pub fn watch<K: Kind>(client: Client, writer: Writer<Seen<K>>) -> impl Stream<Item = Changed> + Send {
+pub fn watch<K: Kind>(
+    client: Client,
+    writer: Writer<Seen<K>>,
+    index: ObjectIndex<K>,
+) -> impl Stream<Item = Changed> + Send {
     let mut known = BTreeSet::new();
     let mut listing = BTreeSet::new();
     watcher::watcher(Api::<Seen<K>>::all(client), watcher::Config::default())
@@ -35,6 +40,7 @@ pub fn watch<K: Kind>(client: Client, writer: Writer<Seen<K>>) -> impl Stream<It
         // Before the store, so that it never holds them: two thirds of an object's memory.
         .modify(|object| kube::Resource::meta_mut(object).managed_fields = None)
         .reflect(writer)
+        .inspect_ok(move |event| index.apply(event))
         .inspect_err(|error| tracing::warn!(kind = %K::NAME, %error, "watch interrupted"))
         .filter_map(|event| async { event.ok() })
         .map(move |event| tell(event, &mut known, &mut listing))

@@ -72,8 +72,8 @@ impl<C: Cluster> Reconciler<C> for AccessPolicyReconciler {
 
     async fn observe(&self, ctx: &Context<C>, policy: &AccessPolicy) -> Result<World, Failure> {
         let key = policy.key();
-        let tenants = of_namespace::<C, Tenant>(ctx, &key);
-        let policies = of_namespace::<C, AccessPolicy>(ctx, &key);
+        let tenants = ctx.cluster.cached_in::<Tenant>(&key.namespace);
+        let policies = ctx.cluster.cached_in::<AccessPolicy>(&key.namespace);
         let candidates: Vec<_> = policies.iter().map(|policy| candidate(policy)).collect();
         let names = tenants.iter().map(|tenant| tenant.key().name).collect();
         let share = share_of(&key.name, &candidates, &names);
@@ -139,12 +139,6 @@ impl<C: Cluster> Reconciler<C> for AccessPolicyReconciler {
     ) -> Report<AccessPolicyStatus> {
         report::report(policy, outcome, now)
     }
-}
-
-fn of_namespace<C: Cluster, K: Kind>(ctx: &Context<C>, key: &Key) -> Vec<Arc<K>> {
-    let mut objects = ctx.cluster.cached_all::<K>();
-    objects.retain(|object| object.key().namespace == key.namespace);
-    objects
 }
 
 fn class_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Arc<TenantClass>> {

@@ -10,10 +10,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    api::{Backup, BackupPolicy, BackupPolicyStatus, ConditionType, Reason, Tenant, TenantClass, time},
+    api::{BackupPolicy, BackupPolicyStatus, ConditionType, Reason, Tenant, TenantClass, time},
     cluster::{Cluster, Happened, Kind},
     controllers::{
-        backup_sources::{all_terms, candidates, class_of, in_namespace, is_stalled_for, slots, strictest},
+        backup_sources::{all_terms, backups_of, candidates, class_of, is_stalled_for, slots, strictest},
         schedule::{self, blocking, first_ready, foreign_message},
         selector,
     },
@@ -69,15 +69,17 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
 
     async fn observe(&self, ctx: &Context<C>, policy: &BackupPolicy) -> Result<World, Failure> {
         let key = policy.key();
-        let tenants = in_namespace::<C, Tenant>(ctx, &key.namespace);
+        let tenants = ctx.cluster.cached_in::<Tenant>(&key.namespace);
         let names = tenants.iter().map(|tenant| tenant.key().name).collect();
-        let policies = in_namespace::<C, BackupPolicy>(ctx, &key.namespace);
+        let policies = ctx.cluster.cached_in::<BackupPolicy>(&key.namespace);
         let share = share_of(&key.name, &candidates(&policies), &names);
-        let backups = in_namespace::<C, Backup>(ctx, &key.namespace);
         let members: Vec<_> = tenants
             .into_iter()
             .filter(|tenant| share.matched.contains(&tenant.key().name))
-            .map(|tenant| Member::new(tenant, &backups))
+            .map(|tenant| Member {
+                backups: backups_of(ctx, &tenant),
+                tenant,
+            })
             .collect();
         let mut world = World {
             terms: terms(ctx, &key.namespace, &members).await?,

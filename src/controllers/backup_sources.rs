@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::{Backup, BackupPolicy, Condition, ConditionType, Key, Reason, Tenant, TenantClass},
-    cluster::{Cluster, Kind},
+    cluster::{Cluster, Index, Kind},
     engine::Context,
     plan::selection::Candidate,
     report::conditions::find_condition,
@@ -43,10 +43,11 @@ pub(super) fn strictest<C: Cluster>(ctx: &Context<C>, names: &BTreeSet<String>) 
     ctx.terms.find(name)
 }
 
-/// The objects of a kind in one namespace.
-pub(super) fn in_namespace<C: Cluster, K: Kind>(ctx: &Context<C>, namespace: &str) -> Vec<Arc<K>> {
-    let mut found = ctx.cluster.cached_all::<K>();
-    found.retain(|object| object.meta().namespace.as_deref() == Some(namespace));
+/// The Backups of a Tenant, in the order of names: a namesake's that was there before are not.
+pub(super) fn backups_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Vec<Arc<Backup>> {
+    let named = tenant.key().to_string();
+    let mut found = ctx.cluster.cached_by::<Backup>(Index::Tenant, &named);
+    found.retain(|backup| is_of(backup, tenant));
     found
 }
 

@@ -28,7 +28,7 @@ pub use schedule::Schedule;
 pub use subnets::Subnets;
 pub use tenant::TenantReconciler;
 pub use tenant_class::TenantClassReconciler;
-pub use wake::{Waker, owner_changed, wake_everything};
+pub use wake::{Waker, swept, wake_everything};
 
 use crate::{
     cluster::KubeCluster,

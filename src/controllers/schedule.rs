@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::backup_sources::{candidates, class_of, in_namespace, is_of, slots, terms_of};
+use super::backup_sources::{backups_of, candidates, class_of, slots, terms_of};
 use crate::{
     api::{Backup, BackupPolicy, BackupSpec, Method, Reason, Tenant, names::tags, time},
     clock::later,
@@ -101,8 +101,7 @@ impl<C: Cluster> Reconciler<C> for Schedule {
     const FINALIZER: bool = false;
 
     async fn observe(&self, ctx: &Context<C>, tenant: &Tenant) -> Result<World, Failure> {
-        let mut backups = in_namespace::<C, Backup>(ctx, &tenant.key().namespace);
-        backups.retain(|backup| is_of(backup, tenant));
+        let backups = backups_of(ctx, tenant);
         let cached = slots(backups.iter().map(|backup| &**backup));
         Ok(World {
             first_ready: first_ready(tenant),
@@ -221,7 +220,7 @@ fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Observed<BTreeSet<Time
 /// The rule in force for a Tenant; `None` where not even terms are known.
 pub(super) fn in_force<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<InForce> {
     let key = tenant.key();
-    let policies = in_namespace::<C, BackupPolicy>(ctx, &key.namespace);
+    let policies = ctx.cluster.cached_in::<BackupPolicy>(&key.namespace);
     let candidates = candidates(&policies);
     let policy = winner(&candidates, &key.name)
         .and_then(|winner| policies.iter().find(|policy| policy.key().name == winner.name));

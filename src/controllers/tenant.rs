@@ -11,7 +11,7 @@ mod observe;
 mod report;
 mod resolve;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{
     api::{AccessPolicy, Reason, Tenant, TenantClass, TenantStatus},
-    cloud::{Lane, Site, Subnet, SubnetId},
+    cloud::{Lane, Observed, Site, StatusCheck, Subnet, SubnetId},
     cluster::{Cluster, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
@@ -80,6 +80,8 @@ pub struct World {
     pub networks: Option<Vec<IpNet>>,
     /// What is known of it in AWS; `None` where nothing was looked at.
     pub aws: Option<TenantWorld>,
+    /// The status checks of its instance that fail. They are told, and nothing is done to the instance.
+    pub failing_checks: Observed<BTreeSet<StatusCheck>>,
 }
 
 /// What a Tenant asks for.

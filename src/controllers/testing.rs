@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::{
-    Subnets, Waker, access_policy::AccessPolicyReconciler, owner_changed, tenant::TenantReconciler,
+    Subnets, Waker, access_policy::AccessPolicyReconciler, swept, tenant::TenantReconciler,
     tenant_class::TenantClassReconciler, wake_everything,
 };
 use crate::{
@@ -125,13 +125,8 @@ impl Env {
     }
 
     pub(super) async fn sweep(&self) {
-        for (_, swept) in self.ctx.inventories.sweep_all().await {
-            if swept.became_conclusive {
-                self.wake_all();
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
+        for (site, found) in self.ctx.inventories.sweep_all().await {
+            swept(&self.ctx, &site, &found);
         }
     }
 

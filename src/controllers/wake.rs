@@ -4,15 +4,16 @@
 //! count it. Waking costs one pass that reads caches, writes nothing and calls nothing when there is nothing to do.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
 
 use crate::{
     api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Tenant, TenantClass},
-    cluster::{Cluster, Kind, KindName},
+    cloud::Site,
+    cluster::{Cluster, Index, Kind, KindName},
     engine::{Context, ControllerName},
-    inventory::Owner,
+    inventory::{Owner, Swept},
     report::conditions::find_condition,
 };
 
@@ -81,14 +82,15 @@ impl Waker {
             return;
         }
         let is_same_spec = before.is_some_and(|before| before.generation == now.generation);
-        for tenant in ctx.cluster.cached_all::<Tenant>() {
-            if tenant.spec.class_name == key.name {
-                let tenant = tenant.key();
-                wake(ctx, ControllerName::Tenant, &tenant);
-                if is_same_spec {
-                    continue;
-                }
-                wake(ctx, ControllerName::Schedule, &tenant);
+        let mut namespaces = BTreeSet::new();
+        for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &key.name) {
+            let tenant = tenant.key();
+            wake(ctx, ControllerName::Tenant, &tenant);
+            if is_same_spec {
+                continue;
+            }
+            wake(ctx, ControllerName::Schedule, &tenant);
+            if namespaces.insert(tenant.namespace.clone()) {
                 wake_namespace::<C, AccessPolicy>(ctx, &tenant, &[ControllerName::AccessPolicy]);
                 wake_namespace::<C, BackupPolicy>(ctx, &tenant, &[ControllerName::BackupPolicy]);
             }
@@ -96,8 +98,19 @@ impl Waker {
     }
 }
 
+/// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
+/// when it can be told for the first time what is absent, everything of the site is woken, once.
+pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
+    if swept.became_conclusive {
+        wake_site(ctx, site);
+    }
+    for owner in &swept.changed {
+        owner_changed(ctx, owner);
+    }
+}
+
 /// What AWS holds for an object changed.
-pub fn owner_changed<C: Cluster>(ctx: &Context<C>, owner: &Owner) {
+fn owner_changed<C: Cluster>(ctx: &Context<C>, owner: &Owner) {
     match owner {
         Owner::Class(name) => wake(ctx, ControllerName::TenantClass, &Key::new("", name)),
         // A tag that does not name an object is somebody's forgery: it wakes nobody.
@@ -114,7 +127,28 @@ pub fn owner_changed<C: Cluster>(ctx: &Context<C>, owner: &Owner) {
     }
 }
 
-/// Everything that looks at AWS is due: what could not be told before can be told now.
+/// Everything of a site that looks at AWS is due: what could not be told before can be told now.
+fn wake_site<C: Cluster>(ctx: &Context<C>, site: &Site) {
+    for class in ctx.cluster.cached_all::<TenantClass>() {
+        if class.site() != *site {
+            continue;
+        }
+        let class = class.key();
+        wake(ctx, ControllerName::TenantClass, &class);
+        for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &class.name) {
+            let tenant = tenant.key();
+            tenant_resources_changed(ctx, &tenant);
+            for backup in ctx
+                .cluster
+                .cached_by::<Backup>(Index::Tenant, &tenant.to_string())
+            {
+                wake(ctx, ControllerName::Backup, &backup.key());
+            }
+        }
+    }
+}
+
+/// Everything that looks at AWS is due.
 pub fn wake_everything<C: Cluster>(ctx: &Context<C>) {
     wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
     wake_all::<C, Tenant>(ctx, ControllerName::Tenant);
@@ -130,9 +164,8 @@ fn wake_all<C: Cluster, K: Kind>(ctx: &Context<C>, controller: ControllerName) {
 
 fn tenant_resources_changed<C: Cluster>(ctx: &Context<C>, tenant: &Key) {
     wake(ctx, ControllerName::Tenant, tenant);
-    for incident in ctx.cluster.cached_all::<Incident>() {
-        let names_it = incident.spec.tenant_refs.contains(&tenant.name);
-        if incident.key().namespace == tenant.namespace && names_it {
+    for incident in ctx.cluster.cached_in::<Incident>(&tenant.namespace) {
+        if incident.spec.tenant_refs.contains(&tenant.name) {
             wake(ctx, ControllerName::Incident, &incident.key());
         }
     }
@@ -173,12 +206,12 @@ fn wake<C: Cluster>(ctx: &Context<C>, controller: ControllerName, key: &Key) {
 
 /// Wakes every object of a kind in the namespace of `key`.
 fn wake_namespace<C: Cluster, K: Kind>(ctx: &Context<C>, key: &Key, controllers: &[ControllerName]) {
-    for object in ctx.cluster.cached_all::<K>() {
-        let object = object.key();
-        if object.namespace == key.namespace {
-            for controller in controllers {
-                wake(ctx, *controller, &object);
-            }
+    for object in ctx.cluster.cached_in::<K>(&key.namespace) {
+        for controller in controllers {
+            wake(ctx, *controller, &object.key());
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

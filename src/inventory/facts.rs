@@ -1,63 +1,19 @@
 //! What is known of one kind of resource: the last listing, the one before, and our writes since.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{owner::Resource, view::MAX_AGE};
+use super::{
+    listing::{Listing, has_term},
+    owner::Resource,
+    view::MAX_AGE,
+};
 use crate::{clock::elapsed, cloud::Observed};
 
 /// The place of a sweep or a write in the order of things. Two of them can share an instant, but never this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn(pub(super) u64);
-
-/// A complete listing.
-#[derive(Debug)]
-pub(super) struct Listing<T: Resource> {
-    /// When it began: it may not show what happened later.
-    pub(super) begun_at: Timestamp,
-    /// When the one before began, without which nothing counts as absent.
-    pub(super) previous_at: Option<Timestamp>,
-    pub(super) items: BTreeMap<T::Id, Arc<T>>,
-    /// What the one before showed and this one does not: AWS's listings lag, so it may be there all the same.
-    pub(super) missed: BTreeMap<T::Id, Arc<T>>,
-    index: HashMap<&'static str, HashMap<String, Vec<T::Id>>>,
-}
-
-impl<T: Resource> Listing<T> {
-    /// Whether there was one before.
-    fn is_confirmed(&self) -> bool {
-        self.previous_at.is_some()
-    }
-
-    pub(super) fn new(
-        begun_at: Timestamp,
-        items: BTreeMap<T::Id, Arc<T>>,
-        missed: BTreeMap<T::Id, Arc<T>>,
-        previous_at: Option<Timestamp>,
-    ) -> Self {
-        let mut index: HashMap<&'static str, HashMap<String, Vec<T::Id>>> = HashMap::new();
-        for item in items.values() {
-            item.visit_terms(&mut |key, value| {
-                let values = index.entry(key).or_default();
-                values
-                    .entry(value.to_owned())
-                    .or_default()
-                    .push(item.id().clone());
-            });
-        }
-        Self {
-            begun_at,
-            previous_at,
-            items,
-            missed,
-            index,
-        }
-    }
-}
 
 /// A resource as our writes left it.
 #[derive(Clone, Debug)]
@@ -120,7 +76,7 @@ impl<T: Resource> Facts<T> {
         let Some(listing) = self.believed(now) else {
             return Observed::Unknown;
         };
-        match listing.items.get(id) {
+        match listing.find(id) {
             Some(item) => Observed::Present(item),
             None if listing.is_confirmed() && !listing.missed.contains_key(id) => Observed::Absent,
             None => Observed::Unknown,
@@ -129,17 +85,15 @@ impl<T: Resource> Facts<T> {
 
     /// What is found by this term, in the order of ids.
     pub(super) fn by_term(&self, key: &'static str, value: &str, now: Timestamp) -> Observed<Vec<&T>> {
-        let indexed = self.listing.as_deref().and_then(|listing| {
-            let ids = listing.index.get(key)?.get(value)?;
-            Some(ids.iter().filter_map(|id| listing.items.get(id)).map(Arc::as_ref))
-        });
+        let listed = self.listing.as_deref().into_iter();
+        let listed = listed.flat_map(move |listing| listing.having(key, value));
         let fits = |item: &T| has_term(item, key, value);
-        self.gather(indexed.into_iter().flatten(), fits, now)
+        self.gather(listed, fits, now)
     }
 
     /// What fits, in the order of ids, by going through everything.
     pub(super) fn matching(&self, fits: impl Fn(&T) -> bool, now: Timestamp) -> Observed<Vec<&T>> {
-        let items = self.listing.iter().flat_map(|listing| listing.items.values());
+        let items = self.listing.iter().flat_map(|listing| listing.items());
         let listed = items.map(Arc::as_ref).filter(|item| fits(item));
         self.gather(listed, &fits, now)
     }
@@ -176,12 +130,6 @@ impl<T: Resource> Facts<T> {
     }
 }
 
-fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
     elapsed(at, now) <= MAX_AGE
-}
-
-fn has_term<T: Resource>(item: &T, key: &'static str, value: &str) -> bool {
-    let mut found = false;
-    item.visit_terms(&mut |k, v| found |= k == key && v == value);
-    found
 }

@@ -1,7 +1,7 @@
 //! What there is in AWS, as the last sweeps found it and our own writes left it.
 //!
-//! One [`Inventory`] per account and region lists each kind of resource that carries our cluster tag, a page at a time, and
-//! publishes an immutable [`View`]. Passes read the view and never list by themselves, so the calls grow with
+//! One [`Inventory`] per account and region lists each kind of resource that carries our cluster tag, a page at a time and
+//! at a period of its own, so that no listing takes more than a twentieth of the calls that AWS allows. It publishes an immutable [`View`]. Passes read the view and never list by themselves, so the calls grow with
 //! pages, not with tenants. A view says when it does not know: a listing that failed, is old, or missed a thing
 //! only once proves nothing.
 //!
@@ -10,21 +10,25 @@
 //! Deliberately absent: resources without our cluster tag. Who has bound an id and does not find it here looks
 //! by that id before believing anything.
 
+mod checks;
 mod effect;
 mod facts;
+mod listing;
 mod owner;
 mod protection;
 mod shelf;
 mod sites;
 mod state;
 mod sweep;
+mod timetable;
 mod view;
 
 pub use effect::Effect;
 pub use owner::Owner;
 pub use sites::{Inventories, OnSweep, Spawner};
 pub use state::Swept;
-pub use sweep::Inventory;
+pub use sweep::{Inventory, ListingStatus};
+pub use timetable::{ListingKind, PERIOD};
 pub use view::{MAX_AGE, View};
 
 #[cfg(test)]

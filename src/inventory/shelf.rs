@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Listing, Overlaid, Turn},
+    facts::{Facts, Overlaid, Turn},
+    listing::{Listing, find},
     owner::{Owner, Resource},
 };
 use crate::clock::elapsed;
@@ -79,37 +80,15 @@ impl<T: Resource> Shelf<T> {
     /// Takes a complete listing; names the owners of all that is different from before, by it or by our writes.
     pub(super) fn list(&mut self, found: Vec<T>, begun: Begun, changed: &mut BTreeSet<Owner>) {
         let before = self.facts.listing.take();
-        let mut old = before
-            .as_ref()
-            .map(|listing| listing.items.clone())
-            .unwrap_or_default();
-        let mut reappeared = before
-            .as_ref()
-            .map(|listing| listing.missed.clone())
-            .unwrap_or_default();
-        let mut items = BTreeMap::new();
-        for item in found {
-            let id = item.id().clone();
-            reappeared.remove(&id).inspect(|item| item.owners(changed));
-            let item = match old.remove(&id) {
-                // Shared, so that an old view and a new one do not hold it twice.
-                Some(known) if *known == item => known,
-                known => {
-                    known.inspect(|known| known.owners(changed));
-                    item.owners(changed);
-                    Arc::new(item)
-                }
-            };
-            items.insert(id, item);
-        }
-        // What is left of the old ones was missed for the first time, of the once missed for the second.
-        for item in old.values().chain(reappeared.values()) {
+        let known = before.as_deref().map(Listing::items).unwrap_or_default();
+        let (items, mut missed) = compare(known, in_order(found), changed);
+        // What was missed once is back, or was missed for the second time.
+        for item in before.iter().flat_map(|before| before.missed.values()) {
             item.owners(changed);
         }
-        let expired = self.settle(&items, begun, changed);
-        old.extend(expired);
+        missed.extend(self.settle(&items, begun, changed));
         let previous_at = before.map(|listing| listing.begun_at);
-        self.facts.listing = Some(Arc::new(Listing::new(begun.at, items, old, previous_at)));
+        self.facts.listing = Some(Arc::new(Listing::new((begun.at, previous_at), items, missed)));
         self.overlay_all();
     }
 
@@ -117,21 +96,21 @@ impl<T: Resource> Shelf<T> {
     pub(super) fn knows(&self, id: &T::Id) -> bool {
         let listing = self.facts.listing.as_ref();
         let listed =
-            listing.is_some_and(|listing| listing.items.contains_key(id) || listing.missed.contains_key(id));
+            listing.is_some_and(|listing| listing.find(id).is_some() || listing.missed.contains_key(id));
         listed || self.facts.overlay.contains_key(id)
     }
 
     /// Drops the writes that the listing has caught up with; gives what we made and it should show, but does not.
     fn settle(
         &mut self,
-        items: &BTreeMap<T::Id, Arc<T>>,
+        items: &[Arc<T>],
         begun: Begun,
         changed: &mut BTreeSet<Owner>,
     ) -> BTreeMap<T::Id, Arc<T>> {
         let mut expired = BTreeMap::new();
         let overlay = Arc::clone(&self.facts.overlay);
         self.pending.retain(|id, writes| {
-            let shown = items.get(id);
+            let shown = find(items, id);
             let whole = writes
                 .iter()
                 .filter(|write| write.is_whole())
@@ -168,7 +147,7 @@ impl<T: Resource> Shelf<T> {
     /// Shows the resource as its pending writes left it.
     fn overlay(&mut self, id: &T::Id) {
         let listing = self.facts.listing.as_deref();
-        let listed = listing.and_then(|listing| Some((listing.items.get(id)?.clone(), listing.begun_at)));
+        let listed = listing.and_then(|listing| Some((listing.find(id)?.clone(), listing.begun_at)));
         let mut shown = listed.map(|(item, known_at)| Overlaid { item, known_at });
         for write in self.pending.get(id).into_iter().flatten() {
             match &write.change {
@@ -191,4 +170,51 @@ impl<T: Resource> Shelf<T> {
             None => overlay.remove(id),
         };
     }
+}
+
+/// The items in the order of ids, each once: one that moved between two pages while they were read came twice, and
+/// what the later page says is newer.
+fn in_order<T: Resource>(mut found: Vec<T>) -> Vec<T> {
+    found.sort_by(|a, b| a.id().cmp(b.id()));
+    found.dedup_by(|later, earlier| {
+        let is_same = later.id() == earlier.id();
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
+    found
+}
+
+/// The items of the new listing and what it misses, both in the order of ids like what is compared. What is as it was
+/// stays the same allocation, so that an old view and a new one do not hold it twice.
+fn compare<T: Resource>(
+    known: &[Arc<T>],
+    found: Vec<T>,
+    changed: &mut BTreeSet<Owner>,
+) -> (Vec<Arc<T>>, BTreeMap<T::Id, Arc<T>>) {
+    let mut items = Vec::with_capacity(found.len());
+    let mut missed = BTreeMap::new();
+    let mut miss = |item: &Arc<T>, changed: &mut BTreeSet<Owner>| {
+        item.owners(changed);
+        missed.insert(item.id().clone(), Arc::clone(item));
+    };
+    let mut known = known.iter().peekable();
+    for item in found {
+        while let Some(gone) = known.next_if(|known| known.id() < item.id()) {
+            miss(gone, changed);
+        }
+        items.push(match known.next_if(|known| known.id() == item.id()) {
+            Some(known) if **known == item => Arc::clone(known),
+            known => {
+                known.inspect(|known| known.owners(changed));
+                item.owners(changed);
+                Arc::new(item)
+            }
+        });
+    }
+    for gone in known {
+        miss(gone, changed);
+    }
+    (items, missed)
 }

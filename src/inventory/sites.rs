@@ -10,15 +10,20 @@ use futures::{
     FutureExt,
     future::{AbortHandle, BoxFuture, abortable},
 };
+use jiff::Timestamp;
 use tracing::Instrument;
 
-use super::{state::Swept, sweep::Inventory, view::View};
+use super::{
+    state::Swept,
+    sweep::{Inventory, ListingStatus},
+    timetable::PERIOD,
+};
 use crate::{
     clock::Clock,
     cloud::{Cloud, ClusterId, Lane, Site, Sites},
 };
 
-/// Told of every sweep.
+/// Told of every listing.
 pub type OnSweep = Arc<dyn Fn(&Site, Swept) + Send + Sync>;
 
 /// Runs a task in the background: the runtime's own in the operator, one stepped by hand in a sweep of a test.
@@ -29,13 +34,13 @@ pub struct Inventories {
     sites: Arc<dyn Sites>,
     clock: Arc<dyn Clock>,
     cluster: ClusterId,
+    period: Duration,
     background: Option<Background>,
     made: Mutex<BTreeMap<Site, Made>>,
 }
 
 struct Background {
     spawn: Spawner,
-    period: Duration,
     on_sweep: OnSweep,
 }
 
@@ -52,19 +57,23 @@ impl Inventories {
             sites,
             clock,
             cluster,
+            period: PERIOD,
             background: None,
             made: Mutex::default(),
         }
     }
 
+    /// Lists everything so often, or less often what takes many calls; every 30 s where nothing is said.
+    #[must_use]
+    pub fn every(mut self, period: Duration) -> Self {
+        self.period = period;
+        self
+    }
+
     /// Lets each inventory sweep by itself, from the moment it is made.
     #[must_use]
-    pub fn sweeping(mut self, spawn: Spawner, period: Duration, on_sweep: OnSweep) -> Self {
-        self.background = Some(Background {
-            spawn,
-            period,
-            on_sweep,
-        });
+    pub fn sweeping(mut self, spawn: Spawner, on_sweep: OnSweep) -> Self {
+        self.background = Some(Background { spawn, on_sweep });
         self
     }
 
@@ -80,7 +89,7 @@ impl Inventories {
         Arc::clone(&made.inventory)
     }
 
-    /// Sweeps every site in use, one after another.
+    /// Lists everything of every site in use, due or not, one site after another.
     pub async fn sweep_all(&self) -> Vec<(Site, Swept)> {
         let inventories = self.all();
         let mut swept = Vec::with_capacity(inventories.len());
@@ -91,12 +100,31 @@ impl Inventories {
         swept
     }
 
-    /// What is known of each site in use.
-    pub fn views(&self) -> Vec<(Site, Arc<View>)> {
-        self.all()
-            .into_iter()
-            .map(|(site, inventory)| (site, inventory.view()))
-            .collect()
+    /// Lists what is due now, one site after another: a step of what they do by themselves when
+    /// [`Inventories::sweeping`]. Sites where nothing is due are not in the answer.
+    pub async fn sweep_due(&self) -> Vec<(Site, Swept)> {
+        let mut swept = Vec::new();
+        for (site, inventory) in self.all() {
+            if inventory.next_due() <= self.clock.now() {
+                let result = inventory.sweep_due().await;
+                swept.push((site, result));
+            }
+        }
+        swept
+    }
+
+    /// When something is due next, in the past if it is due already; `None` while no site is in use.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let inventories = self.all().into_iter();
+        inventories.map(|(_, inventory)| inventory.next_due()).min()
+    }
+
+    /// How each listing of each site in use stands.
+    pub fn listings(&self) -> Vec<(Site, ListingStatus)> {
+        let of_site = |(site, inventory): (Site, Arc<Inventory>)| {
+            inventory.listings().map(|listing| (site.clone(), listing))
+        };
+        self.all().into_iter().flat_map(of_site).collect()
     }
 
     /// Whether every site in use was swept at least once; true while none is.
@@ -106,17 +134,14 @@ impl Inventories {
 
     fn make(&self, site: &Site) -> Made {
         let cloud = self.sites.door(site, Lane::Drift);
-        let inventory = Arc::new(Inventory::new(
-            cloud,
-            Arc::clone(&self.clock),
-            self.cluster.clone(),
-        ));
+        let inventory = Inventory::new(cloud, Arc::clone(&self.clock), self.cluster.clone());
+        let inventory = Arc::new(inventory.every(self.period));
         let running = self.background.as_ref().map(|background| {
             let span = tracing::info_span!("inventory", %site);
             let site = site.clone();
             let on_sweep = Arc::clone(&background.on_sweep);
             let tell = move |swept| on_sweep(&site, swept);
-            let sweeps = Arc::clone(&inventory).run(background.period, tell);
+            let sweeps = Arc::clone(&inventory).run(tell);
             let (sweeps, running) = abortable(sweeps.instrument(span));
             // It ends only by being told to.
             (background.spawn)(Box::pin(sweeps.map(|_| ())));

@@ -1,58 +1,106 @@
 //! The inventory without its calls: takes what sweeps and writes found, gives views. Pure, but for being changed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
+    checks::Checks,
     effect::Effect,
     facts::Turn,
     owner::{Owner, Resource},
     protection::Protection,
     shelf::{Begun, Change, Shelf},
+    timetable::{Ended, ListingKind, Timetable},
     view::View,
 };
 use crate::cloud::{
-    CloudError, Instance, InstanceId, NetworkInterfaceId, SecurityGroup, SecurityGroupId, Snapshot,
-    SnapshotId, Tags, Volume, VolumeId,
+    CloudError, Impaired, Instance, InstanceId, Listed, NetworkInterfaceId, SecurityGroup, SecurityGroupId,
+    Snapshot, SnapshotId, Tags, Volume, VolumeId,
 };
 
-/// What one sweep brought.
+/// What one listing brought, or several.
 #[derive(Clone, Debug, Default)]
 pub struct Swept {
-    /// The owners of every resource that is different from what the sweep before found, vanished ones included, and
-    /// of those whose writes of ours the listings caught up with.
+    /// The owners of every resource that is different from what the listing before found, vanished ones included, of
+    /// those whose writes of ours the listings caught up with, and of instances whose checks turned.
     pub changed: BTreeSet<Owner>,
-    /// Some kind of resource can now be told absent, and before could not: whoever waited for that looks again,
-    /// also without a resource to be named by.
+    /// Something can now be told absent, and before could not: whoever waited for that looks again, also without a
+    /// resource to be named by. Said once for all kinds, when none is still on its way there.
     pub became_conclusive: bool,
     /// The calls that failed; what they would have told stays as old as it was.
     pub failed: Vec<CloudError>,
 }
 
-/// The four listings of a sweep, each whole or an error.
-pub(super) struct Listings {
-    pub(super) instances: Result<Vec<Instance>, CloudError>,
-    pub(super) volumes: Result<Vec<Volume>, CloudError>,
-    pub(super) groups: Result<Vec<SecurityGroup>, CloudError>,
-    pub(super) snapshots: Result<Vec<Snapshot>, CloudError>,
+impl Swept {
+    /// Takes in what another listing brought.
+    pub(super) fn join(&mut self, other: Self) {
+        self.changed.extend(other.changed);
+        self.became_conclusive |= other.became_conclusive;
+        self.failed.extend(other.failed);
+    }
+}
+
+/// A complete listing of some kind.
+pub(super) enum Answer {
+    Instances(Listed<Instance>),
+    Volumes(Listed<Volume>),
+    Groups(Listed<SecurityGroup>),
+    Snapshots(Listed<Snapshot>),
+    StatusChecks(Listed<Impaired>),
+}
+
+impl Answer {
+    fn pages(&self) -> u32 {
+        match self {
+            Self::Instances(listed) => listed.pages,
+            Self::Volumes(listed) => listed.pages,
+            Self::Groups(listed) => listed.pages,
+            Self::Snapshots(listed) => listed.pages,
+            Self::StatusChecks(listed) => listed.pages,
+        }
+    }
 }
 
 #[derive(Default)]
 pub(super) struct State {
     turn: Turn,
+    timetable: Timetable,
     instances: Shelf<Instance>,
     volumes: Shelf<Volume>,
     groups: Shelf<SecurityGroup>,
     snapshots: Shelf<Snapshot>,
+    checks: Checks,
     protection: Protection,
+    /// The listings that failed the last time.
+    failing: BTreeSet<ListingKind>,
+    /// Something became conclusive, and that was not said yet.
+    is_news_kept: bool,
 }
 
 impl State {
-    /// Marks the begin of a listing, a reading or the end of a write.
+    /// Nothing is known, and everything is listed so often at most.
+    pub(super) fn new(period: Duration) -> Self {
+        Self {
+            timetable: Timetable::new(period),
+            ..Self::default()
+        }
+    }
+
+    /// Marks the begin of a reading or the end of a write.
     pub(super) fn begin(&mut self, at: Timestamp) -> Begun {
         self.turn.0 += 1;
         Begun { turn: self.turn, at }
+    }
+
+    /// Marks the begin of a listing.
+    pub(super) fn begin_listing(&mut self, kind: ListingKind, at: Timestamp) -> Begun {
+        self.timetable.begin(kind, at);
+        self.begin(at)
+    }
+
+    pub(super) fn timetable(&self) -> &Timetable {
+        &self.timetable
     }
 
     pub(super) fn view(&self, now: Timestamp) -> View {
@@ -62,34 +110,105 @@ impl State {
             volumes: self.volumes.facts().clone(),
             groups: self.groups.facts().clone(),
             snapshots: self.snapshots.facts().clone(),
+            checks: self.checks.clone(),
             protection: Arc::clone(self.protection.known()),
         }
     }
 
-    /// Whether every kind was listed at least once.
-    pub(super) fn has_swept(&self) -> bool {
-        self.instances.facts().listing.is_some()
-            && self.volumes.facts().listing.is_some()
-            && self.groups.facts().listing.is_some()
-            && self.snapshots.facts().listing.is_some()
+    /// When the last complete listing of this kind began.
+    pub(super) fn listed_at(&self, kind: ListingKind) -> Option<Timestamp> {
+        match kind {
+            ListingKind::Instances => self.instances.facts().listed_at(),
+            ListingKind::Volumes => self.volumes.facts().listed_at(),
+            ListingKind::Groups => self.groups.facts().listed_at(),
+            ListingKind::Snapshots => self.snapshots.facts().listed_at(),
+            ListingKind::StatusChecks => self.checks.listed_at(),
+        }
     }
 
-    /// Takes the listings of one sweep.
-    pub(super) fn sweep(&mut self, begun: Begun, listings: Listings, now: Timestamp) -> Swept {
+    /// Whether every kind of resource was listed at least once. The checks are not waited for: an account that
+    /// denies them is looked after all the same.
+    pub(super) fn has_swept(&self) -> bool {
+        ListingKind::ALL
+            .into_iter()
+            .filter(|kind| *kind != ListingKind::StatusChecks)
+            .all(|kind| self.listed_at(kind).is_some())
+    }
+
+    /// Takes what a listing of this kind found, or that it failed.
+    pub(super) fn take(
+        &mut self,
+        kind: ListingKind,
+        begun: Begun,
+        answer: Result<Answer, CloudError>,
+        now: Timestamp,
+    ) -> Swept {
         let mut swept = Swept::default();
-        shelve(&mut self.instances, listings.instances, begun, now, &mut swept);
-        shelve(&mut self.volumes, listings.volumes, begun, now, &mut swept);
-        shelve(&mut self.groups, listings.groups, begun, now, &mut swept);
-        shelve(&mut self.snapshots, listings.snapshots, begun, now, &mut swept);
-        let instances = &self.instances;
-        self.protection.retain(|id| instances.knows(id));
+        let was_conclusive = self.is_conclusive(kind, now);
+        let ended = match answer {
+            Ok(answer) => {
+                self.failing.remove(&kind);
+                let ended = Ended::Complete(answer.pages());
+                self.shelve(answer, begun, &mut swept.changed);
+                ended
+            }
+            Err(error) => {
+                self.failing.insert(kind);
+                let ended = Ended::Failed(error.kind);
+                swept.failed.push(error);
+                ended
+            }
+        };
+        self.timetable.end(kind, begun.at, (ended, now));
+        self.is_news_kept |= !was_conclusive && self.is_conclusive(kind, now);
+        swept.became_conclusive = self.tells_news(now);
         swept
+    }
+
+    fn shelve(&mut self, answer: Answer, begun: Begun, changed: &mut BTreeSet<Owner>) {
+        match answer {
+            Answer::Instances(listed) => {
+                self.instances.list(listed.items, begun, changed);
+                let instances = &self.instances;
+                self.protection.retain(|id| instances.knows(id));
+            }
+            Answer::Volumes(listed) => self.volumes.list(listed.items, begun, changed),
+            Answer::Groups(listed) => self.groups.list(listed.items, begun, changed),
+            Answer::Snapshots(listed) => self.snapshots.list(listed.items, begun, changed),
+            Answer::StatusChecks(listed) => {
+                for id in self.checks.list(listed.items, begun.at) {
+                    // Others' instances are listed too, and are nobody's here.
+                    if let Some(instance) = self.instances.facts().by_id(&id, begun.at).present() {
+                        instance.owners(changed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_conclusive(&self, kind: ListingKind, now: Timestamp) -> bool {
+        match kind {
+            ListingKind::Instances => self.instances.facts().is_conclusive(now),
+            ListingKind::Volumes => self.volumes.facts().is_conclusive(now),
+            ListingKind::Groups => self.groups.facts().is_conclusive(now),
+            ListingKind::Snapshots => self.snapshots.facts().is_conclusive(now),
+            ListingKind::StatusChecks => self.checks.is_conclusive(now),
+        }
+    }
+
+    /// Whether it is said now that something became conclusive: it wakes everything, so it waits for the kinds that
+    /// will be so in a moment, and not for those that fail.
+    fn tells_news(&mut self, now: Timestamp) -> bool {
+        let is_settled = |kind: &ListingKind| self.is_conclusive(*kind, now) || self.failing.contains(kind);
+        let is_told = self.is_news_kept && ListingKind::ALL.iter().all(is_settled);
+        self.is_news_kept &= !is_told;
+        is_told
     }
 
     /// The live instances whose protection this sweep reads.
     pub(super) fn protection_due(&mut self, now: Timestamp) -> Vec<InstanceId> {
         let listing = self.instances.facts().listing.as_ref();
-        let items = listing.iter().flat_map(|listing| listing.items.values());
+        let items = listing.iter().flat_map(|listing| listing.items());
         let live = items.filter(|instance| instance.state.is_live());
         let live = live.map(|instance| instance.id.clone()).collect();
         self.protection.due(live, now)
@@ -162,23 +281,6 @@ impl State {
             // Interfaces and the like are tagged too, but nothing here shows their tags.
             _ => {}
         }
-    }
-}
-
-fn shelve<T: Resource>(
-    shelf: &mut Shelf<T>,
-    listing: Result<Vec<T>, CloudError>,
-    begun: Begun,
-    now: Timestamp,
-    swept: &mut Swept,
-) {
-    match listing {
-        Ok(found) => {
-            let was_conclusive = shelf.facts().is_conclusive(now);
-            shelf.list(found, begun, &mut swept.changed);
-            swept.became_conclusive |= !was_conclusive && shelf.facts().is_conclusive(now);
-        }
-        Err(error) => swept.failed.push(error),
     }
 }
 

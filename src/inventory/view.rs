@@ -1,23 +1,29 @@
 //! What is known of AWS at one moment.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
 use super::{
+    checks::Checks,
     facts::Facts,
     owner::{ATTACHED_TO, INDEXED, NAMED, Resource, group_term},
 };
 use crate::{
     api::names::tags,
     cloud::{
-        Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Volume,
-        VolumeId, VpcId,
+        Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, StatusCheck,
+        Volume, VolumeId, VpcId,
     },
 };
 
-/// How old a listing may be and still be believed. Ten of the usual 30 s sweeps: one that fails now and then
-/// stops nothing, and nobody acts on a picture that a person may have changed long ago.
+/// How old a listing may be and still be believed. Ten of the usual periods of 30 s, and two of the longest that many
+/// pages lead to: one that fails now and then stops nothing, and nobody acts on a picture that a person may have
+/// changed long ago.
 pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// What is known at one moment: dated, immutable, cheap to hold.
@@ -32,6 +38,7 @@ pub struct View {
     pub(super) volumes: Facts<Volume>,
     pub(super) groups: Facts<SecurityGroup>,
     pub(super) snapshots: Facts<Snapshot>,
+    pub(super) checks: Checks,
     pub(super) protection: Arc<BTreeMap<InstanceId, bool>>,
 }
 
@@ -41,19 +48,21 @@ impl View {
         self.now
     }
 
-    /// When the last complete listing of each kind of resource began.
-    pub fn listed(&self) -> [(&'static str, Option<Timestamp>); 4] {
-        [
-            ("instances", self.instances.listed_at()),
-            ("volumes", self.volumes.listed_at()),
-            ("groups", self.groups.listed_at()),
-            ("snapshots", self.snapshots.listed_at()),
-        ]
+    /// When the oldest of its listings of resources was begun; `None` while one is missing. What was made since may not
+    /// be in it.
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        let listed = [
+            self.instances.listed_at(),
+            self.volumes.listed_at(),
+            self.groups.listed_at(),
+            self.snapshots.listed_at(),
+        ];
+        listed.into_iter().min().flatten()
     }
 
-    /// When the oldest of its listings was begun; `None` while one is missing. What was made since may not be in it.
-    pub fn listed_at(&self) -> Option<Timestamp> {
-        self.listed().into_iter().map(|(_, at)| at).min().flatten()
+    /// When its listing of volumes was begun.
+    pub fn volumes_listed_at(&self) -> Option<Timestamp> {
+        self.volumes.listed_at()
     }
 
     /// The instance of this id.
@@ -89,6 +98,13 @@ impl View {
                 None => Observed::Unknown,
             },
         }
+    }
+
+    /// The status checks of this instance that fail; `Absent` if none does.
+    ///
+    /// AWS checks running instances only, so it is `Absent` for any other.
+    pub fn failing_checks(&self, id: &InstanceId) -> Observed<&BTreeSet<StatusCheck>> {
+        self.checks.of(id, self.now)
     }
 
     /// The volume of this id.

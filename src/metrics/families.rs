@@ -128,6 +128,22 @@ const INVENTORY: Family = Family {
     alert: "time() - yagura_inventory_last_success_timestamp_seconds > 300",
 };
 
+const INVENTORY_PAGES: Family = Family {
+    name: "yagura_inventory_pages",
+    kind: Kind::Gauge,
+    labels: &["account", "region", "listing"],
+    meaning: "How many calls the last complete listing of AWS resources took.",
+    alert: "yagura_inventory_pages > 140",
+};
+
+const INVENTORY_PERIOD: Family = Family {
+    name: "yagura_inventory_period_seconds",
+    kind: Kind::Gauge,
+    labels: &["account", "region", "listing"],
+    meaning: "How often AWS resources are listed: a second for each page, at least --inventory-period, at most 140 s.",
+    alert: "yagura_inventory_period_seconds > 120",
+};
+
 const LEADER: Family = Family {
     name: "yagura_leader",
     kind: Kind::Gauge,
@@ -182,7 +198,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 10] = [
+pub(super) const STATE: [Family; 12] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -192,11 +208,13 @@ pub(super) const STATE: [Family; 10] = [
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
+    INVENTORY_PAGES,
+    INVENTORY_PERIOD,
     LEADER,
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 15] = [
+pub const FAMILIES: [Family; 17] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -206,6 +224,8 @@ pub const FAMILIES: [Family; 15] = [
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
+    INVENTORY_PAGES,
+    INVENTORY_PERIOD,
     AWS_REQUESTS,
     AWS_WAIT,
     AWS_HELD_BACK,

@@ -104,6 +104,10 @@ pub struct ListingRow {
     pub listing: &'static str,
     /// When it was last complete; `None`: never.
     pub last_success: Option<Timestamp>,
+    /// How many calls that took; `None`: it never was.
+    pub pages: Option<u32>,
+    /// How often it is made.
+    pub period: Duration,
 }
 
 /// Collects the state that a source reads.
@@ -135,7 +139,9 @@ impl Collector for Collected {
             per_tenant(&state, |row| row.good_days.map(f64::from)),
             open_incidents(&state),
             deadlines(&state),
-            listings(&state),
+            listings(&state, |row| row.last_success.map(seconds)),
+            listings(&state, |row| row.pages.map(f64::from)),
+            listings(&state, |row| Some(row.period.as_secs_f64())),
             vec![Sample(Vec::new(), f64::from(u8::from(state.leader)))],
         ];
         STATE
@@ -224,11 +230,11 @@ fn deadlines(state: &State) -> Vec<Sample> {
     rows.collect()
 }
 
-fn listings(state: &State) -> Vec<Sample> {
+fn listings(state: &State, value: impl Fn(&ListingRow) -> Option<f64>) -> Vec<Sample> {
     let rows = state.listings.iter().filter_map(|row| {
         let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
         let labels = vec![account, row.site.region.to_string(), row.listing.to_owned()];
-        row.last_success.map(|at| Sample(labels, seconds(at)))
+        value(row).map(|value| Sample(labels, value))
     });
     rows.collect()
 }

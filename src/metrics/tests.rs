@@ -114,6 +114,8 @@ fn what_is_not_known_is_not_shown() {
             site: "ap-northeast-1".into(),
             listing: "instances",
             last_success: None,
+            pages: None,
+            period: Duration::from_secs(30),
         }],
         ..State::default()
     });
@@ -122,7 +124,8 @@ fn what_is_not_known_is_not_shown() {
         "backup_good_days",
         "backup_start_skew",
         "backup_last_success",
-        "inventory",
+        "inventory_last_success",
+        "inventory_pages",
     ] {
         assert!(!text.contains(&format!("yagura_{family}")), "{family}");
     }
@@ -172,6 +175,8 @@ fn the_leader_and_its_inventory_are_shown() {
         site: "ap-northeast-1".into(),
         listing: "instances",
         last_success: Some(at(500)),
+        pages: Some(7),
+        period: Duration::from_secs(30),
     }];
     let text = rendered(State {
         leader: true,
@@ -184,6 +189,8 @@ fn the_leader_and_its_inventory_are_shown() {
         &text,
         &format!("yagura_inventory_last_success_timestamp_seconds{labels} 500"),
     );
+    assert_has(&text, &format!("yagura_inventory_pages{labels} 7"));
+    assert_has(&text, &format!("yagura_inventory_period_seconds{labels} 30"));
     assert_has(&rendered(State::default()), "yagura_leader 0");
 }
 
@@ -283,6 +290,8 @@ fn every_family_that_is_shown_is_documented() {
             site: "r".into(),
             listing: "l",
             last_success: Some(at(1)),
+            pages: Some(7),
+            period: Duration::from_secs(30),
         }],
     };
     metrics.show(Arc::new(Fixed(state))).unwrap();

@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::OperatorError;
 use crate::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Tenant, TenantClass},
-    cluster::{Changed, Kind, KubeCluster, Seen, watch},
+    cluster::{Changed, Kind, KubeCluster, ObjectIndex, Seen, watch},
     controllers::Waker,
     engine::Context,
 };
@@ -20,6 +20,7 @@ use crate::{
 /// A cache, and until its watch starts the side that fills it.
 struct Cache<K: Kind> {
     store: Store<Seen<K>>,
+    index: ObjectIndex<K>,
     /// Whether the store holds a complete list. The store's own signal serves one waiter only: a second one, even
     /// one that only asks, makes it forget the first.
     listed: watch::Sender<bool>,
@@ -30,6 +31,7 @@ impl<K: Kind> Clone for Cache<K> {
     fn clone(&self) -> Self {
         Self {
             store: self.store.clone(),
+            index: self.index.clone(),
             listed: self.listed.clone(),
             writer: Arc::clone(&self.writer),
         }
@@ -41,6 +43,7 @@ impl<K: Kind> Cache<K> {
         let (store, writer) = reflector::store();
         Self {
             store,
+            index: ObjectIndex::default(),
             listed: watch::Sender::new(false),
             writer: Arc::new(Mutex::new(Some(writer))),
         }
@@ -55,7 +58,7 @@ impl<K: Kind> Cache<K> {
     ) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(writer) = writer else { return };
-        let changes = watch(client.clone(), writer);
+        let changes = watch(client.clone(), writer, self.index.clone());
         let (ctx, waker) = (Arc::clone(ctx), Arc::clone(waker));
         let listed = self.listed.clone();
         parts.spawn(async move {
@@ -102,12 +105,18 @@ impl Caches {
     /// Lets the cluster answer cached reads from here.
     pub(super) fn serve(&self, cluster: KubeCluster) -> KubeCluster {
         cluster
-            .with_cache(self.classes.store.clone())
-            .with_cache(self.tenants.store.clone())
-            .with_cache(self.access_policies.store.clone())
-            .with_cache(self.backup_policies.store.clone())
-            .with_cache(self.backups.store.clone())
-            .with_cache(self.incidents.store.clone())
+            .with_cache(self.classes.store.clone(), self.classes.index.clone())
+            .with_cache(self.tenants.store.clone(), self.tenants.index.clone())
+            .with_cache(
+                self.access_policies.store.clone(),
+                self.access_policies.index.clone(),
+            )
+            .with_cache(
+                self.backup_policies.store.clone(),
+                self.backup_policies.index.clone(),
+            )
+            .with_cache(self.backups.store.clone(), self.backups.index.clone())
+            .with_cache(self.incidents.store.clone(), self.incidents.index.clone())
     }
 
     /// Starts filling them.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::Caches;
 use crate::{
     api::{Backup, Incident, Key, MethodState, Tenant, Verdict},
-    cluster::{Cluster, Kind, KubeCluster},
+    cluster::{Cluster, Index, Kind, KubeCluster},
     engine::Context,
     http::Readiness,
     lease::Leadership,
@@ -47,14 +47,13 @@ impl Stores {
 impl Source for Stores {
     fn read(&self) -> State {
         let cluster = &self.ctx.cluster;
-        let backups = cluster.cached_all::<Backup>();
+        let row_of = |tenant: &Arc<Tenant>| {
+            let named = tenant.key().to_string();
+            tenant_row(tenant, &cluster.cached_by(Index::Tenant, &named))
+        };
         State {
             leader: self.leads(),
-            tenants: cluster
-                .cached_all::<Tenant>()
-                .iter()
-                .map(|tenant| tenant_row(tenant, &backups))
-                .collect(),
+            tenants: cluster.cached_all::<Tenant>().iter().map(row_of).collect(),
             incidents: cluster
                 .cached_all::<Incident>()
                 .iter()
@@ -67,26 +66,22 @@ impl Source for Stores {
 
 impl Stores {
     fn listings(&self) -> Vec<ListingRow> {
-        let views = self.ctx.inventories.views();
-        let rows = views.into_iter().flat_map(|(site, view)| {
-            view.listed().map(|(listing, last_success)| ListingRow {
-                site: site.clone(),
-                listing,
-                last_success,
-            })
+        let listings = self.ctx.inventories.listings().into_iter();
+        let rows = listings.map(|(site, listing)| ListingRow {
+            site,
+            listing: listing.kind.as_str(),
+            last_success: listing.last_success,
+            pages: listing.pages,
+            period: listing.period,
         });
         rows.collect()
     }
 }
 
-fn tenant_row(tenant: &Tenant, backups: &[Arc<Backup>]) -> TenantRow {
+fn tenant_row(tenant: &Tenant, own: &[Arc<Backup>]) -> TenantRow {
     let Key { namespace, name } = tenant.key();
     let spec = &tenant.spec;
     let status = tenant.status.clone().unwrap_or_default();
-    let own: Vec<_> = backups
-        .iter()
-        .filter(|backup| backup.key().namespace == namespace && backup.spec.tenant_ref == name)
-        .collect();
     TenantRow {
         customer: spec.customer.clone(),
         label: spec.label.to_string(),
@@ -99,8 +94,8 @@ fn tenant_row(tenant: &Tenant, backups: &[Arc<Backup>]) -> TenantRow {
             .as_ref()
             .and_then(|drift| u32::try_from(drift.count).ok()),
         good_days: status.good_backup_days.and_then(|days| u32::try_from(days).ok()),
-        start_skew: newest_skew(&own),
-        backups: newest_success(&own).into_iter().collect(),
+        start_skew: newest_skew(own),
+        backups: newest_success(own).into_iter().collect(),
         namespace,
         tenant: name,
     }
@@ -116,7 +111,7 @@ fn promises_of(status: &crate::api::TenantStatus) -> Vec<(PromiseId, Verdict)> {
         .collect()
 }
 
-fn newest_skew(backups: &[&Arc<Backup>]) -> Option<Duration> {
+fn newest_skew(backups: &[Arc<Backup>]) -> Option<Duration> {
     let scheduled = backups.iter().filter_map(|backup| {
         let at = backup.spec.scheduled_time.as_ref()?;
         let skew = backup.status.as_ref()?.start_skew_seconds?;
@@ -125,7 +120,7 @@ fn newest_skew(backups: &[&Arc<Backup>]) -> Option<Duration> {
     scheduled.max().map(|(_, skew)| Duration::from_secs(skew))
 }
 
-fn newest_success(backups: &[&Arc<Backup>]) -> Option<BackupRow> {
+fn newest_success(backups: &[Arc<Backup>]) -> Option<BackupRow> {
     let methods = backups
         .iter()
         .filter_map(|backup| backup.status.as_ref())

@@ -15,8 +15,8 @@ use crate::{
     api::{Key, Reason, TenantClassSpec, names},
     clock::later,
     cloud::{
-        Direction, ImageId, Instance, Launch, Listed, NetworkInterface, NewGroup, NewSnapshotSet, NewVolume,
-        Operation, Permission, Probe, SecurityGroupId, SubnetId, Tags, VpcId,
+        Direction, ImageId, Instance, Launch, Listable, NetworkInterface, NewGroup, NewSnapshotSet,
+        NewVolume, Operation, Permission, Probe, SecurityGroupId, SubnetId, Tags, VpcId,
     },
     plan::tenant::{METADATA, TenantIdentity},
 };
@@ -108,14 +108,14 @@ pub fn probe_of(operation: Operation, ground: &Ground<'_>) -> Option<Probe> {
             Probe::SetInterfaceGroups(id.clone(), groups.clone())
         }
         Operation::DescribeInstanceAttribute => Probe::ReadProtection(instance?.id.clone()),
-        Operation::DescribeImages => Probe::List(Listed::Images),
-        Operation::DescribeInstanceStatus => Probe::List(Listed::InstanceStatus),
-        Operation::DescribeInstances => Probe::List(Listed::Instances),
-        Operation::DescribeSecurityGroups => Probe::List(Listed::Groups),
-        Operation::DescribeSnapshots => Probe::List(Listed::Snapshots),
-        Operation::DescribeSubnets => Probe::List(Listed::Subnets),
-        Operation::DescribeVolumes => Probe::List(Listed::Volumes),
-        Operation::DescribeVpcs => Probe::List(Listed::Vpcs),
+        Operation::DescribeImages => Probe::List(Listable::Images),
+        Operation::DescribeInstanceStatus => Probe::List(Listable::InstanceStatus),
+        Operation::DescribeInstances => Probe::List(Listable::Instances),
+        Operation::DescribeSecurityGroups => Probe::List(Listable::Groups),
+        Operation::DescribeSnapshots => Probe::List(Listable::Snapshots),
+        Operation::DescribeSubnets => Probe::List(Listable::Subnets),
+        Operation::DescribeVolumes => Probe::List(Listable::Volumes),
+        Operation::DescribeVpcs => Probe::List(Listable::Vpcs),
     })
 }
 

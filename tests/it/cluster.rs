@@ -3,12 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use controlplane::User;
+use futures::StreamExt;
 use jiff::Timestamp;
-use kube::Resource;
+use kube::{Resource, runtime::reflector};
 use yagura::{
     api::{BackupPolicy, BackupPolicySpec, BackupPolicyStatus, Key},
     clock::ManualClock,
-    cluster::{Cluster, ClusterError, Kind, KubeCluster, MemoryCluster, NamespaceFacts, OwnedMeta},
+    cluster::{
+        Changed, Cluster, ClusterError, Kind, KubeCluster, MemoryCluster, NamespaceFacts, ObjectIndex,
+        OwnedMeta, watch,
+    },
 };
 
 use crate::support::shared_plane;
@@ -179,11 +183,57 @@ async fn metadata_is_guarded_by_the_uid(cluster: &impl Cluster) {
     assert!(free.meta().finalizers.as_ref().is_none_or(Vec::is_empty));
 }
 
+/// What is found in a namespace is what the cache holds there, once it `shows` the change of an object.
+async fn a_namespace_is_found_without_going_through_all(
+    cluster: &impl Cluster,
+    mut shows: impl AsyncFnMut(&Key),
+) {
+    let names = |namespace: &str| -> Vec<String> {
+        let found = cluster.cached_in::<BackupPolicy>(namespace);
+        found.iter().map(|policy| policy.key().name).collect()
+    };
+    for name in ["indexed-b", "indexed-a"] {
+        cluster.create(&policy(name)).await.expect("it is made");
+        shows(&Key::new(NAMESPACE, name)).await;
+    }
+    let mut all = cluster.cached_all::<BackupPolicy>();
+    all.retain(|policy| policy.key().namespace == NAMESPACE);
+    let mut all: Vec<_> = all.iter().map(|policy| policy.key().name).collect();
+    all.sort();
+    assert!(all.contains(&"indexed-a".to_owned()) && all.contains(&"indexed-b".to_owned()));
+    assert_eq!(names(NAMESPACE), all);
+    assert_eq!(names("elsewhere"), Vec::<String>::new());
+
+    let made = cluster.cached_in::<BackupPolicy>(NAMESPACE);
+    let made = made.iter().find(|policy| policy.key().name == "indexed-a");
+    let made = made.expect("it is found");
+    let status = BackupPolicyStatus {
+        observed_generation: Some(1),
+        ..Default::default()
+    };
+    cluster
+        .apply_status::<BackupPolicy>(&made.key(), &version(made), &status)
+        .await
+        .expect("it is applied");
+    shows(&made.key()).await;
+    let found = cluster.cached_in::<BackupPolicy>(NAMESPACE);
+    let found = found.iter().find(|policy| policy.key() == made.key());
+    let found = found.expect("it is found");
+    assert_eq!(found.status.as_ref(), Some(&status));
+    let cached = cluster.cached::<BackupPolicy>(&made.key()).expect("it is cached");
+    assert!(Arc::ptr_eq(found, &cached), "one object, not two copies");
+    assert_eq!(names(NAMESPACE), all, "each once");
+}
+
 #[tokio::test]
 async fn the_cluster_in_memory_keeps_the_contract() {
     let cluster = MemoryCluster::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
     cluster.put_namespace(NAMESPACE, NamespaceFacts::default());
     contract(&cluster).await;
+    a_namespace_is_found_without_going_through_all(&cluster, async |_: &Key| {}).await;
+    cluster.delete::<BackupPolicy>(&Key::new(NAMESPACE, "indexed-a"));
+    let found = cluster.cached_in::<BackupPolicy>(NAMESPACE);
+    assert!(found.iter().all(|policy| policy.key().name != "indexed-a"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,4 +243,22 @@ async fn a_real_api_server_keeps_the_contract() {
         .expect("the control plane starts");
     plane.kubectl(&["create", "namespace", NAMESPACE]);
     contract(&KubeCluster::new(plane.client(User::Admin), "test")).await;
+
+    let client = plane.client(User::Admin);
+    let (store, writer) = reflector::store();
+    let index = ObjectIndex::default();
+    let cluster = KubeCluster::new(client.clone(), "test").with_cache(store, index.clone());
+    let mut changes = Box::pin(watch::<BackupPolicy>(client, writer, index));
+    let mut shows = async |what: Changed| {
+        while changes.next().await.expect("a watch never ends") != what {}
+    };
+    shows(Changed::Listed).await;
+    a_namespace_is_found_without_going_through_all(&cluster, async |key: &Key| {
+        shows(Changed::Object(key.clone())).await;
+    })
+    .await;
+    plane.kubectl(&["delete", "backuppolicy", "indexed-a", "--namespace", NAMESPACE]);
+    shows(Changed::Object(Key::new(NAMESPACE, "indexed-a"))).await;
+    let found = cluster.cached_in::<BackupPolicy>(NAMESPACE);
+    assert!(found.iter().all(|policy| policy.key().name != "indexed-a"));
 }

@@ -38,6 +38,7 @@ macro_rules! guarantees {
 /// All of them. A function that is missing here is dead code, which the compiler reports.
 const GUARANTEES: &[Guarantee] = guarantees![
     instances::ours_are_listed_and_no_others: [list_instances],
+    instances::what_fails_is_listed_and_nothing_else: [list_impaired],
     instances::one_is_found_by_its_id_whatever_its_tags_say: [find_instance],
     instances::a_terminated_one_is_listed_but_has_its_label_no_more: [list_instances, find_labelled],
     instances::a_label_is_found_in_every_installation_and_stands_for_itself: [find_labelled],

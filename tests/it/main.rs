@@ -19,5 +19,6 @@ mod rest;
 mod retain;
 mod rights;
 mod support;
+mod sweeps;
 mod tampering;
 mod tidy;

@@ -12,7 +12,7 @@ pub(super) use network::{new_group, sdk_rules, security_group, vpc_cidrs};
 pub(super) use storage::{snapshot, snapshot_info, volume};
 pub(super) use tags::{sdk_tags, tag_specification};
 
-use crate::cloud::{CloudError, ErrorKind, Operation};
+use crate::cloud::{CloudError, ErrorKind, Listed, Operation};
 
 /// Something in an answer that the operator cannot explain.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +54,17 @@ pub(super) fn each<T, U>(
 ) -> Result<Vec<U>, CloudError> {
     let converted: Result<_, _> = items.into_iter().map(convert).collect();
     converted.map_err(|unreadable: Unreadable| unreadable.of(operation))
+}
+
+/// Converts every item of a listing, or fails.
+pub(super) fn each_of<T, U>(
+    operation: Operation,
+    listed: Listed<T>,
+    convert: impl FnMut(T) -> Result<U, Unreadable>,
+) -> Result<Listed<U>, CloudError> {
+    let Listed { items, pages } = listed;
+    let items = each(operation, items, convert)?;
+    Ok(Listed { items, pages })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use crate::{
     aws::stage::{Stage, launch, new_group, our_tags},
     cloud::{
-        Direction, ErrorKind, Instance, Lane, Listed, MetadataOptions, NewSnapshotSet, Operation, Permission,
-        Probe, SecurityGroup,
+        Direction, ErrorKind, Instance, Lane, Listable, MetadataOptions, NewSnapshotSet, Operation,
+        Permission, Probe, SecurityGroup,
     },
 };
 
@@ -38,14 +38,14 @@ fn probes(instance: &Instance, group: &SecurityGroup) -> Vec<Probe> {
         Probe::ReadProtection(instance.id.clone()),
     ];
     let listed = [
-        Listed::Images,
-        Listed::InstanceStatus,
-        Listed::Instances,
-        Listed::Groups,
-        Listed::Snapshots,
-        Listed::Subnets,
-        Listed::Volumes,
-        Listed::Vpcs,
+        Listable::Images,
+        Listable::InstanceStatus,
+        Listable::Instances,
+        Listable::Groups,
+        Listable::Snapshots,
+        Listable::Subnets,
+        Listable::Volumes,
+        Listable::Vpcs,
     ];
     probes.extend(listed.map(Probe::List));
     probes

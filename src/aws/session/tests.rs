@@ -92,9 +92,9 @@ async fn two_accounts_and_our_own_see_nothing_of_each_other() {
     stage.advance(Duration::from_secs(60));
     for (door, id) in doors.iter().zip(&made) {
         let seen = door.list_instances().await.unwrap();
-        let seen: BTreeSet<_> = seen.into_iter().map(|instance| instance.id).collect();
+        let seen: BTreeSet<_> = seen.items.into_iter().map(|instance| instance.id).collect();
         assert_eq!(seen, BTreeSet::from([id.clone()]));
-        assert_eq!(door.list_groups().await.unwrap().len(), 1);
+        assert_eq!(door.list_groups().await.unwrap().items.len(), 1);
     }
     assert_eq!(stage.calls_of(Operation::AssumeRole), 2);
 }

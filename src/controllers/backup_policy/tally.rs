@@ -8,10 +8,7 @@ use crate::{
     api::{Backup, BackupPhase, BackupPolicy, LastRun, Tenant, TenantCounts, time},
     clock::later,
     cluster::Kind,
-    controllers::{
-        backup_sources::{is_of, slots},
-        schedule::first_ready,
-    },
+    controllers::{backup_sources::slots, schedule::first_ready},
     plan::{
         backup::TIMEOUT,
         backup_days::{GoodDays, Protection, began, good_days, is_overdue},
@@ -29,16 +26,6 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// The Tenant with its own among the Backups of the namespace.
-    pub(super) fn new(tenant: Arc<Tenant>, all: &[Arc<Backup>]) -> Self {
-        let backups = all
-            .iter()
-            .filter(|backup| is_of(backup, &tenant))
-            .cloned()
-            .collect();
-        Self { tenant, backups }
-    }
-
     /// The Backup of its newest slot.
     fn last(&self) -> Option<&Backup> {
         let scheduled = self

@@ -99,10 +99,8 @@ impl<'a, C: Cluster> Look<'a, C> {
                 .cached::<TenantClass>(&Key::new("", &tenant.spec.class_name));
             Some((name.clone(), Named { tenant, class }))
         });
-        let others = ctx.cluster.cached_all::<Incident>().into_iter().filter(|other| {
-            let other_key = other.key();
-            other_key.namespace == key.namespace && other_key.name != key.name && !hold::is_closed(other)
-        });
+        let others = ctx.cluster.cached_in::<Incident>(&key.namespace).into_iter();
+        let others = others.filter(|other| other.key() != key && !hold::is_closed(other));
         Self {
             ctx,
             incident,

@@ -85,8 +85,9 @@ pub(super) async fn apply<C: Cluster>(
 
 /// An Incident may have come since the pass began to look; to connect what it isolates would undo it.
 fn yield_to_incidents<C: Cluster>(pass: &Pass<'_, C, Tenant>) -> Result<(), Failure> {
-    let incidents = pass.ctx.cluster.cached_all::<Incident>();
-    if hold::is_isolated(incidents.iter().map(Arc::as_ref), &pass.object.key()) {
+    let key = pass.object.key();
+    let incidents = pass.ctx.cluster.cached_in::<Incident>(&key.namespace);
+    if hold::is_isolated(incidents.iter().map(Arc::as_ref), &key) {
         return Err(Failure::Blocked {
             reason: Reason::Isolated,
             message: "an Incident keeps the environment isolated".to_owned(),

@@ -9,14 +9,12 @@ use jiff::Timestamp;
 
 use super::InForce;
 use crate::{
-    api::{
-        AcceptedAccess, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass, TenantStatus, names, time,
-    },
+    api::{AcceptedAccess, BackupPolicy, Incident, Key, Tenant, TenantClass, TenantStatus, names, time},
     clock::later,
     cloud::{Direction, Instance, InstanceId, Observed, SecurityGroupId},
     cluster::{Cluster, Kind},
     controllers::{
-        backup_sources::{class_of, in_namespace, is_of, terms_of},
+        backup_sources::{backups_of, class_of, terms_of},
         schedule,
     },
     engine::Context,
@@ -154,18 +152,10 @@ fn overdue_at(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     next
 }
 
-fn backups_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Vec<Arc<Backup>> {
-    let mut backups = in_namespace::<C, Backup>(ctx, &tenant.key().namespace);
-    backups.retain(|backup| is_of(backup, tenant));
-    backups.sort_by_key(|backup| backup.key());
-    backups
-}
-
 fn incidents<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Vec<IncidentSummary> {
     let Key { namespace, name } = tenant.key();
-    let mut incidents = in_namespace::<C, Incident>(ctx, &namespace);
+    let mut incidents = ctx.cluster.cached_in::<Incident>(&namespace);
     incidents.retain(|incident| incident.spec.tenant_refs.contains(&name));
-    incidents.sort_by_key(|incident| incident.key());
     incidents
         .iter()
         .map(|incident| IncidentSummary::of(incident, &name))

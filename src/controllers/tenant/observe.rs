@@ -19,7 +19,7 @@ use crate::{
         Cloud, Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Site, Subnet, SubnetId,
         Volume, VpcId,
     },
-    cluster::{Cluster, Kind, NamespaceFacts},
+    cluster::{Cluster, Index, Kind, NamespaceFacts},
     controllers::selector,
     engine::{Context, Failure, Reconciler},
     inventory::{Effect, Inventory, View},
@@ -47,6 +47,7 @@ pub(super) async fn observe<C: Cluster>(
             subnet: None,
             networks: None,
             aws: None,
+            failing_checks: Observed::Unknown,
         });
     };
     let site = class.site();
@@ -59,6 +60,7 @@ pub(super) async fn observe<C: Cluster>(
             subnet: None,
             networks: None,
             aws: None,
+            failing_checks: Observed::Unknown,
         });
     }
     let identity = identity_of(&ctx.identity, tenant);
@@ -86,16 +88,12 @@ async fn references<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Result<Ref
         Some(class) => allows(ctx, class, &key.namespace).await?,
         None => false,
     };
-    let policies = ctx.cluster.cached_all::<AccessPolicy>();
-    let incidents = ctx.cluster.cached_all::<Incident>();
+    let incidents = ctx.cluster.cached_in::<Incident>(&key.namespace);
     Ok(References {
         is_allowed,
         terms: class.as_ref().and_then(|class| ctx.terms.find(&class.spec.terms)),
         class,
-        policies: policies
-            .into_iter()
-            .filter(|policy| policy.metadata.namespace.as_deref() == Some(&key.namespace))
-            .collect(),
+        policies: ctx.cluster.cached_in::<AccessPolicy>(&key.namespace),
         is_isolated: hold::is_isolated(incidents.iter().map(Arc::as_ref), &key),
         claims: claims(ctx, tenant),
     })
@@ -117,9 +115,8 @@ async fn allows<C: Cluster>(ctx: &Context<C>, class: &TenantClass, namespace: &s
 
 /// Every Tenant that asks for the label of this one.
 fn claims<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Vec<Claim> {
-    let label = tenant.spec.label.as_str();
-    let mut rivals = ctx.cluster.cached_all::<Tenant>();
-    rivals.retain(|rival| rival.spec.label.as_str().eq_ignore_ascii_case(label));
+    let label = tenant.spec.label.as_str().to_ascii_lowercase();
+    let rivals = ctx.cluster.cached_by::<Tenant>(Index::Label, &label);
     let is_contested = rivals.iter().any(|rival| rival.key() != tenant.key());
     let claim = |rival: &Tenant| Claim {
         tenant: rival.key(),
@@ -187,6 +184,9 @@ impl Looking<'_> {
             let vpc = known.as_ref().map(|subnet| subnet.vpc_id.clone());
             Some(self.look_at_aws(&references, vpc).await?)
         };
+        let failing_checks = bound.as_ref().map_or(Observed::Unknown, |bound| {
+            self.view.failing_checks(bound).map(BTreeSet::clone)
+        });
         let instance = aws.as_ref().and_then(|aws| aws.instance.present());
         let vpc = instance.and_then(|instance| instance.vpc_id.clone());
         let networks = known
@@ -198,6 +198,7 @@ impl Looking<'_> {
             subnet,
             networks,
             aws,
+            failing_checks,
         })
     }
 
@@ -384,7 +385,7 @@ impl Looking<'_> {
             Observed::Absent => Vec::new(),
             Observed::Present(volumes) => volumes.into_iter().cloned().collect(),
         };
-        let listed_at = self.view.listed_at();
+        let listed_at = self.view.volumes_listed_at();
         let launched_at = self.recorded().map(|launch| launch.at.0).unwrap_or_default();
         let is_early = listed_at.is_none_or(|at| at < later(launched_at, CONSISTENCY_LAG));
         let memory = &self.reconciler.memory;

@@ -1,3 +1,4 @@
+mod checks;
 mod meanwhile;
 mod sources;
 mod sweep;
@@ -87,6 +88,7 @@ async fn at_rest_nothing_is_written_and_nothing_called_but_sweeps() {
     let since: Vec<_> = env.sim.calls().split_off(calls);
     let sweeps = [
         "DescribeInstances",
+        "DescribeInstanceStatus",
         "DescribeVolumes",
         "DescribeSecurityGroups",
         "DescribeSnapshots",

@@ -13,7 +13,7 @@ use crate::{
     api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
     clock::later,
     cloud::{Cloud, CloudError, Instance, Operation, SecurityGroupId},
-    cluster::{Cluster, Happened, Kind},
+    cluster::{Cluster, Happened, Index, Kind},
     engine::{Context, Failure},
     inventory::View,
     plan::permission::{Answer, Answers, Demand, Ground, Verdict, due_at, probe_of, verdict},
@@ -134,10 +134,7 @@ impl Preflight {
 /// The Tenants of a class.
 pub(super) fn tenants_of<C: Cluster>(ctx: &Context<C>, class: &TenantClass) -> Vec<Arc<Tenant>> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
-    let mut tenants = ctx.cluster.cached_all::<Tenant>();
-    tenants.retain(|tenant| tenant.spec.class_name == name);
-    tenants.sort_by_key(|tenant| tenant.key());
-    tenants
+    ctx.cluster.cached_by::<Tenant>(Index::Class, name)
 }
 
 /// Why the rights of a class matter to these Tenants.

@@ -6,12 +6,13 @@ use super::super::{
     MAX_AGE, Owner,
     effect::Effect,
     protection::allowance,
-    shelf::CREATION_LAG,
-    state::{Listings, State, Swept},
+    shelf::{Begun, CREATION_LAG},
+    state::{Answer, State, Swept},
+    timetable::ListingKind,
 };
 use crate::{
     clock::later,
-    cloud::{CloudError, ErrorKind, Observed, Operation, SecurityGroup, SecurityGroupId, Tags},
+    cloud::{CloudError, ErrorKind, Listed, Observed, Operation, SecurityGroup, SecurityGroupId, Tags},
 };
 
 /// A group of the tenant `acme/<name>`, whose uid is `uid-<name>`.
@@ -42,26 +43,53 @@ pub(super) fn failure(operation: Operation) -> CloudError {
     }
 }
 
+/// What a sweep finds of groups; of other kinds it finds nothing.
+pub(super) type Groups = Result<Vec<SecurityGroup>, CloudError>;
+
 /// A sweep that found these groups and nothing else.
-pub(super) fn listed(groups: Vec<SecurityGroup>) -> Listings {
-    Listings {
-        instances: Ok(Vec::new()),
-        volumes: Ok(Vec::new()),
-        groups: Ok(groups),
-        snapshots: Ok(Vec::new()),
+pub(super) fn listed(groups: Vec<SecurityGroup>) -> Groups {
+    Ok(groups)
+}
+
+pub(super) fn failed() -> Groups {
+    Err(failure(Operation::DescribeSecurityGroups))
+}
+
+/// A listing of one kind that found nothing.
+pub(super) fn nothing(kind: ListingKind) -> Answer {
+    fn empty<T>() -> Listed<T> {
+        Listed {
+            items: Vec::new(),
+            pages: 1,
+        }
+    }
+    match kind {
+        ListingKind::Instances => Answer::Instances(empty()),
+        ListingKind::Volumes => Answer::Volumes(empty()),
+        ListingKind::Groups => Answer::Groups(empty()),
+        ListingKind::Snapshots => Answer::Snapshots(empty()),
+        ListingKind::StatusChecks => Answer::StatusChecks(empty()),
     }
 }
 
-pub(super) fn failed() -> Listings {
-    Listings {
-        groups: Err(failure(Operation::DescribeSecurityGroups)),
-        ..listed(Vec::new())
+/// The listings of a sweep that began so.
+pub(super) fn sweep_begun(state: &mut State, begun: Begun, groups: Groups, at: Timestamp) -> Swept {
+    let mut swept = Swept::default();
+    for kind in ListingKind::ALL {
+        let answer = match kind {
+            ListingKind::Groups => groups
+                .clone()
+                .map(|items| Answer::Groups(Listed { items, pages: 1 })),
+            other => Ok(nothing(other)),
+        };
+        swept.join(state.take(kind, begun, answer, at));
     }
+    swept
 }
 
-fn sweep(state: &mut State, at: Timestamp, listings: Listings) -> Swept {
+fn sweep(state: &mut State, at: Timestamp, groups: Groups) -> Swept {
     let begun = state.begin(at);
-    state.sweep(begun, listings, at)
+    sweep_begun(state, begun, groups, at)
 }
 
 fn tenants<const N: usize>(names: [&str; N]) -> BTreeSet<Owner> {
@@ -150,6 +178,80 @@ fn a_sweep_that_found_what_was_known_changes_nothing() {
 }
 
 #[test]
+fn a_resource_that_came_on_two_pages_is_one_and_wakes_nobody_again() {
+    let mut state = State::default();
+    let twice = vec![group("a"), group("b"), group("a")];
+    sweep(&mut state, T, listed(twice.clone()));
+    let again = sweep(&mut state, T, listed(twice));
+    assert!(again.changed.is_empty(), "{again:?}");
+    let view = state.view(T);
+    assert_eq!(view.groups_of("uid-a").present().map(Vec::len), Some(1));
+    assert_eq!(view.groups().present().map(Vec::len), Some(2));
+    // It changed between the two pages: the later one is newer.
+    let mut renamed = group("a");
+    renamed.name = "other".to_owned();
+    let moved = sweep(
+        &mut state,
+        T,
+        listed(vec![group("a"), group("b"), renamed.clone()]),
+    );
+    assert_eq!(moved.changed, tenants(["a"]));
+    assert_eq!(state.view(T).group(&id("a")), Observed::Present(&renamed));
+}
+
+#[test]
+fn one_change_among_ten_thousand_names_one_owner() {
+    let mut state = State::default();
+    let mut groups: Vec<_> = (0..10_000).map(|number| group(&number.to_string())).collect();
+    assert_eq!(sweep(&mut state, T, listed(groups.clone())).changed.len(), 10_000);
+    groups[7_777].name = "renamed".to_owned();
+    let swept = sweep(&mut state, T, listed(groups));
+    assert_eq!(swept.changed, tenants(["7777"]));
+    let view = state.view(T);
+    let found = view.groups_of("uid-7777");
+    assert_eq!(
+        found.present().map(|found| found[0].name.as_str()),
+        Some("renamed")
+    );
+}
+
+fn one(state: &mut State, kind: ListingKind) -> bool {
+    let begun = state.begin(T);
+    state.take(kind, begun, Ok(nothing(kind)), T).became_conclusive
+}
+
+#[test]
+fn that_absence_can_be_told_is_said_once_for_all_kinds() {
+    let mut state = State::default();
+    let told = ListingKind::ALL.map(|kind| one(&mut state, kind));
+    assert_eq!(told, [false; 5]);
+    let told = ListingKind::ALL.map(|kind| one(&mut state, kind));
+    assert_eq!(told, [false, false, false, false, true]);
+    let told = ListingKind::ALL.map(|kind| one(&mut state, kind));
+    assert_eq!(told, [false; 5]);
+}
+
+#[test]
+fn a_kind_that_fails_does_not_keep_the_others_from_being_told() {
+    let mut state = State::default();
+    let denied = ListingKind::StatusChecks;
+    let others = ListingKind::ALL.into_iter().filter(|kind| *kind != denied);
+    for kind in others.clone().chain(others) {
+        assert!(!one(&mut state, kind));
+    }
+    let begun = state.begin(T);
+    let refused = Err(failure(Operation::DescribeInstanceStatus));
+    assert!(state.take(denied, begun, refused, T).became_conclusive);
+    assert!(
+        state.has_swept(),
+        "what stands in AWS is known without the checks"
+    );
+    // Once it works, it is told as well.
+    assert!(!one(&mut state, denied));
+    assert!(one(&mut state, denied));
+}
+
+#[test]
 fn a_tag_that_changes_hands_wakes_both_owners() {
     let mut state = State::default();
     sweep(&mut state, T, listed(vec![group("a")]));
@@ -229,7 +331,7 @@ fn a_change_of_ours_holds_against_a_listing_begun_before_it_only() {
             .tags
             .contains_key("extra")
     };
-    state.sweep(begun_before, listed(vec![group("a")]), T);
+    sweep_begun(&mut state, begun_before, listed(vec![group("a")]), T);
     assert!(extra(&state));
     // The next one was begun later, at the same instant even: what it shows is the truth.
     let after = sweep(&mut state, T, listed(vec![group("a")]));

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{MAX_AGE, effect::Effect, shelf::CREATION_LAG, state::State},
-    core::{failed, group, id, listed},
+    core::{failed, group, id, listed, sweep_begun},
 };
 use crate::{
     clock::{elapsed, later},
@@ -73,12 +73,12 @@ fn play(state: &mut State, history: &mut History, event: Event) {
                 tag(state, history, name);
             }
             let groups = shown.iter().map(|name| group(name)).collect();
-            state.sweep(begun, listed(groups), history.now);
+            sweep_begun(state, begun, listed(groups), history.now);
             history.listings.push((history.now, shown));
         }
         Event::FailedSweep => {
             let begun = state.begin(history.now);
-            state.sweep(begun, failed(), history.now);
+            sweep_begun(state, begun, failed(), history.now);
         }
         Event::Create(name) => {
             state.record(Effect::GroupCreated(group(name)), history.now);

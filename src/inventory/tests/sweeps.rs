@@ -6,15 +6,17 @@ use std::{
 
 use simaws::FaultKind;
 
-use super::super::{Effect, Inventories, Inventory, Owner};
+use super::super::{Effect, Inventories, Inventory, ListingKind, Owner, Swept};
 use crate::{
     api::names::tags,
     aws::stage::{CLUSTER, Stage, https_from, launch, time_out},
-    clock::ManualClock,
-    cloud::{ClusterId, Direction, InstanceState, MetadataOptions, Observed, Operation, Site},
+    clock::{Clock, ManualClock, later},
+    cloud::{ClusterId, Direction, InstanceState, MetadataOptions, Observed, Operation, Site, StatusCheck},
 };
 
 const PERIOD: Duration = Duration::from_secs(30);
+
+const KINDS: usize = ListingKind::ALL.len();
 
 fn inventory(stage: &Stage) -> Inventory {
     let clock = Arc::<ManualClock>::clone(&stage.clock);
@@ -244,7 +246,6 @@ async fn a_region_sweeps_by_itself_once_it_is_in_use_and_ends_with_its_owner() {
     let regions = Arc::<crate::aws::AwsSites>::clone(&stage.regions);
     let inventories = Inventories::new(regions, clock, ClusterId::from(CLUSTER)).sweeping(
         Arc::new(|sweeps| drop(tokio::spawn(sweeps))),
-        PERIOD,
         Arc::new(move |site: &Site, swept| tell.lock().unwrap().push((site.clone(), swept))),
     );
     assert!(inventories.has_swept(), "no site is in use yet");
@@ -256,16 +257,118 @@ async fn a_region_sweeps_by_itself_once_it_is_in_use_and_ends_with_its_owner() {
             tokio::task::yield_now().await;
         }
     };
-    sweeps(1).await;
+    // Each listing is told by itself.
+    sweeps(KINDS).await;
     assert!(inventories.has_swept());
-    assert!(told.lock().unwrap()[0].1.changed.contains(&tenant("web")));
+    let found = |(_, swept): &(Site, Swept)| swept.changed.contains(&tenant("web"));
+    assert!(told.lock().unwrap().iter().any(found));
     // The second comes soon, since nothing counts as absent before it.
     stage.advance(Duration::from_secs(5));
-    sweeps(2).await;
+    sweeps(2 * KINDS).await;
     stage.advance(PERIOD);
-    sweeps(3).await;
+    sweeps(3 * KINDS).await;
     assert!(Arc::ptr_eq(&inventory, &inventories.of(&site)));
     drop(inventories);
     tokio::task::yield_now().await;
     assert_eq!(Arc::strong_count(&inventory), 1);
+}
+
+fn listings_made(stage: &Stage) -> usize {
+    let operations = [
+        Operation::DescribeInstances,
+        Operation::DescribeVolumes,
+        Operation::DescribeSecurityGroups,
+        Operation::DescribeSnapshots,
+    ];
+    operations.map(|operation| stage.calls_of(operation)).iter().sum()
+}
+
+#[tokio::test]
+async fn a_step_lists_what_is_due_and_nothing_else() {
+    let stage = Stage::new().await;
+    let inventory = inventory(&stage);
+    assert!(inventory.next_due() <= stage.clock.now());
+    inventory.sweep_due().await;
+    assert_eq!(listings_made(&stage), 4);
+    assert_eq!(stage.calls_of(Operation::DescribeInstanceStatus), 3);
+    inventory.sweep_due().await;
+    assert_eq!(listings_made(&stage), 4, "nothing is due");
+    assert_eq!(
+        inventory.next_due(),
+        later(stage.clock.now(), Duration::from_secs(5))
+    );
+    stage.advance(Duration::from_secs(5));
+    assert!(inventory.sweep_due().await.became_conclusive);
+    assert_eq!(inventory.next_due(), later(stage.clock.now(), PERIOD));
+    // One that AWS throttles waits for its period, and the others do not.
+    stage.advance(PERIOD);
+    stage.error(Operation::DescribeVolumes, "RequestLimitExceeded", 503);
+    assert_eq!(inventory.sweep_due().await.failed.len(), 1);
+    stage.advance(PERIOD);
+    assert!(inventory.sweep_due().await.failed.is_empty());
+    let pages = inventory.listings().map(|listing| listing.pages);
+    assert_eq!(pages, [Some(1), Some(1), Some(1), Some(1), Some(3)]);
+}
+
+#[tokio::test]
+async fn a_listing_without_an_answer_holds_up_no_other() {
+    let stage = Stage::new().await;
+    stage.fault(Operation::DescribeSnapshots, FaultKind::Drop);
+    let inventory = Arc::new(inventory(&stage));
+    let told = Arc::new(Mutex::new(0));
+    let tell = Arc::clone(&told);
+    let running = tokio::spawn(Arc::clone(&inventory).run(move |_| *tell.lock().unwrap() += 1));
+    while *told.lock().unwrap() < KINDS - 1 {
+        tokio::task::yield_now().await;
+    }
+    let view = inventory.view();
+    assert!(view.volumes_listed_at().is_some());
+    assert_eq!(view.listed_at(), None, "snapshots are still under way");
+    stage.advance(Duration::from_secs(5));
+    while *told.lock().unwrap() < 2 * (KINDS - 1) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(inventory.view().instances(), Observed::Absent);
+    assert_eq!(stage.calls_of(Operation::DescribeSnapshots), 1);
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_failing_status_check_is_told_to_its_tenant_alone() {
+    let stage = Stage::new().await;
+    let sick = stage.instance("web").await;
+    let well = stage.instance("other").await;
+    let inventory = inventory(&stage);
+    inventory.sweep().await;
+    inventory.sweep().await;
+    assert_eq!(inventory.view().failing_checks(&sick.id), Observed::Absent);
+    stage.sim.impair(sick.id.as_str(), simaws::StatusCheck::Ebs);
+    stage.advance(PERIOD);
+    let swept = inventory.sweep().await;
+    assert_eq!(swept.changed, BTreeSet::from([tenant("web")]));
+    let view = inventory.view();
+    let ebs = BTreeSet::from([StatusCheck::AttachedEbs]);
+    assert_eq!(view.failing_checks(&sick.id), Observed::Present(&ebs));
+    assert_eq!(view.failing_checks(&well.id), Observed::Absent);
+    assert!(inventory.sweep().await.changed.is_empty());
+    stage.sim.heal(sick.id.as_str(), simaws::StatusCheck::Ebs);
+    for _ in 0..2 {
+        assert_eq!(inventory.sweep().await.changed, BTreeSet::from([tenant("web")]));
+    }
+    assert_eq!(inventory.view().failing_checks(&sick.id), Observed::Absent);
+}
+
+#[tokio::test]
+async fn an_account_that_denies_the_status_checks_is_looked_after_all_the_same() {
+    let stage = Stage::new().await;
+    let instance = stage.instance("web").await;
+    let inventory = inventory(&stage);
+    for _ in 0..2 {
+        stage.error(Operation::DescribeInstanceStatus, "UnauthorizedOperation", 403);
+        inventory.sweep().await;
+    }
+    assert!(inventory.has_swept());
+    let view = inventory.view();
+    assert!(view.instance(&instance.id).present().is_some());
+    assert_eq!(view.failing_checks(&instance.id), Observed::Unknown);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use yagura::cloud::{ErrorKind, InstanceId, InstanceState, MetadataOptions};
+use yagura::cloud::{ErrorKind, InstanceId, InstanceState, MetadataOptions, StatusCheck};
 
 use super::stand::Stand;
 
@@ -20,6 +20,14 @@ pub(super) async fn ours_are_listed_and_no_others(stand: &Stand) {
     let listed = stand.listed_instances().await.unwrap();
     let listed: BTreeSet<_> = listed.into_iter().map(|instance| instance.id).collect();
     assert_eq!(listed, BTreeSet::from([one.id, two.id]));
+}
+
+pub(super) async fn what_fails_is_listed_and_nothing_else(stand: &Stand) {
+    let (fails, _) = (stand.instance("fails").await, stand.instance("works").await);
+    stand.impair(&fails);
+    let listed = stand.cloud.list_impaired().await.unwrap();
+    let listed: Vec<_> = listed.items.iter().map(|one| (&one.id, &one.checks)).collect();
+    assert_eq!(listed, [(&fails.id, &BTreeSet::from([StatusCheck::System]))]);
 }
 
 pub(super) async fn one_is_found_by_its_id_whatever_its_tags_say(stand: &Stand) {

@@ -322,20 +322,26 @@ impl Stand {
         .await;
     }
 
+    /// Lets the system status check of an instance fail.
+    pub(super) fn impair(&self, instance: &Instance) {
+        let sim = self.sim.as_ref().expect("no status check fails here");
+        assert!(sim.impair(instance.id.as_str(), simaws::StatusCheck::System));
+    }
+
     pub(super) async fn listed_instances(&self) -> Result<Vec<Instance>, CloudError> {
-        self.cloud.list_instances().await
+        self.cloud.list_instances().await.map(|listed| listed.items)
     }
 
     pub(super) async fn listed_groups(&self) -> Result<Vec<SecurityGroup>, CloudError> {
-        self.cloud.list_groups().await
+        self.cloud.list_groups().await.map(|listed| listed.items)
     }
 
     pub(super) async fn listed_volumes(&self) -> Result<Vec<Volume>, CloudError> {
-        self.cloud.list_volumes().await
+        self.cloud.list_volumes().await.map(|listed| listed.items)
     }
 
     pub(super) async fn listed_snapshots(&self) -> Result<Vec<Snapshot>, CloudError> {
-        self.cloud.list_snapshots().await
+        self.cloud.list_snapshots().await.map(|listed| listed.items)
     }
 
     /// The instance as it is now.

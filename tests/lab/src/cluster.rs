@@ -9,7 +9,8 @@ use std::{
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{
-        Cluster, ClusterError, Happened, Kind, KindName, MemoryCluster, NamespaceFacts, OwnedMeta, Seen,
+        Cluster, ClusterError, Happened, Index, Kind, KindName, Lists, MemoryCluster, NamespaceFacts,
+        OwnedMeta, Seen,
     },
 };
 
@@ -19,7 +20,20 @@ use crate::{
 };
 
 /// What the caches of a process hold.
-type Cache = BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>;
+#[derive(Default)]
+struct Cache {
+    objects: BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>,
+    /// A `Lists` of each kind.
+    indexes: BTreeMap<KindName, Box<dyn Any + Send>>,
+}
+
+impl Cache {
+    fn lists<K: Kind>(&mut self) -> Option<&mut Lists<K>> {
+        let lists = self.indexes.entry(K::NAME);
+        let lists = lists.or_insert_with(|| Box::new(Lists::<K>::default()));
+        lists.downcast_mut()
+    }
+}
 
 /// Kubernetes as one operator sees it.
 #[derive(Clone)]
@@ -57,9 +71,17 @@ impl LabCluster {
 
     fn copy<K: Kind>(&self, key: &Key) {
         let entry = (K::NAME, key.clone());
-        match self.truth.seen::<K>(key) {
-            Some(seen) => drop(self.cache().insert(entry, seen)),
-            None => drop(self.cache().remove(&entry)),
+        let seen = self.truth.seen::<K>(key);
+        let mut cache = self.cache();
+        if let Some(lists) = cache.lists::<K>() {
+            match &seen {
+                Some(seen) => lists.put(seen),
+                None => lists.remove(key),
+            }
+        }
+        match seen {
+            Some(seen) => drop(cache.objects.insert(entry, seen)),
+            None => drop(cache.objects.remove(&entry)),
         }
     }
 
@@ -96,15 +118,21 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let of_kind = cache.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        let of_kind = cache.objects.iter().filter(|((kind, _), _)| *kind == K::NAME);
         of_kind
             .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()
     }
 
+    fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+        let mut cache = self.cache();
+        let found = cache.lists::<K>().map(|lists| lists.find(index, value).to_vec());
+        found.unwrap_or_default()
+    }
+
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        let found = Arc::clone(self.cache().get(&(K::NAME, key.clone()))?);
+        let found = Arc::clone(self.cache().objects.get(&(K::NAME, key.clone()))?);
         found.downcast().ok()
     }
 

@@ -25,6 +25,8 @@ pub struct Expected {
     pub account: Option<&'static str>,
     /// The sources that may reach every environment.
     pub cidrs: Vec<&'static str>,
+    /// Whether everything that is isolated must stay so without a gap.
+    pub without_gap: bool,
 }
 
 /// What was there before the act: it must be there after it.
@@ -369,6 +371,23 @@ impl Witness {
         }
         let truth = Truth::of(world, expected.account)?;
         self.found.extend(isolation(&declared, &truth));
+        if expected.without_gap {
+            let isolated = declared
+                .tenants
+                .iter()
+                .filter(|tenant| declared.is_isolated(tenant));
+            for instance in isolated.flat_map(|tenant| truth.live(tenant.uid())) {
+                let groups = truth.interface(instance).map(|one| &one.group_ids);
+                if groups.is_none_or(|groups| {
+                    !groups
+                        .iter()
+                        .all(|id| declared.quarantines(&truth).contains(id.as_str()))
+                }) {
+                    self.found
+                        .insert(format!("{} was connected to {groups:?} meanwhile", instance.id));
+                }
+            }
+        }
         let mut now = BTreeMap::new();
         for incident in &declared.incidents {
             for record in incident.status.iter().flat_map(|status| &status.isolated) {
@@ -386,3 +405,6 @@ impl Witness {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

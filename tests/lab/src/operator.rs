@@ -20,7 +20,7 @@ use yagura::{
     cluster::{Cluster, Kind, KindName, MemoryCluster},
     controllers::{
         AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
-        TenantClassReconciler, TenantReconciler, Waker, owner_changed, wake_everything,
+        TenantClassReconciler, TenantReconciler, Waker, swept,
     },
     engine::{CONCURRENCY, Context, ControllerName, Identity, Services, Stepper},
     governor,
@@ -93,10 +93,11 @@ pub struct Operator {
     pool: Pool,
     order: fastrand::Rng,
     running: BTreeMap<ControllerName, Running>,
-    sweeps: Inbox<Swept>,
+    sweeps: Inbox<(Site, Swept)>,
     spawned: Inbox<BoxFuture<'static, ()>>,
     /// What its watches are about to bring.
-    coming: BTreeSet<(Timestamp, KindName, Key)>,
+    coming: BTreeSet<(Timestamp, u64, KindName, Key)>,
+    arrivals: u64,
     is_leading: Arc<AtomicBool>,
     /// Whether its caches were filled.
     is_listed: bool,
@@ -159,6 +160,7 @@ impl Operator {
             sweeps,
             spawned,
             coming: BTreeSet::new(),
+            arrivals: 0,
             is_leading: Arc::default(),
             is_listed: false,
         };
@@ -179,14 +181,17 @@ impl Operator {
         }));
     }
 
-    /// The watch will bring a change at `at`.
+    /// The watch will bring a change at `at`; what changed later in the same kind does not come before it.
     pub(crate) fn expect(&mut self, at: Timestamp, kind: KindName, key: &Key) {
-        self.coming.insert((at, kind, key.clone()));
+        let of_kind = self.coming.iter().rev().find(|(_, _, other, _)| *other == kind);
+        let at = of_kind.map_or(at, |(last, ..)| at.max(*last));
+        self.arrivals += 1;
+        self.coming.insert((at, self.arrivals, kind, key.clone()));
     }
 
     /// When this process has something to do by itself, beside what its tasks wait for.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        let watch = self.coming.first().map(|(at, _, _)| *at);
+        let watch = self.coming.first().map(|(at, ..)| *at);
         let due = self.stepper.controllers().filter_map(|name| {
             let is_full = self
                 .running
@@ -234,22 +239,17 @@ impl Operator {
             self.list();
         }
         let now = self.ctx.now();
-        while let Some((at, _, _)) = self.coming.first()
+        while let Some((at, ..)) = self.coming.first()
             && *at <= now
-            && let Some((_, kind, key)) = self.coming.pop_first()
+            && let Some((_, _, kind, key)) = self.coming.pop_first()
         {
             taken += 1;
             self.ctx.cluster.deliver(kind, &key);
             self.waker.object_changed(&self.ctx, kind, &key);
         }
-        for swept in std::mem::take(&mut *self.sweeps.lock()) {
+        for (site, found) in std::mem::take(&mut *self.sweeps.lock()) {
             taken += 1;
-            if swept.became_conclusive {
-                wake_everything(&self.ctx);
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
+            swept(&self.ctx, &site, &found);
         }
         taken
     }
@@ -323,15 +323,16 @@ fn inventories(
     sites: &Arc<AwsSites>,
     clock: &Arc<dyn Clock>,
     period: Duration,
-    (sweeps, spawned): (&Inbox<Swept>, &Inbox<BoxFuture<'static, ()>>),
+    (sweeps, spawned): (&Inbox<(Site, Swept)>, &Inbox<BoxFuture<'static, ()>>),
 ) -> Inventories {
     let (sweeps, spawned) = (sweeps.clone(), spawned.clone());
     let sites = Arc::<AwsSites>::clone(sites);
-    Inventories::new(sites, Arc::clone(clock), CLUSTER_ID.into()).sweeping(
-        Arc::new(move |task| spawned.lock().push_back(task)),
-        period,
-        Arc::new(move |_: &Site, swept| sweeps.lock().push_back(swept)),
-    )
+    Inventories::new(sites, Arc::clone(clock), CLUSTER_ID.into())
+        .every(period)
+        .sweeping(
+            Arc::new(move |task| spawned.lock().push_back(task)),
+            Arc::new(move |site: &Site, found| sweeps.lock().push_back((site.clone(), found))),
+        )
 }
 
 /// The controllers that the operator runs, all of them.

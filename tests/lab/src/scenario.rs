@@ -28,7 +28,7 @@ const BRANCH: &str = "198.51.100.0/25";
 const OTHER_ACCOUNT: &str = "444455556666";
 
 /// The slot of the day: late enough for everything to be set up before.
-const SLOT: &str = "01:00";
+const SLOT: &str = "00:12";
 
 /// Something that happens to an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -150,6 +150,7 @@ impl Scenario {
                 (Self::PolicyEdit, 1..) => vec![BRANCH],
                 _ => vec![OFFICE],
             },
+            without_gap: self == Self::SecondIncident,
         }
     }
 

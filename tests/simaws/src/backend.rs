@@ -120,7 +120,7 @@ impl Backend {
 
     /// Does what the request asks and writes the answer.
     pub(crate) fn execute(&mut self, request: &Request, call: u64, manner: &Manner) -> Executed {
-        let (answer, done) = match self.refusal(request, manner) {
+        let (answer, done) = match self.refusal(request, manner.by_others) {
             Some(error) => (Err(error), Done::default()),
             None => match (request.service, ops::ec2(&request.action)) {
                 (Service::Sts, _) => (self.run_sts(request), Done::default()),
@@ -160,7 +160,7 @@ impl Backend {
     }
 
     /// Why a request is not even looked at, if so.
-    fn refusal(&self, request: &Request, manner: &Manner) -> Option<ApiError> {
+    fn refusal(&self, request: &Request, by_others: bool) -> Option<ApiError> {
         if request.service == Service::Other {
             return Some(ApiError::new("UnknownService", "This service is not simulated.").with_status(404));
         }
@@ -172,10 +172,7 @@ impl Backend {
         }
         ops::check_credentials(&self.world, request, self.options.clock.now())
             .err()
-            .or_else(|| {
-                let is_denied = !manner.by_others && is_denied(&self.denials, request);
-                is_denied.then(|| unauthorized(request))
-            })
+            .or_else(|| (!by_others && is_denied(&self.denials, request)).then(|| unauthorized(request)))
     }
 
     fn run_sts(&mut self, request: &Request) -> Answer {

@@ -40,7 +40,7 @@ pub(crate) fn check(
 }
 
 /// EC2 does not tell an unknown key from a wrong secret; STS does.
-fn unknown_key(service: Service) -> ApiError {
+pub(crate) fn unknown_key(service: Service) -> ApiError {
     match service {
         Service::Sts => ApiError::new(
             "InvalidClientTokenId",

@@ -17,7 +17,7 @@ use crate::{
     clock::{ManualClock, later},
     cloud::{Instance, Launch, Snapshot},
     cluster::MemoryCluster,
-    controllers::{BackupPolicies, Schedule, Waker, owner_changed, wake_everything},
+    controllers::{BackupPolicies, Schedule, Waker, swept},
     engine::{Identity, Services, Stepper},
     inventory::Inventories,
     metrics::Metrics,
@@ -293,7 +293,7 @@ impl Bed {
     }
 
     pub(super) async fn snapshots(&self) -> Vec<Snapshot> {
-        self.stage.cloud.list_snapshots().await.unwrap()
+        self.stage.cloud.list_snapshots().await.unwrap().items
     }
 
     pub(super) fn events(&self) -> Vec<Reason> {
@@ -351,13 +351,8 @@ impl Operator {
 
     /// One sweep.
     pub(super) async fn sweep(&self) {
-        for (_, swept) in self.ctx.inventories.sweep_all().await {
-            if swept.became_conclusive {
-                wake_everything(&self.ctx);
-            }
-            for owner in &swept.changed {
-                owner_changed(&self.ctx, owner);
-            }
+        for (site, found) in self.ctx.inventories.sweep_all().await {
+            swept(&self.ctx, &site, &found);
         }
     }
 }

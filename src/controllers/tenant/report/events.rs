@@ -13,10 +13,11 @@ use crate::{
 const MESSAGE_MAX: usize = 1000;
 
 /// The reasons of `InstanceReady` and `Hardened` that are somebody's doing and worth an event.
-const TOLD: [Reason; 6] = [
+const TOLD: [Reason; 7] = [
     Reason::Vanished,
     Reason::StoppedByHand,
     Reason::Stopped,
+    Reason::StatusCheckFailed,
     Reason::IsolatedByHand,
     Reason::Isolated,
     Reason::NoAccessPolicy,

@@ -4,12 +4,13 @@
 use super::TenantOutcome;
 use crate::{
     api::{ConditionType, Reason, Tenant},
+    cloud::{InstanceId, Observed},
     controllers::tenant::{Desired, InForce, access::Origin},
     plan::{
         Waiting,
         tenant::{TenantAction, TenantStep, TenantWorld},
     },
-    report::standing::Because,
+    report::{conditions::find_condition, standing::Because},
 };
 
 /// What is known of one condition.
@@ -102,6 +103,7 @@ impl Parts {
             aws,
             waiting_for: &plan.waiting_for,
             remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
+            failed_before: failed_before(tenant),
         };
         // A refused launch does not go on, whatever the plan says of it.
         let refused = |part, is_made: bool| match (part, refusal) {
@@ -136,6 +138,8 @@ struct Case<'a> {
     waiting_for: &'a [Waiting],
     /// The steps that were not taken.
     remaining: &'a [TenantStep],
+    /// What was said of the status checks, if one failed at the last look.
+    failed_before: Option<&'a str>,
 }
 
 impl Case<'_> {
@@ -148,11 +152,31 @@ impl Case<'_> {
             return Part::fails_as(waiting);
         }
         match (&self.aws.bound, self.aws.instance.present()) {
-            (Some(_), Some(instance)) => {
-                Part::holds(Reason::Running, format!("instance {} runs", instance.id))
-            }
+            (Some(_), Some(instance)) => self.checked(&instance.id),
             (Some(_), None) => Part::Unknown,
             (None, _) => Part::fails(Reason::Launching, "the instance is being made"),
+        }
+    }
+
+    /// An instance that runs, by what AWS's own checks say of it.
+    fn checked(&self, id: &InstanceId) -> Part {
+        let failing = self.outcome.world.as_ref().map(|world| &world.failing_checks);
+        match failing {
+            Ok(Observed::Present(checks)) => {
+                let names: Vec<_> = checks.iter().map(|check| check.as_str()).collect();
+                let names = names.join(" and the ");
+                let verb = if checks.len() == 1 { "fails" } else { "fail" };
+                Part::fails(
+                    Reason::StatusCheckFailed,
+                    format!("instance {id} runs, but the {names} {verb}"),
+                )
+            }
+            // Not seen failing is not seen passing.
+            Ok(Observed::Unknown) | Err(_) => match self.failed_before {
+                Some(message) => Part::fails(Reason::StatusCheckFailed, message),
+                None => Part::holds(Reason::Running, format!("instance {id} runs")),
+            },
+            Ok(Observed::Absent) => Part::holds(Reason::Running, format!("instance {id} runs")),
         }
     }
 
@@ -208,6 +232,14 @@ impl Case<'_> {
             "metadata options, protection, tags, volumes and groups are as they must be",
         )
     }
+}
+
+/// What the status says of failing status checks.
+fn failed_before(tenant: &Tenant) -> Option<&str> {
+    let status = tenant.status.as_ref()?;
+    let instance = find_condition(&status.conditions, ConditionType::InstanceReady.as_str())?;
+    let has_failed = instance.reason == Reason::StatusCheckFailed.as_str();
+    has_failed.then_some(instance.message.as_str())
 }
 
 /// What was accepted and is kept out all the same.

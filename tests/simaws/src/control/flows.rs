@@ -27,9 +27,8 @@ pub(super) fn open(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, R
 /// Ends the flows of an instance, of one peer or of all.
 pub(super) fn cut(sim: &Sim, query: &Params) -> Result<Value, Refusal> {
     let instance = query.required("instance").map_err(|error| bad(error.message))?;
-    let peer = match query.get("peer").map(str::parse).transpose() {
-        Ok(peer) => peer,
-        Err(_) => return Err(bad("peer is not an address")),
+    let Ok(peer) = query.get("peer").map(str::parse).transpose() else {
+        return Err(bad("peer is not an address"));
     };
     Ok(json!({ "cut": sim.cut_flows(instance, peer) }))
 }

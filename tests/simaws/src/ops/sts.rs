@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::later;
 use crate::protocol::{Answer, ApiError, Element, Params, Request, Service, timestamp};
+use crate::signature::unknown_key;
 use crate::state::{Role, Session, World};
 
 /// Who makes a call.
@@ -38,16 +39,7 @@ pub(crate) fn check_credentials(world: &World, request: &Request, now: Timestamp
         .with_status(403),
         // EC2 has a code of its own for it.
         Some(_) => ApiError::new("RequestExpired", "Request has expired."),
-        None if sts => ApiError::new(
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid",
-        )
-        .with_status(403),
-        None => ApiError::new(
-            "AuthFailure",
-            "AWS was not able to validate the provided access credentials",
-        )
-        .with_status(401),
+        None => unknown_key(request.service),
     };
     Err(error)
 }

@@ -1,0 +1,127 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Waker, swept};
+use crate::{
+    api::{Incident, Key, Tenant, TenantClass},
+    cloud::Site,
+    cluster::KindName,
+    controllers::testing::{Env, class, tenant},
+    engine::ControllerName,
+    inventory::{Owner, Swept},
+};
+
+/// Everybody who is due.
+fn woken(env: &Env) -> BTreeSet<(ControllerName, String)> {
+    let mut woken = BTreeSet::new();
+    for controller in ControllerName::ALL {
+        let queue = env.ctx.wakes.queue(controller).unwrap();
+        while let Some(key) = queue.pop(Timestamp::MAX) {
+            assert!(
+                woken.insert((controller, key.to_string())),
+                "{key} was queued twice"
+            );
+        }
+    }
+    woken
+}
+
+fn only<const N: usize>(expected: [(ControllerName, &str); N]) -> BTreeSet<(ControllerName, String)> {
+    expected
+        .map(|(controller, key)| (controller, key.to_owned()))
+        .into()
+}
+
+fn site() -> Site {
+    "ap-northeast-1".into()
+}
+
+fn incident(name: &str, tenant: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Incident",
+        "metadata": {"name": name, "namespace": "acme"},
+        "spec": {
+            "tenantRefs": [tenant], "type": "Security", "detectedAt": "2026-11-24T00:00:00Z", "summary": "odd",
+        },
+    })
+}
+
+async fn ten_thousand() -> Env {
+    let env = Env::new().await;
+    env.class();
+    for number in 0..10_000 {
+        env.put::<Tenant>(tenant(&format!("jira-{number}")));
+    }
+    env
+}
+
+#[tokio::test]
+async fn what_changed_of_one_among_ten_thousand_wakes_that_one_and_the_incident_that_names_it() {
+    let env = ten_thousand().await;
+    env.put::<Incident>(incident("ours", "jira-7777"));
+    env.put::<Incident>(incident("theirs", "jira-1"));
+    let found = Swept {
+        changed: [Owner::Tenant("acme/jira-7777".to_owned())].into(),
+        ..Swept::default()
+    };
+    swept(&env.ctx, &site(), &found);
+    let expected = [
+        (ControllerName::Tenant, "acme/jira-7777"),
+        (ControllerName::Incident, "acme/ours"),
+    ];
+    assert_eq!(woken(&env), only(expected));
+    swept(&env.ctx, &site(), &Swept::default());
+    assert!(woken(&env).is_empty(), "a sweep that brings nothing wakes nobody");
+}
+
+#[tokio::test]
+async fn a_tag_that_names_no_object_wakes_nobody() {
+    let env = Env::new().await;
+    let forged = ["", "no-namespace", "a/b/c/d"].map(|tag| Owner::Tenant(tag.to_owned()));
+    let found = Swept {
+        changed: forged.into(),
+        ..Swept::default()
+    };
+    swept(&env.ctx, &site(), &found);
+    let expected = woken(&env);
+    assert!(expected.is_empty(), "{expected:?}");
+}
+
+#[tokio::test]
+async fn what_can_be_told_absent_at_last_wakes_everything_of_its_site_once() {
+    let env = ten_thousand().await;
+    let mut elsewhere = class();
+    elsewhere["metadata"]["name"] = json!("osaka");
+    elsewhere["spec"]["region"] = json!("ap-northeast-3");
+    env.put::<TenantClass>(elsewhere);
+    let mut far = tenant("far");
+    far["spec"]["className"] = json!("osaka");
+    env.put::<Tenant>(far);
+    let found = Swept {
+        became_conclusive: true,
+        ..Swept::default()
+    };
+    swept(&env.ctx, &site(), &found);
+    let all = woken(&env);
+    assert_eq!(all.len(), 10_001);
+    assert!(all.contains(&(ControllerName::TenantClass, "tokyo".to_owned())));
+    assert!(!all.contains(&(ControllerName::Tenant, "acme/far".to_owned())));
+}
+
+#[tokio::test]
+async fn a_changed_incident_wakes_its_namespace_alone() {
+    let env = Env::new().await;
+    env.put::<Tenant>(tenant("jira"));
+    let mut other = tenant("wiki");
+    other["metadata"]["namespace"] = json!("globex");
+    env.put::<Tenant>(other);
+    env.put::<Incident>(incident("ours", "jira"));
+    Waker::default().object_changed(&env.ctx, KindName::Incident, &Key::new("acme", "ours"));
+    let expected = [
+        (ControllerName::Tenant, "acme/jira"),
+        (ControllerName::Incident, "acme/ours"),
+    ];
+    assert_eq!(woken(&env), only(expected));
+}
