@@ -29,7 +29,7 @@ pub enum Index {
 
 /// Objects by the values of their indexes.
 #[derive(Debug)]
-pub struct Lists<K> {
+pub(super) struct Lists<K> {
     /// Each list is in the order of keys.
     by: HashMap<Index, HashMap<Box<str>, Vec<Arc<K>>>>,
 }
@@ -42,13 +42,13 @@ impl<K> Default for Lists<K> {
 
 impl<K: Kind> Lists<K> {
     /// The objects of this value, in the order of keys.
-    pub fn find(&self, index: Index, value: &str) -> &[Arc<K>] {
+    pub(super) fn find(&self, index: Index, value: &str) -> &[Arc<K>] {
         let list = self.by.get(&index).and_then(|values| values.get(value));
         list.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Takes in an object as it is now.
-    pub fn put(&mut self, seen: &Seen<K>) {
+    pub(super) fn put(&mut self, seen: &Seen<K>) {
         self.remove(&Key::of(seen));
         let Ok(object) = seen.readable() else { return };
         for (index, value) in values_of(&**object) {
@@ -60,7 +60,7 @@ impl<K: Kind> Lists<K> {
     }
 
     /// Takes out the object of this key, whatever it was like.
-    pub fn remove(&mut self, key: &Key) {
+    pub(super) fn remove(&mut self, key: &Key) {
         let name = (key.namespace.as_str(), key.name.as_str());
         let list = self.find(Index::Namespace, &key.namespace);
         let known = place_of(list, &name).ok().and_then(|place| list.get(place));
@@ -142,8 +142,20 @@ impl<K: Kind> ObjectIndex<K> {
         }
     }
 
+    /// Takes in an object as it is now, outside of any list.
+    pub fn put(&self, object: &Seen<K>) {
+        let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        content.shown.put(object);
+    }
+
+    /// Takes out the object of this key.
+    pub fn remove(&self, key: &Key) {
+        let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        content.shown.remove(key);
+    }
+
     /// The readable objects of this value, in the order of keys.
-    pub(super) fn find(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+    pub fn find(&self, index: Index, value: &str) -> Vec<Arc<K>> {
         let content = self.0.read().unwrap_or_else(PoisonError::into_inner);
         content.shown.find(index, value).to_vec()
     }

@@ -15,7 +15,7 @@ mod watch;
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 pub use self::{
-    index::{Index, Lists, ObjectIndex},
+    index::{Index, ObjectIndex},
     kind::{Kind, KindName},
     kube::KubeCluster,
     memory::MemoryCluster,

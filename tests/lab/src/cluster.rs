@@ -9,7 +9,7 @@ use std::{
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{
-        Cluster, ClusterError, Happened, Index, Kind, KindName, Lists, MemoryCluster, NamespaceFacts,
+        Cluster, ClusterError, Happened, Index, Kind, KindName, MemoryCluster, NamespaceFacts, ObjectIndex,
         OwnedMeta, Seen,
     },
 };
@@ -20,20 +20,7 @@ use crate::{
 };
 
 /// What the caches of a process hold.
-#[derive(Default)]
-struct Cache {
-    objects: BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>,
-    /// A `Lists` of each kind.
-    indexes: BTreeMap<KindName, Box<dyn Any + Send>>,
-}
-
-impl Cache {
-    fn lists<K: Kind>(&mut self) -> Option<&mut Lists<K>> {
-        let lists = self.indexes.entry(K::NAME);
-        let lists = lists.or_insert_with(|| Box::new(Lists::<K>::default()));
-        lists.downcast_mut()
-    }
-}
+type Cache = BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>;
 
 /// Kubernetes as one operator sees it.
 #[derive(Clone)]
@@ -41,6 +28,8 @@ pub struct LabCluster {
     way: Way,
     truth: MemoryCluster,
     cache: Arc<Mutex<Cache>>,
+    /// By what the cached objects of each kind are found.
+    indexes: Arc<Mutex<BTreeMap<KindName, Box<dyn Any + Send>>>>,
 }
 
 impl LabCluster {
@@ -49,6 +38,7 @@ impl LabCluster {
             way,
             truth,
             cache: Arc::default(),
+            indexes: Arc::default(),
         }
     }
 
@@ -71,18 +61,25 @@ impl LabCluster {
 
     fn copy<K: Kind>(&self, key: &Key) {
         let entry = (K::NAME, key.clone());
-        let seen = self.truth.seen::<K>(key);
-        let mut cache = self.cache();
-        if let Some(lists) = cache.lists::<K>() {
-            match &seen {
-                Some(seen) => lists.put(seen),
-                None => lists.remove(key),
+        match self.truth.seen::<K>(key) {
+            Some(seen) => {
+                self.index::<K>().put(&seen);
+                drop(self.cache().insert(entry, seen));
+            }
+            None => {
+                self.index::<K>().remove(key);
+                drop(self.cache().remove(&entry));
             }
         }
-        match seen {
-            Some(seen) => drop(cache.objects.insert(entry, seen)),
-            None => drop(cache.objects.remove(&entry)),
-        }
+    }
+
+    fn index<K: Kind>(&self) -> ObjectIndex<K> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = indexes
+            .entry(K::NAME)
+            .or_insert_with(|| Box::new(ObjectIndex::<K>::default()));
+        // Always of the kind's own type: it was made here.
+        index.downcast_ref().cloned().unwrap_or_default()
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -118,7 +115,7 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let of_kind = cache.objects.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        let of_kind = cache.iter().filter(|((kind, _), _)| *kind == K::NAME);
         of_kind
             .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
@@ -126,13 +123,11 @@ impl Cluster for LabCluster {
     }
 
     fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
-        let mut cache = self.cache();
-        let found = cache.lists::<K>().map(|lists| lists.find(index, value).to_vec());
-        found.unwrap_or_default()
+        self.index::<K>().find(index, value)
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        let found = Arc::clone(self.cache().objects.get(&(K::NAME, key.clone()))?);
+        let found = Arc::clone(self.cache().get(&(K::NAME, key.clone()))?);
         found.downcast().ok()
     }
 

@@ -72,6 +72,7 @@ pub(super) const OF_STS: &[&str] = &[
 ];
 
 /// What this operation may answer besides.
+#[expect(clippy::too_many_lines, reason = "one table, to be read at a glance")]
 pub(super) fn of(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::AssumeRole => &[
