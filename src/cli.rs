@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{generate, governor::Share, lease, operator};
+use crate::{generate, governor::Share, iam, lease, operator};
 
 /// Keeps, measures and proves the security promises of a hosting service on AWS EC2.
 ///
@@ -30,6 +30,10 @@ enum Command {
     Controller(Box<ControllerArgs>),
     /// Print the custom resource definitions as YAML, for kubectl apply --server-side -f -.
     Crds,
+    /// Print the IAM policy that one installation needs, as JSON.
+    ///
+    /// Give it to the operator's own identity. A role in another account needs the same without --role-arns.
+    IamPolicy(IamPolicyArgs),
     /// Write every file that is made from the code.
     #[command(hide = true)]
     Generate {
@@ -37,6 +41,16 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+struct IamPolicyArgs {
+    /// The name of the installation, as the controller is given it.
+    #[arg(long, env = "YAGURA_CLUSTER_ID", value_name = "ID", value_parser = cluster_id)]
+    cluster_id: String,
+    /// The roles in other accounts that TenantClasses name.
+    #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
+    role_arns: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +98,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Controller(args) => controller(*args),
         Command::Crds => print_crds(),
+        Command::IamPolicy(args) => print_iam_policy(&args),
         Command::Generate { dir } => generate::write(&dir).map_err(|error| chain(&error)),
     };
     match result {
@@ -134,6 +149,14 @@ fn print_crds() -> Result<(), String> {
     Ok(())
 }
 
+#[expect(clippy::print_stdout, reason = "the command's whole purpose")]
+fn print_iam_policy(args: &IamPolicyArgs) -> Result<(), String> {
+    let policy = iam::policy(&args.cluster_id, &args.role_arns);
+    let text = serde_json::to_string_pretty(&policy).map_err(|error| chain(&error))?;
+    println!("{text}");
+    Ok(())
+}
+
 #[expect(clippy::print_stderr, reason = "this is where a failed command says why")]
 fn complain(message: &str) {
     eprintln!("yagura: {message}");
@@ -176,6 +199,24 @@ fn cluster_id(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("1 to 32 lower-case letters, digits and inner hyphens".to_owned())
+    }
+}
+
+fn role_arn(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let fits = match parts.as_slice() {
+        ["arn", partition, "iam", "", account, role] => {
+            partition.starts_with("aws")
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && role.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+        }
+        _ => false,
+    };
+    if fits && !text.contains(['*', '?']) {
+        Ok(text.to_owned())
+    } else {
+        Err("a role's ARN without wildcards, such as arn:aws:iam::444455556666:role/yagura".to_owned())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes the files that are made from the code: the CRDs and what an installation needs.
+//! Writes the files that are made from the code: the CRDs, the IAM policies and what else an installation needs.
 //!
 //! The files are committed, so that a reader sees what is installed and `kubectl apply -f` needs no
 //! build; a test refuses them when they are stale. Nothing here talks to a cluster.
@@ -6,6 +6,7 @@
 mod charts;
 mod conditions;
 mod crds;
+mod iam;
 mod rbac;
 
 use std::fs;
@@ -75,6 +76,7 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     let mut files = crds()?;
     files.extend(charts::files(&rbac)?);
     files.push(conditions::file());
+    files.extend(iam::files()?);
     files.push(metrics_table());
     files.push(rbac);
     Ok(files)

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod generate;
 pub mod governor;
 pub mod http;
+pub mod iam;
 pub mod inventory;
 pub mod lease;
 pub mod metrics;

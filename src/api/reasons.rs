@@ -49,6 +49,8 @@ vocabulary! {
         Hardened,
         /// The Tenant is backed up as the terms promise.
         Protected,
+        /// AWS permits the operator every call that the object may need.
+        Permitted,
         /// Another policy is in force for some of the policy's Tenants.
         Conflict,
         /// Every method of the Backup succeeded.
@@ -119,6 +121,10 @@ vocabulary! {
         Throttled,
         /// AWS denies the calls: a right is missing.
         Denied,
+        /// AWS permits the calls.
+        Permitted,
+        /// AWS was not asked yet, or did not say.
+        NotKnown,
         /// A quota of the account is used up.
         QuotaExceeded,
         /// AWS has no capacity for the instance at the moment.

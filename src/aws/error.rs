@@ -19,6 +19,15 @@ const UNSTABLE: [&str; 4] = [
     "request id",
 ];
 
+/// Something went wrong within AWS: whether the call took effect is not said.
+const SERVER_SIDE: [&str; 5] = [
+    "InternalError",
+    "InternalFailure",
+    "ServerInternal",
+    "ServiceUnavailable",
+    "Unavailable",
+];
+
 /// What a failed call means.
 pub(super) fn cloud_error<E>(operation: Operation, error: &SdkError<E, Response>) -> CloudError
 where
@@ -46,7 +55,8 @@ where
         SdkError::ServiceError(failure) => {
             let status = failure.raw().status().as_u16();
             let code = failure.err().code().unwrap_or("NoCode");
-            let kind = kind_of(code).unwrap_or(if status >= 500 {
+            let is_theirs = status >= 500 || SERVER_SIDE.contains(&code);
+            let kind = kind_of(code).unwrap_or(if is_theirs {
                 unanswered
             } else {
                 ErrorKind::Unexpected
@@ -104,13 +114,16 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         "UnauthorizedOperation"
         | "AccessDenied"
         | "AccessDeniedException"
+        | "AccountDisabled"
         | "AuthFailure"
         | "Blocked"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
+        | "NotAuthorized"
         | "OperationNotPermitted"
         | "OptInRequired"
         | "PendingVerification"
+        | "RegionDisabledException"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Denied,
 
@@ -118,6 +131,7 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InvalidGroup.NotFound"
         | "InvalidGroupId.NotFound"
         | "InvalidID"
+        | "InvalidNetworkInterface.NotFound"
         | "InvalidNetworkInterfaceID.NotFound"
         | "InvalidPermission.NotFound"
         | "InvalidSecurityGroupID.NotFound"
@@ -132,23 +146,34 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         "ConcurrentTagAccess"
         | "DependencyViolation"
         | "IncorrectInstanceState"
+        | "IncorrectModificationState"
         | "IncorrectState"
         | "InvalidGroup.InUse"
+        | "InvalidInstanceState"
         | "InvalidNetworkInterface.InUse"
+        | "InvalidState"
+        | "InvalidVpcState"
         | "ResourceInUse"
         | "VolumeInUse" => ErrorKind::IncorrectState,
 
-        "InsufficientAddressCapacity"
+        "BandwidthLimitExceeded"
+        | "HostLimitExceeded"
+        | "InsufficientAddressCapacity"
         | "InsufficientCapacity"
+        | "InsufficientCapacityOnHost"
         | "InsufficientFreeAddressesInSubnet"
         | "InsufficientHostCapacity"
         | "InsufficientInstanceCapacity"
         | "InsufficientReservedInstanceCapacity"
+        | "InsufficientReservedInstancesCapacity"
         | "InsufficientVolumeCapacity"
         | "InstanceLimitExceeded"
+        | "InvalidInterface.IpAddressLimitExceeded"
         | "MaxIOPSLimitExceeded"
         | "NetworkInterfaceLimitExceeded"
         | "PrivateIpAddressLimitExceeded"
+        | "ReservationCapacityExceeded"
+        | "ResourceCountExceeded"
         | "ResourceCountLimitExceeded"
         | "ResourceLimitExceeded"
         | "RulesPerSecurityGroupLimitExceeded"
@@ -157,49 +182,97 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "SecurityGroupsPerInterfaceLimitExceeded"
         | "SnapshotLimitExceeded"
         | "TagLimitExceeded"
+        | "UnfulfillableCapacity"
         | "VcpuLimitExceeded"
+        | "VolumeIOPSLimit"
         | "VolumeLimitExceeded" => ErrorKind::Exhausted,
 
         // What the user named, image, subnet, type or key, is not there or does not go together.
-        "EncryptedVolumesNotSupported"
+        "AttachmentLimitExceeded"
+        | "BootForVolumeTypeUnsupported"
+        | "ClientInvalidParameterValue"
+        | "CustomerKeyHasBeenRevoked"
+        | "EncryptedVolumesNotSupported"
         | "InvalidAMIID.Malformed"
         | "InvalidAMIID.NotFound"
         | "InvalidAMIID.Unavailable"
+        | "InvalidAvailabilityZone"
         | "InvalidBlockDeviceMapping"
         | "InvalidGroup.Reserved"
         | "InvalidGroupId.Malformed"
+        | "InvalidInput"
         | "InvalidInstanceAttributeValue"
+        | "InvalidInstanceID"
         | "InvalidInstanceID.Malformed"
         | "InvalidInstanceType"
         | "InvalidKMSKey.InvalidState"
         | "InvalidNetworkInterfaceID.Malformed"
+        | "InvalidNetworkInterfaceId.Malformed"
         | "InvalidParameter"
         | "InvalidParameterCombination"
+        | "InvalidParameterDependency"
         | "InvalidParameterValue"
         | "InvalidPermission.Malformed"
         | "InvalidPrefixListID.NotFound"
+        | "InvalidPrefixListId.Malformed"
         | "InvalidPrefixListId.NotFound"
+        | "InvalidRegion"
+        | "InvalidRequest"
+        | "InvalidSecurityGroupId.Malformed"
+        | "InvalidSnapshotID.Malformed"
         | "InvalidSubnet"
         | "InvalidSubnetID.Malformed"
         | "InvalidSubnetID.NotFound"
         | "InvalidTagKey.Malformed"
+        | "InvalidTenancy"
+        | "InvalidVolumeID.Malformed"
         | "InvalidVpcID.Malformed"
         | "InvalidVpcID.NotFound"
         | "MissingParameter"
+        | "NetworkInterfaceNotSupported"
+        | "NonEBSInstance"
         | "TagPolicyViolation"
+        | "UnknownVolumeType"
         | "Unsupported"
+        | "UnsupportedException"
         | "UnsupportedHostConfiguration"
+        | "UnsupportedInstanceAttribute"
+        | "UnsupportedInstanceTypeOnHost"
         | "UnsupportedOperation"
         | "UnsupportedTenancy"
-        | "VPCIdNotSpecified" => ErrorKind::InvalidSpec,
+        | "VPCIdNotSpecified"
+        | "VPCResourceNotSpecified"
+        | "ValidationError"
+        | "VolumeTypeNotAvailableInZone" => ErrorKind::InvalidSpec,
 
         // Only a mistake of ours can cause these.
-        "InvalidAction" | "InvalidCharacter" | "InvalidFilter" | "InvalidMaxResults" | "MalformedQueryString"
-        | "UnknownParameter" => ErrorKind::Defect,
+        "FilterLimitExceeded"
+        | "IncompleteSignature"
+        | "InvalidAction"
+        | "InvalidCharacter"
+        | "InvalidClientToken"
+        | "InvalidFilter"
+        | "InvalidMaxResults"
+        | "InvalidQueryParameter"
+        | "InvalidUserID.Malformed"
+        | "MalformedPolicyDocument"
+        | "MalformedQueryString"
+        | "MissingAction"
+        | "MissingInput"
+        | "PackedPolicyTooLarge"
+        | "RequestEntityTooLarge"
+        | "RequestResourceCountExceeded"
+        | "UnknownParameter"
+        | "UnsupportedProtocol" => ErrorKind::Defect,
 
         // The clock was off, credentials were just renewed, a listing lost its place: the next try may do.
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidNextToken" | "InvalidPaginationToken"
-        | "RequestExpired" => ErrorKind::Transient,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidNextToken"
+        | "InvalidPaginationToken"
+        | "InvalidSecurity.RequestHasExpired"
+        | "RequestExpired"
+        | "RetryableError" => ErrorKind::Transient,
 
         _ => return None,
     };

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Image, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceType, ResourceType,
+use aws_sdk_ec2::{
+    operation::run_instances::builders::RunInstancesFluentBuilder,
+    types::{
+        BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Image, InstanceMetadataEndpointState,
+        InstanceMetadataOptionsRequest, InstanceType, ResourceType,
+    },
 };
 
 use super::{
@@ -27,6 +30,18 @@ struct ImageVolume {
 impl Ec2 {
     pub(super) async fn run_instance(&self, launch: &Launch) -> Result<Instance, CloudError> {
         let operation = Operation::RunInstances;
+        let request = self.launch_request(launch).await?;
+        let answer = self.call(operation, request.send()).await?;
+        let launched = answer.instances.unwrap_or_default().into_iter().next();
+        let launched = launched.ok_or_else(|| Unreadable::missing("instances").of(operation))?;
+        convert::instance(launched).map_err(|unreadable| unreadable.of(operation))
+    }
+
+    /// The request, which a question for the right to launch sends, too: policies look at all of it.
+    pub(super) async fn launch_request(
+        &self,
+        launch: &Launch,
+    ) -> Result<RunInstancesFluentBuilder, CloudError> {
         let image = self.image_volumes(&launch.image_id).await?;
         let metadata = InstanceMetadataOptionsRequest::builder()
             .http_endpoint(InstanceMetadataEndpointState::Enabled)
@@ -41,7 +56,7 @@ impl Ec2 {
             ResourceType::NetworkInterface,
         ];
         let tags = tagged.map(|resource| tag_specification(resource, &launch.tags));
-        let request = self
+        Ok(self
             .client
             .run_instances()
             .client_token(&launch.token)
@@ -54,11 +69,7 @@ impl Ec2 {
             .disable_api_termination(true)
             .set_tag_specifications(Some(tags.into()))
             .min_count(1)
-            .max_count(1);
-        let answer = self.call(operation, request.send()).await?;
-        let launched = answer.instances.unwrap_or_default().into_iter().next();
-        let launched = launched.ok_or_else(|| Unreadable::missing("instances").of(operation))?;
-        convert::instance(launched).map_err(|unreadable| unreadable.of(operation))
+            .max_count(1))
     }
 
     /// What comes with an image. Kept for good: an image never changes.

@@ -14,6 +14,7 @@ mod error;
 mod instances;
 mod launch;
 mod network;
+mod permission;
 mod session;
 mod storage;
 mod tags;

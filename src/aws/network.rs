@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, Vpc};
+use aws_sdk_ec2::{
+    operation::create_security_group::builders::CreateSecurityGroupFluentBuilder,
+    types::{Filter, IpPermission, ResourceType, Vpc},
+};
 
 use super::{
     convert::{self, Unreadable, sdk_rules, tag_specification},
@@ -35,14 +38,7 @@ impl NetworkApi for Ec2 {
 
     async fn create_group(&self, group: &NewGroup) -> Result<SecurityGroup, CloudError> {
         let operation = Operation::CreateSecurityGroup;
-        let request = self
-            .client
-            .create_security_group()
-            .group_name(&group.name)
-            .description(&group.description)
-            .vpc_id(group.vpc_id.as_str())
-            .tag_specifications(tag_specification(ResourceType::SecurityGroup, &group.tags));
-        let answer = self.call(operation, request.send()).await?;
+        let answer = self.call(operation, self.group_request(group).send()).await?;
         let id =
             convert::required(answer.group_id, "groupId").map_err(|unreadable| unreadable.of(operation))?;
         let id = SecurityGroupId::new(id);
@@ -149,6 +145,16 @@ impl NetworkApi for Ec2 {
 }
 
 impl Ec2 {
+    /// The request that makes a group, which a question for the right to do so sends, too.
+    pub(super) fn group_request(&self, group: &NewGroup) -> CreateSecurityGroupFluentBuilder {
+        self.client
+            .create_security_group()
+            .group_name(&group.name)
+            .description(&group.description)
+            .vpc_id(group.vpc_id.as_str())
+            .tag_specifications(tag_specification(ResourceType::SecurityGroup, &group.tags))
+    }
+
     async fn groups(&self, which: Vec<Filter>) -> Result<Listed<SecurityGroup>, CloudError> {
         let operation = Operation::DescribeSecurityGroups;
         let found = all_pages(operation, async |start| {

@@ -44,10 +44,8 @@ impl Session {
             .role_arn(&self.account.role_arn)
             .role_session_name(&self.name)
             .set_external_id(self.account.external_id.clone());
-        let answer = self
-            .calls
-            .call(operation, Lane::UserChange, request.send())
-            .await?;
+        let answer = self.calls.call(operation, Lane::UserChange, request.send()).await;
+        let answer = answer.map_err(|error| self.naming_the_role(error))?;
         let found = answer
             .credentials
             .ok_or_else(|| Unreadable::missing("Credentials").of(operation))?;
@@ -60,6 +58,15 @@ impl Session {
             Some(expires_at),
             "yagura",
         ))
+    }
+
+    /// AWS names the role only where a policy refuses it.
+    fn naming_the_role(&self, mut error: CloudError) -> CloudError {
+        let role = &self.account.role_arn;
+        if !error.message.contains(role) {
+            error.message = format!("{}, of the role {role}", error.message);
+        }
+        error
     }
 }
 
@@ -99,3 +106,6 @@ pub(super) fn not_entered(error: &(dyn Error + 'static)) -> Option<CloudError> {
     }
     Some(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use crate::{
     api::names::tags,
     clock::ManualClock,
     cloud::{
-        Cloud, ClusterId, Direction, Instance, InstanceId, Lane, Launch, NewGroup, NewVolume, Operation,
-        Peer, Protocol, Rule, SecurityGroup, Sites, Tags,
+        Account, Cloud, ClusterId, Direction, Instance, InstanceId, Lane, Launch, NewGroup, NewVolume,
+        Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
     },
 };
 
@@ -94,6 +94,27 @@ impl Stage {
         spec.code = Some(code.to_owned());
         spec.status = Some(status);
         self.sim.add_fault(spec);
+    }
+
+    /// Lets the next dry run of this operation answer this error.
+    pub(crate) fn dry_run_error(&self, operation: Operation, code: &str, status: u16) {
+        let mut spec = simaws::FaultSpec::new(operation.to_string(), simaws::FaultKind::Error);
+        spec.code = Some(code.to_owned());
+        spec.status = Some(status);
+        spec.dry_run = true;
+        self.sim.add_fault(spec);
+    }
+
+    /// The door to a region of another account, entered by a role that asks for the external id `x1`.
+    pub(crate) fn in_account(&self, account: &str, region: &str, lane: Lane) -> Arc<dyn Cloud> {
+        let site = Site {
+            account: Some(Account {
+                role_arn: format!("arn:aws:iam::{account}:role/yagura"),
+                external_id: Some("x1".to_owned()),
+            }),
+            region: region.into(),
+        };
+        self.regions.door(&site, lane)
     }
 
     /// A group of ours.

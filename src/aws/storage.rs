@@ -1,7 +1,10 @@
 //! Volumes and snapshots by the SDK.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{Filter, InstanceSpecification, ResourceType};
+use aws_sdk_ec2::{
+    operation::create_snapshots::builders::CreateSnapshotsFluentBuilder,
+    types::{Filter, InstanceSpecification, ResourceType},
+};
 
 use super::{
     convert::{self, tag_specification},
@@ -41,17 +44,7 @@ impl StorageApi for Ec2 {
 
     async fn create_snapshots(&self, set: &NewSnapshotSet) -> Result<Vec<Snapshot>, CloudError> {
         let operation = Operation::CreateSnapshots;
-        let instance = InstanceSpecification::builder()
-            .instance_id(set.instance_id.as_str())
-            .exclude_boot_volume(false)
-            .build();
-        let request = self
-            .client
-            .create_snapshots()
-            .instance_specification(instance)
-            .description(&set.description)
-            .tag_specifications(tag_specification(ResourceType::Snapshot, &set.tags));
-        let answer = self.call(operation, request.send()).await?;
+        let answer = self.call(operation, self.snapshots_request(set).send()).await?;
         convert::each(
             operation,
             answer.snapshots.unwrap_or_default(),
@@ -61,6 +54,19 @@ impl StorageApi for Ec2 {
 }
 
 impl Ec2 {
+    /// The request that takes snapshots, which a question for the right to do so sends, too.
+    pub(super) fn snapshots_request(&self, set: &NewSnapshotSet) -> CreateSnapshotsFluentBuilder {
+        let instance = InstanceSpecification::builder()
+            .instance_id(set.instance_id.as_str())
+            .exclude_boot_volume(false)
+            .build();
+        self.client
+            .create_snapshots()
+            .instance_specification(instance)
+            .description(&set.description)
+            .tag_specifications(tag_specification(ResourceType::Snapshot, &set.tags))
+    }
+
     async fn snapshots(&self, which: Filter) -> Result<Listed<Snapshot>, CloudError> {
         let operation = Operation::DescribeSnapshots;
         let found = all_pages(operation, async |start| {

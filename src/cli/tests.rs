@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use super::{Cli, cluster_id, span};
+use super::{Cli, cluster_id, role_arn, span};
 
 #[test]
 fn the_command_line_is_well_formed() {
@@ -30,4 +30,29 @@ fn a_cluster_id_fits_in_names_of_sessions_and_tags() {
     for wrong in ["", "-a", "a-", "Tokyo", "a_b", &"a".repeat(33)] {
         assert!(cluster_id(wrong).is_err(), "{wrong:?} is refused");
     }
+}
+
+#[test]
+fn a_policy_is_for_named_roles_only() {
+    assert!(role_arn("arn:aws:iam::444455556666:role/path/yagura").is_ok());
+    for wrong in [
+        "*",
+        "yagura",
+        "arn:aws:iam::444455556666:role/",
+        "arn:aws:iam::444455556666:role/*",
+        "arn:aws:iam::*:role/yagura",
+        "arn:aws:iam::444455556666:user/yagura",
+        "arn:aws:s3:::bucket",
+    ] {
+        assert!(role_arn(wrong).is_err(), "{wrong:?} is refused");
+    }
+    let line = [
+        "yagura",
+        "iam-policy",
+        "--cluster-id=tokyo-1",
+        "--role-arns",
+        "arn:aws:iam::444455556666:role/yagura,arn:aws:iam::777788889999:role/yagura",
+    ];
+    assert!(Cli::try_parse_from(line).is_ok());
+    assert!(Cli::try_parse_from(["yagura", "iam-policy"]).is_err());
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     AttachedVolume, CloudError, Direction, Impaired, Instance, InstanceId, Lane, Launch, Listed,
-    MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Rule, SecurityGroup, SecurityGroupId,
-    Site, Snapshot, Subnet, SubnetId, Tags, Volume, VpcId,
+    MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Permission, Probe, Rule, SecurityGroup,
+    SecurityGroupId, Site, Snapshot, Subnet, SubnetId, Tags, Volume, VpcId,
 };
 
 /// Instances.
@@ -123,10 +123,21 @@ pub trait TagApi: Send + Sync {
     async fn set_tags(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError>;
 }
 
-/// All of AWS that one region of one account offers.
-pub trait Cloud: InstanceApi + NetworkApi + StorageApi + TagApi {}
+/// Rights.
+#[async_trait]
+pub trait PermissionApi: Send + Sync {
+    /// Whether this call would be permitted.
+    ///
+    /// *Guarantees*: nothing is changed. Only a refusal for a missing right is `Denied`; whatever else AWS finds wrong
+    /// with the call, such as a resource that is gone, says nothing about rights and is `NotKnown`.
+    /// *Errors*: where nothing was answered, AWS throttles, or the account could not be entered.
+    async fn permission(&self, probe: &Probe) -> Result<Permission, CloudError>;
+}
 
-impl<T: InstanceApi + NetworkApi + StorageApi + TagApi> Cloud for T {}
+/// All of AWS that one region of one account offers.
+pub trait Cloud: InstanceApi + NetworkApi + StorageApi + TagApi + PermissionApi {}
+
+impl<T: InstanceApi + NetworkApi + StorageApi + TagApi + PermissionApi> Cloud for T {}
 
 /// Gives the door to each site.
 pub trait Sites: Send + Sync {

@@ -98,6 +98,34 @@ impl Operation {
             | Self::RunInstances => false,
         }
     }
+
+    /// The right that the operation needs, as an IAM policy names it.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::AssumeRole => "sts:AssumeRole",
+            Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
+            Self::AuthorizeSecurityGroupIngress => "ec2:AuthorizeSecurityGroupIngress",
+            Self::CreateSecurityGroup => "ec2:CreateSecurityGroup",
+            Self::CreateSnapshots => "ec2:CreateSnapshots",
+            Self::CreateTags => "ec2:CreateTags",
+            Self::DescribeImages => "ec2:DescribeImages",
+            Self::DescribeInstanceAttribute => "ec2:DescribeInstanceAttribute",
+            Self::DescribeInstanceStatus => "ec2:DescribeInstanceStatus",
+            Self::DescribeInstances => "ec2:DescribeInstances",
+            Self::DescribeSecurityGroups => "ec2:DescribeSecurityGroups",
+            Self::DescribeSnapshots => "ec2:DescribeSnapshots",
+            Self::DescribeSubnets => "ec2:DescribeSubnets",
+            Self::DescribeVolumes => "ec2:DescribeVolumes",
+            Self::DescribeVpcs => "ec2:DescribeVpcs",
+            Self::GetCallerIdentity => "sts:GetCallerIdentity",
+            Self::ModifyInstanceAttribute => "ec2:ModifyInstanceAttribute",
+            Self::ModifyInstanceMetadataOptions => "ec2:ModifyInstanceMetadataOptions",
+            Self::ModifyNetworkInterfaceAttribute => "ec2:ModifyNetworkInterfaceAttribute",
+            Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
+            Self::RevokeSecurityGroupIngress => "ec2:RevokeSecurityGroupIngress",
+            Self::RunInstances => "ec2:RunInstances",
+        }
+    }
 }
 
 impl fmt::Display for Operation {
@@ -178,7 +206,7 @@ impl ErrorKind {
 
 /// A failed call.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{operation} failed: {code}: {message}")]
+#[error("{operation} failed: {code}: {message}{}", self.missing_right())]
 pub struct CloudError {
     /// What was called.
     pub operation: Operation,
@@ -190,4 +218,28 @@ pub struct CloudError {
     pub message: String,
     /// When the call has its turn, where that is known: it was not sent because others come first.
     pub turn_at: Option<Timestamp>,
+}
+
+/// AWS's codes for a right that the caller's policies do not give. Other refusals of the kind [`ErrorKind::Denied`],
+/// of an account that is blocked for example, no policy cures.
+pub const MISSING_RIGHT: [&str; 3] = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
+
+impl CloudError {
+    /// Whether it failed because a right is missing.
+    pub fn lacks_right(&self) -> bool {
+        MISSING_RIGHT.contains(&self.code.as_str())
+    }
+
+    /// What to mend, where the code says only that something is denied.
+    fn missing_right(&self) -> String {
+        match self.operation {
+            _ if !self.lacks_right() => String::new(),
+            Operation::AssumeRole => {
+                " (sts:AssumeRole: the role's trust policy must let the operator in, with the class's external id, and \
+                 the operator's own policy must name the role)"
+                    .to_owned()
+            }
+            operation => format!(" (the operator's IAM policy lacks {})", operation.action()),
+        }
+    }
 }

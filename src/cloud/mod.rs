@@ -9,6 +9,7 @@ mod ids;
 mod lane;
 mod listing;
 mod observed;
+mod permission;
 mod site;
 mod types;
 
@@ -18,5 +19,6 @@ pub use ids::*;
 pub use lane::*;
 pub use listing::*;
 pub use observed::*;
+pub use permission::*;
 pub use site::*;
 pub use types::*;

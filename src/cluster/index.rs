@@ -142,8 +142,20 @@ impl<K: Kind> ObjectIndex<K> {
         }
     }
 
+    /// Takes in an object as it is now, outside of any list.
+    pub fn put(&self, object: &Seen<K>) {
+        let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        content.shown.put(object);
+    }
+
+    /// Takes out the object of this key.
+    pub fn remove(&self, key: &Key) {
+        let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        content.shown.remove(key);
+    }
+
     /// The readable objects of this value, in the order of keys.
-    pub(super) fn find(&self, index: Index, value: &str) -> Vec<Arc<K>> {
+    pub fn find(&self, index: Index, value: &str) -> Vec<Arc<K>> {
         let content = self.0.read().unwrap_or_else(PoisonError::into_inner);
         content.shown.find(index, value).to_vec()
     }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,34 @@ pub struct Subnets {
     seen: Mutex<HashMap<Place, (Timestamp, Subnet)>>,
     /// The looks that found nothing, or failed.
     missed: Mutex<HashMap<Place, Timestamp>>,
+    looks: Mutex<HashMap<Place, Arc<Looks>>>,
+}
+
+/// What a look came to.
+type Found = Result<Option<Subnet>, Failure>;
+
+/// The looks at one subnet, one at a time. Whoever comes during one takes what it finds: a look is due for every
+/// Tenant in a subnet at once, and sixteen passes run side by side.
+#[derive(Debug, Default)]
+struct Looks {
+    ended: AtomicU64,
+    last: tokio::sync::Mutex<Option<Found>>,
+}
+
+impl Looks {
+    async fn join(&self, look: impl Future<Output = Found>) -> Found {
+        let before = self.ended.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if self.ended.load(Ordering::SeqCst) > before
+            && let Some(found) = &*last
+        {
+            return found.clone();
+        }
+        let found = look.await;
+        *last = Some(found.clone());
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        found
+    }
 }
 
 impl Subnets {
@@ -48,7 +79,8 @@ impl Subnets {
         if let Some(subnet) = self.kept(&place, now) {
             return Ok(Some(subnet));
         }
-        let found = cloud.find_subnet(id).await?;
+        let looks = Arc::clone(lock(&self.looks).entry(place.clone()).or_default());
+        let found = looks.join(async { Ok(cloud.find_subnet(id).await?) }).await?;
         if let Some(subnet) = &found {
             lock(&self.seen).insert(place, (now, subnet.clone()));
         }
@@ -86,3 +118,6 @@ impl Subnets {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,22 @@
 //!
 //! Deliberately absent: a finalizer. The quarantine group stays when its class goes; an instance may stand in it.
 
+mod preflight;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
+pub use self::preflight::Rights;
+use self::preflight::{Asking, Preflight};
 use super::{
     Subnets,
     tenant::{change_rules, create_group},
 };
 use crate::{
-    api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
-    cloud::{NewGroup, Observed, Region, Subnet, SubnetId},
-    cluster::{Cluster, Happened, Index, Kind},
+    api::{ConditionType, Reason, TenantClass, TenantClassStatus},
+    cloud::{Lane, NewGroup, Observed, Region, Subnet, SubnetId},
+    cluster::{Cluster, Happened, Kind},
     engine::{
         Context, ControllerName, Failure, Identity, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved,
     },
@@ -39,12 +43,16 @@ const FIRST_SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
 #[derive(Debug)]
 pub struct TenantClassReconciler {
     subnets: Arc<Subnets>,
+    preflight: Preflight,
 }
 
 impl TenantClassReconciler {
     /// A reconciler that looks at subnets by way of `subnets`.
     pub fn new(subnets: Arc<Subnets>) -> Self {
-        Self { subnets }
+        Self {
+            subnets,
+            preflight: Preflight::default(),
+        }
     }
 }
 
@@ -59,6 +67,8 @@ pub struct World {
     pub quarantine: QuarantineWorld,
     /// How many Tenants name it.
     pub tenants: i32,
+    /// What is known of the operator's rights there; `None` before anything was listed.
+    pub rights: Option<Rights>,
 }
 
 /// The identity of a class's quarantine group.
@@ -111,9 +121,8 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             }
             Some(_) | None => Observed::Unknown,
         };
-        let name = class.metadata.name.as_deref().unwrap_or_default();
-        let tenants = ctx.cluster.cached_by::<Tenant>(Index::Class, name).len();
-        Ok(World {
+        let tenants = preflight::tenants_of(ctx, class);
+        let mut world = World {
             terms: ctx.terms.find(&class.spec.terms),
             subnets,
             quarantine: QuarantineWorld {
@@ -123,8 +132,21 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
                     .as_ref()
                     .is_some_and(|status| is_true(&status.conditions, ConditionType::Ready.as_str())),
             },
-            tenants: i32::try_from(tenants).unwrap_or(i32::MAX),
-        })
+            tenants: i32::try_from(tenants.len()).unwrap_or(i32::MAX),
+            rights: None,
+        };
+        if inventory.has_swept() {
+            let view = inventory.view();
+            let asking = Asking {
+                class,
+                ground: preflight::ground_of(ctx, class, (&world, &tenants), &view),
+                demand: preflight::demand_of(tenants.iter().map(Arc::as_ref)),
+                now: ctx.now(),
+            };
+            let cloud = ctx.inventories.cloud(&site, Lane::CleanUp);
+            world.rights = Some(self.preflight.ask(&*cloud, &asking).await?);
+        }
+        Ok(world)
     }
 
     fn resolve(&self, ctx: &Context<C>, class: &TenantClass, world: &World) -> Resolved<NewGroup> {
@@ -179,7 +201,16 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
         now: Timestamp,
     ) -> Report<TenantClassStatus> {
         let mut status = class.status.clone().unwrap_or_default();
-        let conditions = Conditions::over(&status.conditions, class.generation(), now);
+        let mut conditions = Conditions::over(&status.conditions, class.generation(), now);
+        let rights = outcome
+            .world
+            .as_ref()
+            .ok()
+            .and_then(|world| world.rights.as_ref());
+        if let Some(verdict) = preflight::verdict_of(rights, failure_of::<C>(outcome)) {
+            preflight::tell(&mut conditions, &verdict);
+        }
+        let before = status.clone();
         let standing = standing::<C>(outcome);
         status.conditions = conditions.settle(&standing);
         status.observed_generation = Some(class.generation());
@@ -192,14 +223,17 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
                 findings.as_slice()
             }
         });
-        let events = findings.map(|finding| Happened::warning(finding.reason, finding.message.clone()));
+        let told = findings.map(|finding| Happened::warning(finding.reason, finding.message.clone()));
+        let events = told.chain(preflight::edges(&before, &status)).collect();
         // Without any subnet there is nothing to wait for: that is the user's to mend.
         let waits = matches!(&outcome.world, Ok(world)
             if world.quarantine.group.is_unknown() && world.subnets.iter().any(|(_, subnet)| subnet.is_some()));
+        let first_sweep = waits.then(|| crate::clock::later(now, FIRST_SWEEP));
+        let asks_again = rights.and_then(|rights| rights.look_again);
         Report {
             status: Some(status),
-            events: events.collect(),
-            look_again: waits.then(|| crate::clock::later(now, FIRST_SWEEP)),
+            events,
+            look_again: first_sweep.into_iter().chain(asks_again).min(),
             release: false,
         }
     }
@@ -254,6 +288,13 @@ fn mistakes(class: &TenantClass, world: &World) -> Vec<Refusal> {
     found
 }
 
+fn failure_of<C: Cluster>(outcome: &OutcomeOf<TenantClassReconciler, C>) -> Option<&Failure> {
+    match (&outcome.world, &outcome.failed) {
+        (Err(failure), _) | (_, Some((_, failure))) => Some(failure),
+        (Ok(_), None) => None,
+    }
+}
+
 fn standing<C: Cluster>(outcome: &OutcomeOf<TenantClassReconciler, C>) -> Standing {
     let refusals: Vec<_> = outcome
         .resolved
@@ -264,11 +305,7 @@ fn standing<C: Cluster>(outcome: &OutcomeOf<TenantClassReconciler, C>) -> Standi
         let messages: Vec<_> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
         return Standing::Stalled(Because::new(first.reason, messages.join("; ")));
     }
-    let failure = match (&outcome.world, &outcome.failed) {
-        (Err(failure), _) | (_, Some((_, failure))) => Some(failure),
-        (Ok(_), None) => None,
-    };
-    if let Some(failure) = failure {
+    if let Some(failure) = failure_of::<C>(outcome) {
         let because = Because::new(failure::reason_of(failure), failure.to_string());
         return if failure::needs_a_person(failure) {
             Standing::Stalled(because)

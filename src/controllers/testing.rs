@@ -116,6 +116,14 @@ impl Env {
         }
     }
 
+    /// Lets so many seconds pass at once, with one sweep at the end.
+    pub(super) async fn skip(&mut self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+        self.sim_clock.set(self.clock.now());
+        self.sweep().await;
+        self.settle().await;
+    }
+
     pub(super) async fn sweep(&self) {
         for (site, found) in self.ctx.inventories.sweep_all().await {
             swept(&self.ctx, &site, &found);

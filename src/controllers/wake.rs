@@ -9,19 +9,39 @@ use std::{
 };
 
 use crate::{
-    api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
+    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Tenant, TenantClass},
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
     engine::{Context, ControllerName},
     inventory::{Owner, Swept},
+    report::conditions::find_condition,
 };
 
 /// Turns changes into due passes.
 #[derive(Debug, Default)]
 pub struct Waker {
-    /// The generation of each class that its Tenants were last woken for. A class's status counts its Tenants, so
-    /// waking them for a change of the status too would make the first rollout of N Tenants N² passes.
-    class_generations: Mutex<HashMap<Key, Option<i64>>>,
+    /// What of each class its Tenants were last woken for. A class's status counts its Tenants, so waking them for
+    /// every change of the status would make the first rollout of N Tenants N² passes.
+    classes: Mutex<HashMap<Key, SeenClass>>,
+}
+
+/// What of a class matters to its Tenants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SeenClass {
+    generation: Option<i64>,
+    /// Status and message of the condition `Permitted`, which each Tenant passes on.
+    permitted: Option<(String, String)>,
+}
+
+impl SeenClass {
+    fn of(class: &TenantClass) -> Self {
+        let conditions = class.status().map(TenantClass::conditions).unwrap_or_default();
+        let permitted = find_condition(conditions, ConditionType::Permitted.as_str());
+        Self {
+            generation: Some(class.generation()),
+            permitted: permitted.map(|condition| (condition.status.clone(), condition.message.clone())),
+        }
+    }
 }
 
 impl Waker {
@@ -52,24 +72,23 @@ impl Waker {
 
     fn class_changed<C: Cluster>(&self, ctx: &Context<C>, key: &Key) {
         wake(ctx, ControllerName::TenantClass, key);
-        let generation = ctx
-            .cluster
-            .cached::<TenantClass>(key)
-            .map(|class| class.generation());
-        let previous = {
-            let mut seen = self
-                .class_generations
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            seen.insert(key.clone(), generation)
+        let class = ctx.cluster.cached::<TenantClass>(key);
+        let now = class.map(|class| SeenClass::of(&class)).unwrap_or_default();
+        let before = {
+            let mut seen = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.insert(key.clone(), now.clone())
         };
-        if previous == Some(generation) {
+        if before.as_ref() == Some(&now) {
             return;
         }
+        let is_same_spec = before.is_some_and(|before| before.generation == now.generation);
         let mut namespaces = BTreeSet::new();
         for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &key.name) {
             let tenant = tenant.key();
             wake(ctx, ControllerName::Tenant, &tenant);
+            if is_same_spec {
+                continue;
+            }
             wake(ctx, ControllerName::Schedule, &tenant);
             if namespaces.insert(tenant.namespace.clone()) {
                 wake_namespace::<C, AccessPolicy>(ctx, &tenant, &[ControllerName::AccessPolicy]);

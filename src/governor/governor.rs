@@ -219,11 +219,15 @@ impl Drop for InLine<'_> {
     }
 }
 
-/// Whether a call comes back at its turn where the line is long. Thousands of Tenants may want the same change, each
-/// pass of theirs holds a place, and those behind it that want something else would wait with it. Not so looks, which
-/// come quickly, nor backups, whose attempts are counted, nor an Incident, which never waits behind anybody.
+/// Whether a call comes back at its turn where the line is long: what makes something new. Thousands of Tenants may want
+/// the same at once, each pass of theirs holds a place, and those behind it that want something else would wait with
+/// it. What comes after it, such as the rules of a group, comes no faster than groups are made and is finished first.
 fn is_booked(operation: Operation, lane: Lane) -> bool {
-    !operation.is_read() && matches!(lane, Lane::UserChange | Lane::Drift)
+    let makes = matches!(
+        operation,
+        Operation::CreateSecurityGroup | Operation::RunInstances
+    );
+    makes && matches!(lane, Lane::UserChange | Lane::Drift)
 }
 
 fn held_back(operation: Operation, turn_at: Option<Timestamp>) -> CloudError {

@@ -186,13 +186,12 @@ fn in_order<T: Resource>(mut found: Vec<T>) -> Vec<T> {
     found
 }
 
+/// The items of a new listing, and what it misses of the one before.
+type Compared<T> = (Vec<Arc<T>>, BTreeMap<<T as Resource>::Id, Arc<T>>);
+
 /// The items of the new listing and what it misses, both in the order of ids like what is compared. What is as it was
 /// stays the same allocation, so that an old view and a new one do not hold it twice.
-fn compare<T: Resource>(
-    known: &[Arc<T>],
-    found: Vec<T>,
-    changed: &mut BTreeSet<Owner>,
-) -> (Vec<Arc<T>>, BTreeMap<T::Id, Arc<T>>) {
+fn compare<T: Resource>(known: &[Arc<T>], found: Vec<T>, changed: &mut BTreeSet<Owner>) -> Compared<T> {
     let mut items = Vec::with_capacity(found.len());
     let mut missed = BTreeMap::new();
     let mut miss = |item: &Arc<T>, changed: &mut BTreeSet<Owner>| {

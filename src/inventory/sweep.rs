@@ -134,6 +134,8 @@ impl Inventory {
             due.retain(|kind| under_way.insert(*kind));
             listings.extend(due.into_iter().map(async |kind| (kind, self.list(kind).await)));
             tokio::select! {
+                // What ended first, so that virtual time repeats itself.
+                biased;
                 Some((kind, swept)) = listings.next() => {
                     under_way.remove(&kind);
                     on_sweep(swept);

@@ -114,6 +114,13 @@ pub fn plan_quarantine(desired: &NewGroup, world: &QuarantineWorld) -> Plan<Clas
         );
         return plan;
     }
+    let retag = retag(desired, group);
+    // Without the cluster tag a policy may permit nothing else with the group.
+    let (first, last) = match retag {
+        Some(ClassStep::SetTags { ref tags, .. }) if tags.contains_key(names::tags::CLUSTER) => (retag, None),
+        retag => (None, retag),
+    };
+    plan.steps.extend(first);
     for change in plan_rules(
         &BTreeSet::new(),
         &Observed::Present(group.rules.clone()),
@@ -130,15 +137,18 @@ pub fn plan_quarantine(desired: &NewGroup, world: &QuarantineWorld) -> Plan<Clas
             findings,
         });
     }
-    let (tags, findings) = drifted_tags(group.id.as_str(), &desired.tags, &group.tags);
-    if !tags.is_empty() {
-        plan.steps.push(ClassStep::SetTags {
-            group: group.id.clone(),
-            tags,
-            findings,
-        });
-    }
+    plan.steps.extend(last);
     plan
+}
+
+/// Puts the tags back that the group lacks.
+fn retag(desired: &NewGroup, group: &SecurityGroup) -> Option<ClassStep> {
+    let (tags, findings) = drifted_tags(group.id.as_str(), &desired.tags, &group.tags);
+    (!tags.is_empty()).then(|| ClassStep::SetTags {
+        group: group.id.clone(),
+        tags,
+        findings,
+    })
 }
 
 fn intruder(group: &SecurityGroup, rule: &Rule) -> Finding {

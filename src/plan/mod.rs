@@ -8,6 +8,7 @@ pub mod backup_policy;
 pub mod class;
 pub mod firewall;
 pub mod incident;
+pub mod permission;
 pub mod selection;
 pub mod slot;
 pub mod tenant;

@@ -9,7 +9,8 @@ use std::{
 
 use lab::{
     Broken, Cut, Loss, Scenario, When,
-    crash::{self, Swept, Trial},
+    crash::{self, Plan, Swept, Trial},
+    play::Played,
 };
 use yagura::cloud::Operation;
 
@@ -60,15 +61,47 @@ fn used() -> BTreeSet<Operation> {
         .collect()
 }
 
+/// One run without a cut.
+fn whole(scenario: Scenario, seed: u64, operators: usize) -> Played {
+    let trial = Trial {
+        scenario,
+        seed,
+        cut: None,
+        operators,
+    };
+    trial.run().unwrap_or_else(|why| panic!("lab run {trial}: {why}"))
+}
+
+/// A part of the sweep that `lab crash` runs whole.
+fn sweep_a_part(loss: Loss, first_seed: u64) {
+    let swept = for_all(|at, scenario| {
+        let seed = first_seed + at as u64;
+        let plan = Plan {
+            scenario,
+            seed,
+            loss,
+            operators: 1,
+        };
+        let swept = crash::sweep(plan, |effect| (effect + seed).is_multiple_of(STRIDE));
+        let swept = swept.unwrap_or_else(|why| panic!("{scenario} --seed {seed}: {why}"));
+        let Swept { runs, effects, .. } = &swept;
+        println!("{scenario}: {effects} effects, {runs} runs");
+        swept
+    });
+    let runs: usize = swept.iter().map(|swept| swept.runs).sum();
+    println!("{runs} runs");
+    let failed = swept.iter().flat_map(|swept| &swept.failed);
+    let failed =
+        failed.map(|failed| format!("lab run {}\n  at \"{}\": {}", failed.trial, failed.at, failed.why));
+    let failed: Vec<_> = failed.collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(runs >= FEWEST, "only {runs} runs");
+}
+
 #[test]
 fn every_operation_is_called_in_a_scenario_that_ends_well() {
     let called = for_all(|_, scenario| {
-        let trial = Trial {
-            scenario,
-            seed: 0,
-            cut: None,
-        };
-        let played = trial.run().unwrap_or_else(|why| panic!("{trial}: {why}"));
+        let played = whole(scenario, 0, 1);
         for operation in scenario.calls() {
             assert!(
                 played.operations.contains(operation),
@@ -86,23 +119,17 @@ fn every_operation_is_called_in_a_scenario_that_ends_well() {
 
 #[test]
 fn a_crash_at_any_effect_duplicates_and_loses_nothing() {
-    let swept = for_all(|at, scenario| {
-        let seed = at as u64;
-        let swept = crash::sweep(scenario, seed, |effect| (effect + seed).is_multiple_of(STRIDE));
-        let swept = swept.unwrap_or_else(|why| panic!("{scenario} --seed {seed}: {why}"));
-        let Swept { runs, effects, .. } = &swept;
-        println!("{scenario}: {effects} effects, {runs} runs");
-        swept
-    });
-    let runs: usize = swept.iter().map(|swept| swept.runs).sum();
-    println!("{runs} runs");
-    let failed: Vec<_> = swept
-        .iter()
-        .flat_map(|swept| &swept.failed)
-        .map(|failed| format!("lab run {}\n  at \"{}\": {}", failed.trial, failed.at, failed.why))
-        .collect();
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert!(runs >= FEWEST, "only {runs} runs");
+    sweep_a_part(Loss::Process, 0);
+}
+
+#[test]
+fn a_lost_answer_at_any_effect_duplicates_and_loses_nothing() {
+    sweep_a_part(Loss::Answer, 100);
+}
+
+#[test]
+fn two_operators_at_once_do_each_thing_once() {
+    for_all(|at, scenario| whole(scenario, 200 + at as u64, 2));
 }
 
 /// A sweep that cuts nothing off would find nothing, for ever.
@@ -116,6 +143,7 @@ fn a_cut_that_does_not_happen_fails_its_run() {
             when: When::Before,
             loss: Loss::Process,
         }),
+        operators: 1,
     };
     let why = trial.run().unwrap_err();
     assert!(matches!(why, Broken::NotFired(_)), "{why}");

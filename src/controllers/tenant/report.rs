@@ -5,6 +5,7 @@
 
 mod events;
 mod parts;
+mod rights;
 
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub(super) fn report<C: Cluster>(
             conditions.set(type_, Some(*holds), because);
         }
     }
+    rights::tell(&mut conditions, outcome);
     let standing = standing(tenant, outcome, &parts, &conditions);
     if let Some(phase) = phase(&status, outcome, &standing) {
         status.phase = Some(phase);

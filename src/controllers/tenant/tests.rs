@@ -2,6 +2,7 @@ mod checks;
 mod meanwhile;
 mod sources;
 mod sweep;
+mod unexplained;
 
 use serde_json::json;
 

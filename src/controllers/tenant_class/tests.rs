@@ -1,3 +1,6 @@
+mod accounts;
+mod rights;
+
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;
 

@@ -12,8 +12,8 @@ use futures::{
 };
 
 use super::*;
-use crate::governor::on_behalf_of;
 use crate::clock::{ManualClock, Wait};
+use crate::governor::on_behalf_of;
 
 const GROUP: Operation = Operation::CreateSecurityGroup;
 
@@ -346,13 +346,30 @@ fn where_the_line_is_long_each_caller_is_told_its_own_turn_and_keeps_it() {
     }
     pool.run_until_stalled();
     let (first, second) = (turn_of(called(&stage, "one")), turn_of(called(&stage, "two")));
-    assert_eq!(elapsed(first, second), Duration::from_millis(250), "a call at four a second");
-    assert_eq!(turn_of(called(&stage, "one")), first, "too early: the turn stands");
+    assert_eq!(
+        elapsed(first, second),
+        Duration::from_millis(250),
+        "a call at four a second"
+    );
+    assert_eq!(
+        turn_of(called(&stage, "one")),
+        first,
+        "too early: the turn stands"
+    );
     // Nine stand in line and ninety-one were told before; it comes back a second early.
     let wait = elapsed(start(), first) - Duration::from_secs(3600);
-    assert!((Duration::from_secs(23)..Duration::from_secs(25)).contains(&wait), "{wait:?}");
+    assert!(
+        (Duration::from_secs(23)..Duration::from_secs(25)).contains(&wait),
+        "{wait:?}"
+    );
     // Nobody who is not told to come back is told so.
-    assert!(stage.governor.admit(GROUP, Lane::UserChange, 1).now_or_never().is_none());
+    assert!(
+        stage
+            .governor
+            .admit(GROUP, Lane::UserChange, 1)
+            .now_or_never()
+            .is_none()
+    );
     // An Incident, a backup and a look stand in line by any name.
     let incident = stage.governor.admit(GROUP, Lane::Contain, 1);
     assert_eq!(on_behalf_of("incident", incident).now_or_never(), Some(Ok(())));
@@ -379,7 +396,12 @@ fn whoever_comes_at_its_turn_is_admitted() {
     pool.run_until_stalled();
     let admitted = stage.governor.admit(GROUP, Lane::UserChange, 1);
     let mut admitted = pin!(on_behalf_of("late", admitted));
-    assert!(admitted.as_mut().now_or_never().is_none_or(|result| result.is_ok()));
+    assert!(
+        admitted
+            .as_mut()
+            .now_or_never()
+            .is_none_or(|result| result.is_ok())
+    );
     stage.advance(2000);
     pool.run_until_stalled();
     assert_eq!(block_on(admitted), Ok(()));

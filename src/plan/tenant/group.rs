@@ -7,8 +7,8 @@ use super::{
     standing_of,
 };
 use crate::{
-    api::Reason,
-    cloud::{NewGroup, Observed, Rule, SecurityGroup},
+    api::{Reason, names},
+    cloud::{NewGroup, Observed, Rule, SecurityGroup, Tags},
     plan::{
         Plan,
         firewall::{RULE_QUOTA, RuleChange, RuleStep, describe, plan_rules},
@@ -50,6 +50,17 @@ pub(super) fn plan_group<'a>(
         );
         return None;
     }
+    let mut lacking = Lacking::new();
+    lack(
+        &mut lacking,
+        group.id.as_str(),
+        &desired.identity.tags(),
+        &group.tags,
+    );
+    // Without the cluster tag a policy may permit nothing else with the group.
+    let lacks_ours = |tags: &Tags| tags.contains_key(names::tags::CLUSTER);
+    let (first, last): (Lacking, Lacking) = lacking.into_iter().partition(|(tags, _)| lacks_ours(tags));
+    push_tags(first, plan);
     let calls = plan_rules(
         &desired.rules,
         &Observed::Present(group.rules.clone()),
@@ -66,14 +77,7 @@ pub(super) fn plan_group<'a>(
             findings,
         });
     }
-    let mut lacking = Lacking::new();
-    lack(
-        &mut lacking,
-        group.id.as_str(),
-        &desired.identity.tags(),
-        &group.tags,
-    );
-    push_tags(lacking, plan);
+    push_tags(last, plan);
     Some(Own { group, is_exact })
 }
 

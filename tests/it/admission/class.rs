@@ -142,6 +142,61 @@ async fn an_encryption_key_is_named_by_its_arn_and_not_by_an_alias() {
 }
 
 #[tokio::test]
+async fn a_class_stays_in_its_account() {
+    let (ground, class) = (Ground::new(), class());
+    let account = |role: &str| json!({"account": {"roleArn": role, "externalId": "x1"}});
+    let role = "arn:aws:iam::444455556666:role/yagura";
+    let message = "account cannot be changed";
+
+    let own = "stays-in-its-own-account";
+    ground.has(&class, own, json!({})).await;
+    ground.refuses_change(&class, own, account(role), message).await;
+
+    let other = "stays-in-another-account";
+    ground.has(&class, other, account(role)).await;
+    for change in [
+        json!({"account": null}),
+        account("arn:aws:iam::777788889999:role/yagura"),
+        json!({"account": {"externalId": "x2"}}),
+        json!({"account": {"externalId": null}}),
+    ] {
+        ground.refuses_change(&class, other, change, message).await;
+    }
+    ground
+        .takes_change(&class, other, json!({"terms": "hosting-2027-01-01"}))
+        .await;
+
+    let without = "stays-without-external-id";
+    let change = json!({"account": {"roleArn": role}});
+    ground.has(&class, without, change).await;
+    let change = json!({"account": {"externalId": "x1"}});
+    ground.refuses_change(&class, without, change, message).await;
+}
+
+#[tokio::test]
+async fn an_account_is_entered_by_a_role_only() {
+    let (ground, class) = (Ground::new(), class());
+    for role in [
+        "yagura",
+        "arn:aws:iam::444455556666:user/yagura",
+        "arn:aws:iam::4444:role/yagura",
+        "arn:aws:iam::444455556666:role/*",
+    ] {
+        let change = json!({"account": {"roleArn": role}});
+        ground
+            .refuses(&class, change, "spec.account.roleArn in body should match")
+            .await;
+    }
+    ground
+        .refuses(
+            &class,
+            json!({"account": {"externalId": "x1"}}),
+            "spec.account.roleArn: Required value",
+        )
+        .await;
+}
+
+#[tokio::test]
 async fn a_class_has_at_most_four_shared_groups() {
     let (ground, class) = (Ground::new(), class());
     let groups = |count: usize| {

@@ -33,7 +33,7 @@ pub(super) async fn every_lane_leads_to_one_site(stand: &Stand) {
     }
     let elsewhere = stand.sites.door(&Site::own("eu-central-1"), Lane::Drift);
     assert_eq!(elsewhere.find_group(&group.id).await, Ok(None));
-    assert_eq!(elsewhere.list_groups().await, Ok(Vec::new()));
+    assert_eq!(elsewhere.list_groups().await.unwrap().items, []);
 }
 
 pub(super) async fn a_role_leads_to_its_account(stand: &Stand) {
@@ -48,7 +48,7 @@ pub(super) async fn a_role_leads_to_its_account(stand: &Stand) {
     };
     let door = stand.sites.door(&site, Lane::Drift);
     assert_eq!(door.find_group(&group.id).await, Ok(None));
-    assert_eq!(door.list_groups().await, Ok(Vec::new()));
+    assert_eq!(door.list_groups().await.unwrap().items, []);
 }
 
 pub(super) async fn a_listing_has_every_page(stand: &Stand) {

@@ -2,15 +2,15 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     cluster::{
-        Cluster, ClusterError, Happened, Index, Kind, KindName, MemoryCluster, NamespaceFacts, OwnedMeta,
-        Seen,
+        Cluster, ClusterError, Happened, Index, Kind, KindName, MemoryCluster, NamespaceFacts, ObjectIndex,
+        OwnedMeta, Seen,
     },
 };
 
@@ -19,49 +19,8 @@ use crate::{
     wire::Way,
 };
 
-/// What the caches of a process hold, kind by kind.
-type Cache = BTreeMap<KindName, OfKind>;
-
-/// The objects of one kind, and by what they are found.
-#[derive(Default)]
-struct OfKind {
-    objects: BTreeMap<Key, Held>,
-    keys: HashMap<(Index, String), BTreeSet<Key>>,
-}
-
-struct Held {
-    seen: Arc<dyn Any + Send + Sync>,
-    values: Vec<(Index, String)>,
-}
-
-impl OfKind {
-    fn put<K: Kind>(&mut self, key: &Key, seen: Arc<Seen<K>>) {
-        self.remove(key);
-        let mut values = vec![(Index::Namespace, key.namespace.clone())];
-        values.extend(seen.readable().iter().flat_map(|object| object.indexes()));
-        for value in &values {
-            self.keys.entry(value.clone()).or_default().insert(key.clone());
-        }
-        self.objects.insert(key.clone(), Held { seen, values });
-    }
-
-    fn remove(&mut self, key: &Key) {
-        for value in self.objects.remove(key).into_iter().flat_map(|held| held.values) {
-            if let Some(keys) = self.keys.get_mut(&value) {
-                keys.remove(key);
-            }
-        }
-    }
-
-    fn get<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        Arc::clone(&self.objects.get(key)?.seen).downcast().ok()
-    }
-
-    fn find<K: Kind>(&self, keys: impl Iterator<Item = Key>) -> Vec<Arc<K>> {
-        keys.filter_map(|key| self.get::<K>(&key)?.readable().ok().cloned())
-            .collect()
-    }
-}
+/// What the caches of a process hold.
+type Cache = BTreeMap<(KindName, Key), Arc<dyn Any + Send + Sync>>;
 
 /// Kubernetes as one operator sees it.
 #[derive(Clone)]
@@ -69,6 +28,8 @@ pub struct LabCluster {
     way: Way,
     truth: MemoryCluster,
     cache: Arc<Mutex<Cache>>,
+    /// By what the cached objects of each kind are found.
+    indexes: Arc<Mutex<BTreeMap<KindName, Box<dyn Any + Send>>>>,
 }
 
 impl LabCluster {
@@ -77,6 +38,7 @@ impl LabCluster {
             way,
             truth,
             cache: Arc::default(),
+            indexes: Arc::default(),
         }
     }
 
@@ -98,13 +60,26 @@ impl LabCluster {
     }
 
     fn copy<K: Kind>(&self, key: &Key) {
-        let seen = self.truth.seen::<K>(key);
-        let mut cache = self.cache();
-        let of_kind = cache.entry(K::NAME).or_default();
-        match seen {
-            Some(seen) => of_kind.put(key, seen),
-            None => of_kind.remove(key),
+        let entry = (K::NAME, key.clone());
+        match self.truth.seen::<K>(key) {
+            Some(seen) => {
+                self.index::<K>().put(&seen);
+                drop(self.cache().insert(entry, seen));
+            }
+            None => {
+                self.index::<K>().remove(key);
+                drop(self.cache().remove(&entry));
+            }
         }
+    }
+
+    fn index<K: Kind>(&self) -> ObjectIndex<K> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = indexes
+            .entry(K::NAME)
+            .or_insert_with(|| Box::new(ObjectIndex::<K>::default()));
+        // Always of the kind's own type: it was made here.
+        index.downcast_ref().cloned().unwrap_or_default()
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -140,23 +115,20 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let Some(of_kind) = cache.get(&K::NAME) else {
-            return Vec::new();
-        };
-        of_kind.find(of_kind.objects.keys().cloned())
+        let of_kind = cache.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        of_kind
+            .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
+            .filter_map(|seen| seen.readable().ok().cloned())
+            .collect()
     }
 
     fn cached_by<K: Kind>(&self, index: Index, value: &str) -> Vec<Arc<K>> {
-        let cache = self.cache();
-        let Some(of_kind) = cache.get(&K::NAME) else {
-            return Vec::new();
-        };
-        let keys = of_kind.keys.get(&(index, value.to_owned()));
-        of_kind.find(keys.into_iter().flatten().cloned())
+        self.index::<K>().find(index, value)
     }
 
     fn seen<K: Kind>(&self, key: &Key) -> Option<Arc<Seen<K>>> {
-        self.cache().get(&K::NAME)?.get(key)
+        let found = Arc::clone(self.cache().get(&(K::NAME, key.clone()))?);
+        found.downcast().ok()
     }
 
     async fn read<K: Kind>(&self, key: &Key) -> Result<Option<K>, ClusterError> {

@@ -1,9 +1,11 @@
 //! The crash sweep: every scenario, cut off at every effect, before it and after it.
+//!
+//! What is lost is the whole process, or only the one call; and a second operator may act all the while.
 
 use std::fmt;
 
 use crate::{
-    Broken, Cut, Loss, When,
+    Broken, Cut, Loss, Settings, When,
     play::{self, Played, settings},
     scenario::Scenario,
 };
@@ -17,6 +19,8 @@ pub struct Trial {
     pub seed: u64,
     /// Where it is cut off, if anywhere.
     pub cut: Option<Cut>,
+    /// How many operators act at once.
+    pub operators: usize,
 }
 
 impl Trial {
@@ -25,11 +29,15 @@ impl Trial {
     /// # Errors
     /// Where something is wrong at the end, or the cut did not happen.
     pub fn run(&self) -> Result<Played, Broken> {
-        let played = play::play(self.scenario, settings(self.seed), |world| {
+        let settings = Settings {
+            operators: self.operators,
+            ..settings(self.seed)
+        };
+        let played = play::play(self.scenario, settings, |world| {
             world.watch_effects(self.cut);
         })?;
-        let died = self.cut.is_some_and(|cut| cut.loss == Loss::Process);
-        if played.crashes != usize::from(died) {
+        let dies = self.cut.is_some_and(|cut| cut.loss == Loss::Process);
+        if played.is_cut != self.cut.is_some() || played.crashes != usize::from(dies) {
             return Err(Broken::NotFired(format!("{self}")));
         }
         Ok(played)
@@ -40,10 +48,12 @@ impl fmt::Display for Trial {
     /// The words after `lab run` that repeat it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} --seed {}", self.scenario, self.seed)?;
-        match self.cut {
-            Some(cut) => write!(f, " --effect {} --cut {}", cut.effect, cut.when),
-            None => Ok(()),
+        if self.operators != 1 {
+            write!(f, " --operators {}", self.operators)?;
         }
+        let Some(cut) = self.cut else { return Ok(()) };
+        write!(f, " --effect {} --cut {}", cut.effect, cut.when)?;
+        f.write_str(if cut.loss == Loss::Answer { " --lives" } else { "" })
     }
 }
 
@@ -71,38 +81,49 @@ pub struct Swept {
     pub whole: Played,
 }
 
+/// What is cut off in a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What happens.
+    pub scenario: Scenario,
+    /// Decides every order, latency and lag.
+    pub seed: u64,
+    /// What is lost with each effect.
+    pub loss: Loss,
+    /// How many operators act at once; the effects of the first are cut off.
+    pub operators: usize,
+}
+
+impl Plan {
+    fn trial(&self, cut: Option<Cut>) -> Trial {
+        Trial {
+            scenario: self.scenario,
+            seed: self.seed,
+            cut,
+            operators: self.operators,
+        }
+    }
+}
+
 /// Cuts one scenario off at each effect that `picks` lets through, on both sides of it.
 ///
 /// # Errors
 /// Where already the run without a cut is wrong.
-pub fn sweep(scenario: Scenario, seed: u64, picks: impl Fn(u64) -> bool) -> Result<Swept, Broken> {
-    let whole = Trial {
-        scenario,
-        seed,
-        cut: None,
-    };
-    let whole = whole.run()?;
+pub fn sweep(plan: Plan, picks: impl Fn(u64) -> bool) -> Result<Swept, Broken> {
+    let whole = plan.trial(None).run()?;
     let mut swept = Swept {
         runs: 1,
         effects: whole.effects.len(),
         ..Swept::default()
     };
-    for (at, name) in whole.effects.iter().enumerate() {
-        let effect = at as u64 + 1;
-        if !picks(effect) {
-            continue;
-        }
+    let numbered = whole.effects.iter().zip(1..);
+    for (name, effect) in numbered.filter(|(_, effect)| picks(*effect)) {
         for when in When::ALL {
-            let cut = Cut {
+            let trial = plan.trial(Some(Cut {
                 effect,
                 when,
-                loss: Loss::Process,
-            };
-            let trial = Trial {
-                scenario,
-                seed,
-                cut: Some(cut),
-            };
+                loss: plan.loss,
+            }));
             swept.runs += 1;
             if let Err(why) = trial.run() {
                 let at = name.clone();

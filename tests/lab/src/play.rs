@@ -22,10 +22,12 @@ const MOST_LAG: Duration = Duration::from_secs(120);
 pub struct Played {
     /// The effects of the first operator after the set-up, in order, up to its end.
     pub effects: Vec<String>,
-    /// The operations that were called after the set-up.
+    /// The operations that were called after the set-up; all of them, where that made nothing.
     pub operations: BTreeSet<Operation>,
     /// How many processes died.
     pub crashes: usize,
+    /// Whether the effect that was to be cut off was.
+    pub is_cut: bool,
 }
 
 /// The usual world of a seed: of four seeds one has an AWS that lists at once, the others one that lags by up to two
@@ -73,7 +75,10 @@ fn play_to_its_end(
     scenario.prepare(&mut world)?;
     world.sim.set_describe_lag(world.settings.aws.describe_lag);
     let keepsakes = Keepsakes::of(&world, &scenario.expected(0))?;
-    let last_call = world.sim.calls().last().map_or(0, |call| call.seq);
+    let last_call = match world.sim.calls().last() {
+        Some(call) if !scenario.acts_on_nothing() => call.seq,
+        _ => 0,
+    };
     before_act(&mut world);
 
     let mut witness = Witness::default();
@@ -103,6 +108,7 @@ fn played(world: &World, last_call: u64) -> Played {
         effects: world.effects(),
         operations: named.collect(),
         crashes: world.crashes,
+        is_cut: world.is_cut(),
     }
 }
 

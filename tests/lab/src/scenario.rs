@@ -70,7 +70,7 @@ impl Scenario {
         Self::Retain,
     ];
 
-    /// The operations that a run of it calls after its set-up, at least. Listings are called by every run.
+    /// The operations that a run of it calls after its set-up, at least. Where that made nothing, its own count too.
     pub fn calls(self) -> &'static [Operation] {
         match self {
             Self::Launch => &[
@@ -79,6 +79,7 @@ impl Scenario {
                 Operation::CreateSecurityGroup,
                 Operation::DescribeImages,
                 Operation::DescribeInstanceAttribute,
+                Operation::DescribeInstanceStatus,
                 Operation::DescribeInstances,
                 Operation::DescribeSecurityGroups,
                 Operation::DescribeSnapshots,

@@ -175,6 +175,11 @@ impl World {
         self.watched.names()
     }
 
+    /// Whether the effect that was to be cut off was.
+    pub fn is_cut(&self) -> bool {
+        self.watched.has_fired()
+    }
+
     /// The process in this place ends, and another one begins a while later.
     pub fn crash(&mut self, place: usize) {
         let now = self.clock.now();

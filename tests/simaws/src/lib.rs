@@ -5,12 +5,13 @@
 //! and on a loopback port ([`Sim::serve`]: demos, real processes, any AWS client).
 //!
 //! It shares no code with the operator, so that a wrong idea about AWS has to be had twice before
-//! a test agrees with it. Deliberately absent: signatures are not checked, requests are not
-//! throttled unless a fault says so, and nothing survives the process.
+//! a test agrees with it. Nothing survives the process; limits, lags, latency and the check of
+//! signatures are off unless asked for.
 //!
 //! The map: `protocol` knows the wire format and no resource; `state` knows resources and time and
-//! no wire format; `ops` has one function per AWS operation and joins the two; `faults` and `log`
-//! are what a test steers and reads; `control` gives both over HTTP under `/_sim/`.
+//! no wire format; `ops` has one function per AWS operation and joins the two; `sim` lets a request
+//! arrive, past `signature`, `limits` and `faults`; `log` is what a test reads; `control` gives all
+//! of it over HTTP under `/_sim/`.
 
 mod answer;
 mod backend;

@@ -93,7 +93,8 @@ impl CallLog {
     }
 
     pub(crate) fn since(&self, seq: u64) -> Vec<Call> {
-        self.calls.iter().filter(|call| call.seq > seq).cloned().collect()
+        let from = self.calls.partition_point(|call| call.seq <= seq);
+        self.calls.range(from..).cloned().collect()
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use lab::{Scenario, crash};
+use lab::{
+    Loss, Scenario,
+    crash::{self, Plan},
+};
 
 use super::work;
 
@@ -20,6 +23,12 @@ pub(crate) struct Crash {
     /// Only this scenario (may be given more than once).
     #[arg(long)]
     scenario: Vec<Scenario>,
+    /// Lose only the one call each time: the operator lives on without its answer.
+    #[arg(long)]
+    lives: bool,
+    /// How many operators act at once; the effects of the first are cut off.
+    #[arg(long, default_value_t = 1)]
+    operators: usize,
 }
 
 impl Crash {
@@ -30,12 +39,19 @@ impl Crash {
         } else {
             self.scenario
         };
+        let loss = if self.lives { Loss::Answer } else { Loss::Process };
+        let plan = |scenario, seed| Plan {
+            scenario,
+            seed,
+            loss,
+            operators: self.operators,
+        };
         let seeds = 0..self.seeds;
-        let jobs = seeds.flat_map(|seed| scenarios.iter().map(move |scenario| (*scenario, seed)));
+        let jobs = seeds.flat_map(|seed| scenarios.iter().map(move |scenario| plan(*scenario, seed)));
         let swept = work::each(
             jobs.collect(),
-            |(scenario, seed)| crash::sweep(*scenario, *seed, |_| true),
-            |(scenario, seed), result| match result {
+            |plan| crash::sweep(*plan, |_| true),
+            |Plan { scenario, seed, .. }, result| match result {
                 Ok(swept) => println!(
                     "{scenario:<16} seed {seed:>2}: {} effects, {} runs, {} failed",
                     swept.effects,
@@ -46,7 +62,7 @@ impl Crash {
             },
         );
         let (mut runs, mut failures) = (0, 0);
-        for ((scenario, seed), result) in &swept {
+        for (Plan { scenario, seed, .. }, result) in &swept {
             match result {
                 Ok(swept) => {
                     runs += swept.runs;

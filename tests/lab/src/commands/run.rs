@@ -25,6 +25,9 @@ pub(crate) struct Run {
     /// Lose only the answer: the operator lives on without it.
     #[arg(long)]
     lives: bool,
+    /// How many operators act at once.
+    #[arg(long, default_value_t = 1)]
+    operators: usize,
 }
 
 impl Run {
@@ -45,6 +48,7 @@ impl Run {
                 when: self.cut,
                 loss,
             }),
+            operators: self.operators,
         };
         match trial.run() {
             Ok(played) => {

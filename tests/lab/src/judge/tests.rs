@@ -169,10 +169,9 @@ fn an_isolation_without_a_record_and_a_lost_record_are_seen() {
     assert_eq!(status.isolated.len(), 1);
     status.isolated.clear();
     let version = stored.metadata.resource_version.clone().unwrap();
-    let written = court
-        .world
-        .cluster
-        .apply_status::<Incident>(&stored.key(), &version, &status);
+    let cluster = &court.world.cluster;
+    let one = key("one");
+    let written = cluster.apply_status::<Incident>(&one, &version, &status);
     futures::executor::block_on(written).unwrap();
     witness.look(&court.world, &court.expected).unwrap();
     let found = format!("{:?}", witness.found);

@@ -28,8 +28,7 @@ pub(super) fn create(ctx: &mut Context<'_>, params: &Params) -> Answer {
         None => crate::state::DEFAULT_VPC_ID.to_owned(),
     };
     let tags = tags_for(params, "security-group")?;
-    let taken = |group: &&SecurityGroup| group.vpc_id == vpc_id && group.name.eq_ignore_ascii_case(name);
-    if ctx.region.groups.values().find(taken).is_some() {
+    if ctx.region.has_group_named(&vpc_id, name) {
         let text = format!("The security group '{name}' already exists for VPC '{vpc_id}'");
         return Err(ApiError::new("InvalidGroup.Duplicate", text));
     }
@@ -44,7 +43,7 @@ pub(super) fn create(ctx: &mut Context<'_>, params: &Params) -> Answer {
         .text("groupId", &group.id)
         .list("tagSet", render::tag_items(&group.tags))
         .text("securityGroupArn", arn(&group, ctx.region));
-    ctx.region.groups.insert(group.id.clone(), group);
+    ctx.region.add_group(group);
     Ok(content)
 }
 
@@ -82,7 +81,7 @@ pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
             format!("resource {id} has a dependent object"),
         ));
     }
-    ctx.region.groups.remove(&id);
+    ctx.region.remove_group(&id);
     Ok(Element::success().text("groupId", id))
 }
 

@@ -124,11 +124,17 @@ pub(crate) fn list<'a, T: Listed>(
     }
     let wanted: BTreeSet<String> = wanted.into_iter().collect();
     let after = page.after.map_or(Bound::Unbounded, Bound::Excluded);
+    let range = (after, Bound::Unbounded);
+    // Few are named of many: only those are looked at.
+    let candidates: Box<dyn Iterator<Item = (&String, &T)>> = if wanted.is_empty() {
+        Box::new(resources.range::<String, _>(range))
+    } else {
+        Box::new(wanted.range(range).filter_map(|id| resources.get_key_value(id)))
+    };
     let mut items = Vec::new();
     let mut last = None;
-    for (id, resource) in resources.range::<String, _>((after, Bound::Unbounded)) {
-        let listed = (wanted.is_empty() || wanted.contains(id)) && is_visible(id, resource);
-        if !listed || !filters.admit(resource, region) {
+    for (id, resource) in candidates {
+        if !is_visible(id, resource) || !filters.admit(resource, region) {
             continue;
         }
         if page.size.is_some_and(|size| items.len() >= size) {

@@ -81,6 +81,9 @@ pub(crate) struct Region {
     #[serde(serialize_with = "world::values")]
     pub(crate) flows: BTreeMap<String, Flow>,
     pub(crate) snapshot_public_access: PublicAccess,
+    /// VPC and name of each group: ten thousand groups are made one by one, and each name is looked for.
+    #[serde(skip)]
+    group_names: BTreeSet<(String, String)>,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -111,6 +114,7 @@ impl Region {
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
             flows: BTreeMap::new(),
+            group_names: BTreeSet::new(),
             snapshot_public_access: PublicAccess::default(),
             tokens: BTreeMap::new(),
             agenda: BTreeSet::new(),
@@ -247,7 +251,25 @@ impl Region {
             peer: Peer::Group(group.id.clone()),
         };
         self.add_rule(&mut group, among_members, None, Tags::new());
+        self.add_group(group);
+    }
+
+    /// Adds a group that is new.
+    pub(crate) fn add_group(&mut self, group: SecurityGroup) {
+        self.group_names.insert(name_key(&group.vpc_id, &group.name));
         self.groups.insert(group.id.clone(), group);
+    }
+
+    /// Removes a group.
+    pub(crate) fn remove_group(&mut self, id: &str) {
+        if let Some(group) = self.groups.remove(id) {
+            self.group_names.remove(&name_key(&group.vpc_id, &group.name));
+        }
+    }
+
+    /// Whether a VPC has a group of this name, whatever the case of its letters.
+    pub(crate) fn has_group_named(&self, vpc_id: &str, name: &str) -> bool {
+        self.group_names.contains(&name_key(vpc_id, name))
     }
 
     /// A new group with its allow-all egress; not yet in the region.
@@ -423,6 +445,10 @@ impl Region {
         kind::SUBNET.check(id)?;
         self.subnets.get(id).ok_or_else(|| kind::SUBNET.not_found(id))
     }
+}
+
+fn name_key(vpc_id: &str, name: &str) -> (String, String) {
+    (vpc_id.to_owned(), name.to_ascii_lowercase())
 }
 
 fn list<T: Serialize>(things: &BTreeMap<String, T>) -> Option<serde_json::Value> {

@@ -1,0 +1,192 @@
+//! Rights, by calls that ask AWS to go no further than to say whether it would.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, HttpTokensState, InstanceAttributeName, IpPermission, IpRange,
+};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{convert::sdk_tags, ec2::Ec2};
+use crate::cloud::{
+    CloudError, Direction, ErrorKind, Listable, MISSING_RIGHT, MetadataOptions, Permission, PermissionApi,
+    Probe, SecurityGroupId,
+};
+
+/// AWS's code for a call that would have been carried out.
+const WOULD_SUCCEED: &str = "DryRunOperation";
+
+/// A question on its way. Boxed one by one: as parts of one future, the twenty kinds of requests would take more of the
+/// stack than a thread has.
+type Question<'a> = Pin<Box<dyn Future<Output = Result<Permission, CloudError>> + Send + 'a>>;
+
+/// Sends a request as a dry run. The parameter is set here and nowhere else, so that no probe can go without it.
+macro_rules! ask {
+    ($door:expr, $probe:expr, $request:expr) => {{
+        let answer = Box::pin(said($request.dry_run(true).send()));
+        Box::pin($door.call($probe.operation(), answer))
+    }};
+}
+
+#[async_trait]
+impl PermissionApi for Ec2 {
+    async fn permission(&self, probe: &Probe) -> Result<Permission, CloudError> {
+        match self.ask(probe).await {
+            Ok(permission) => Ok(permission),
+            // Not the call itself was refused, but the way to it.
+            Err(error) if error.operation != probe.operation() && error.lacks_right() => Err(error),
+            Err(error) => match error.kind {
+                ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::Lost => Err(error),
+                ErrorKind::NotFound
+                | ErrorKind::Duplicate
+                | ErrorKind::TokenReused
+                | ErrorKind::IncorrectState
+                | ErrorKind::InvalidSpec
+                | ErrorKind::Denied
+                | ErrorKind::Exhausted
+                | ErrorKind::Unexpected
+                | ErrorKind::Defect => Ok(Permission::NotKnown),
+            },
+        }
+    }
+}
+
+impl Ec2 {
+    fn ask<'a>(&'a self, probe: &'a Probe) -> Question<'a> {
+        let client = &self.client;
+        match probe {
+            Probe::Launch(launch) => Box::pin(async move {
+                let request = self.launch_request(launch).await?;
+                ask!(self, probe, request).await
+            }),
+            Probe::CreateGroup(group) => ask!(self, probe, self.group_request(group)),
+            Probe::Authorize(group, direction) => self.ask_authorize(probe, group, *direction),
+            Probe::Revoke(group, direction) => self.ask_revoke(probe, group, *direction),
+            Probe::SetTags(id, tags) => {
+                let request = client.create_tags().resources(id);
+                ask!(self, probe, request.set_tags(Some(sdk_tags(tags))))
+            }
+            Probe::CreateSnapshots(set) => ask!(self, probe, self.snapshots_request(set)),
+            Probe::Protect(id) => {
+                let on = AttributeBooleanValue::builder().value(true).build();
+                let request = client.modify_instance_attribute().instance_id(id.as_str());
+                ask!(self, probe, request.disable_api_termination(on))
+            }
+            Probe::SetMetadataOptions(id, options) => {
+                let request = client.modify_instance_metadata_options();
+                let request = request.instance_id(id.as_str()).http_tokens(tokens(*options));
+                ask!(
+                    self,
+                    probe,
+                    request.http_put_response_hop_limit(options.hop_limit)
+                )
+            }
+            Probe::SetInterfaceGroups(id, groups) => {
+                let groups = groups.iter().map(ToString::to_string).collect();
+                let request = client.modify_network_interface_attribute();
+                let request = request.network_interface_id(id.as_str());
+                ask!(self, probe, request.set_groups(Some(groups)))
+            }
+            Probe::ReadProtection(id) => {
+                let request = client.describe_instance_attribute().instance_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.attribute(InstanceAttributeName::DisableApiTermination)
+                )
+            }
+            Probe::List(listed) => self.ask_list(probe, *listed),
+        }
+    }
+
+    fn ask_authorize<'a>(
+        &'a self,
+        probe: &'a Probe,
+        group: &SecurityGroupId,
+        direction: Direction,
+    ) -> Question<'a> {
+        match direction {
+            Direction::Ingress => {
+                let request = self.client.authorize_security_group_ingress();
+                let request = request.group_id(group.as_str());
+                ask!(self, probe, request.ip_permissions(some_rule()))
+            }
+            Direction::Egress => {
+                let request = self.client.authorize_security_group_egress();
+                let request = request.group_id(group.as_str());
+                ask!(self, probe, request.ip_permissions(some_rule()))
+            }
+        }
+    }
+
+    fn ask_revoke<'a>(
+        &'a self,
+        probe: &'a Probe,
+        group: &SecurityGroupId,
+        direction: Direction,
+    ) -> Question<'a> {
+        match direction {
+            Direction::Ingress => {
+                let request = self.client.revoke_security_group_ingress();
+                let request = request.group_id(group.as_str());
+                ask!(self, probe, request.ip_permissions(some_rule()))
+            }
+            Direction::Egress => {
+                let request = self.client.revoke_security_group_egress();
+                let request = request.group_id(group.as_str());
+                ask!(self, probe, request.ip_permissions(some_rule()))
+            }
+        }
+    }
+
+    fn ask_list<'a>(&'a self, probe: &'a Probe, listed: Listable) -> Question<'a> {
+        let client = &self.client;
+        match listed {
+            Listable::Images => ask!(self, probe, client.describe_images()),
+            Listable::InstanceStatus => ask!(self, probe, client.describe_instance_status()),
+            Listable::Instances => ask!(self, probe, client.describe_instances()),
+            Listable::Groups => ask!(self, probe, client.describe_security_groups()),
+            Listable::Snapshots => ask!(self, probe, client.describe_snapshots()),
+            Listable::Subnets => ask!(self, probe, client.describe_subnets()),
+            Listable::Volumes => ask!(self, probe, client.describe_volumes()),
+            Listable::Vpcs => ask!(self, probe, client.describe_vpcs()),
+        }
+    }
+}
+
+/// A rule to ask about: policies do not look into rules. Its range is one for documentation, where nobody is.
+fn some_rule() -> IpPermission {
+    let nobody = IpRange::builder().cidr_ip("192.0.2.1/32").build();
+    let rule = IpPermission::builder().ip_protocol("tcp").ip_ranges(nobody);
+    rule.from_port(443).to_port(443).build()
+}
+
+fn tokens(options: MetadataOptions) -> HttpTokensState {
+    match options.tokens_required {
+        true => HttpTokensState::Required,
+        false => HttpTokensState::Optional,
+    }
+}
+
+/// What the answer to a dry run says. The two that answer the question are errors to AWS, and none to us.
+async fn said<T, E>(
+    answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
+) -> Result<Permission, SdkError<E, Response>>
+where
+    E: ProvideErrorMetadata,
+{
+    match answer.await {
+        // Only an emulator that does not know the parameter answers so.
+        Ok(_) => Ok(Permission::Permitted),
+        Err(error) => match error.code() {
+            Some(WOULD_SUCCEED) => Ok(Permission::Permitted),
+            Some(code) if MISSING_RIGHT.contains(&code) => Ok(Permission::Denied),
+            Some(_) | None => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

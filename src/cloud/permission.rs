@@ -1,0 +1,103 @@
+//! Asking beforehand whether a call is permitted.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Direction, InstanceId, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Operation,
+    SecurityGroupId, Tags,
+};
+
+/// A call as the operator makes it, with the tags and ids that a policy may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Launching an instance.
+    Launch(Launch),
+    /// Making a security group.
+    CreateGroup(NewGroup),
+    /// Adding a rule of this direction to a group.
+    Authorize(SecurityGroupId, Direction),
+    /// Removing a rule of this direction from a group.
+    Revoke(SecurityGroupId, Direction),
+    /// Setting tags on a resource.
+    SetTags(String, Tags),
+    /// Taking snapshots of an instance.
+    CreateSnapshots(NewSnapshotSet),
+    /// Protecting an instance from termination.
+    Protect(InstanceId),
+    /// Setting the metadata options of an instance.
+    SetMetadataOptions(InstanceId, MetadataOptions),
+    /// Swapping the groups of an interface.
+    SetInterfaceGroups(NetworkInterfaceId, BTreeSet<SecurityGroupId>),
+    /// Reading whether an instance is protected.
+    ReadProtection(InstanceId),
+    /// Listing things of a kind.
+    List(Listable),
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listable {
+    /// Images.
+    Images,
+    /// Status checks of instances.
+    InstanceStatus,
+    /// Instances.
+    Instances,
+    /// Security groups.
+    Groups,
+    /// Snapshots.
+    Snapshots,
+    /// Subnets.
+    Subnets,
+    /// Volumes.
+    Volumes,
+    /// VPCs.
+    Vpcs,
+}
+
+impl Probe {
+    /// The operation it is about.
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Launch(_) => Operation::RunInstances,
+            Self::CreateGroup(_) => Operation::CreateSecurityGroup,
+            Self::Authorize(_, Direction::Ingress) => Operation::AuthorizeSecurityGroupIngress,
+            Self::Authorize(_, Direction::Egress) => Operation::AuthorizeSecurityGroupEgress,
+            Self::Revoke(_, Direction::Ingress) => Operation::RevokeSecurityGroupIngress,
+            Self::Revoke(_, Direction::Egress) => Operation::RevokeSecurityGroupEgress,
+            Self::SetTags(..) => Operation::CreateTags,
+            Self::CreateSnapshots(_) => Operation::CreateSnapshots,
+            Self::Protect(_) => Operation::ModifyInstanceAttribute,
+            Self::SetMetadataOptions(..) => Operation::ModifyInstanceMetadataOptions,
+            Self::SetInterfaceGroups(..) => Operation::ModifyNetworkInterfaceAttribute,
+            Self::ReadProtection(_) => Operation::DescribeInstanceAttribute,
+            Self::List(listed) => listed.operation(),
+        }
+    }
+}
+
+impl Listable {
+    fn operation(self) -> Operation {
+        match self {
+            Self::Images => Operation::DescribeImages,
+            Self::InstanceStatus => Operation::DescribeInstanceStatus,
+            Self::Instances => Operation::DescribeInstances,
+            Self::Groups => Operation::DescribeSecurityGroups,
+            Self::Snapshots => Operation::DescribeSnapshots,
+            Self::Subnets => Operation::DescribeSubnets,
+            Self::Volumes => Operation::DescribeVolumes,
+            Self::Vpcs => Operation::DescribeVpcs,
+        }
+    }
+}
+
+/// Whether a call is permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// It is.
+    Permitted,
+    /// A right is missing.
+    Denied,
+    /// AWS refused for another reason before it said.
+    NotKnown,
+}

@@ -1,0 +1,179 @@
+//! The IAM policies that the operator needs, from the list of its operations: one table, from which the policy, its
+//! documentation and their tests come.
+//!
+//! Deliberately absent: `kms` and `iam:PassRole`. A key is opened to the operator by the key's own policy, and no
+//! instance is given a profile.
+
+mod grants;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use self::grants::{Grant, Kind, When, grants};
+use crate::{api::names::tags, cloud::Operation};
+
+/// Every action of the policy.
+pub fn actions() -> BTreeSet<&'static str> {
+    Operation::ALL.into_iter().map(Operation::action).collect()
+}
+
+/// The policy for one installation, with the roles that it assumes in other accounts.
+///
+/// A role in another account needs the same without any role.
+pub fn policy(cluster_id: &str, roles: &[String]) -> Value {
+    let mut statements: BTreeMap<(When, &[Kind]), BTreeSet<&'static str>> = BTreeMap::new();
+    for operation in Operation::ALL {
+        for Grant { when, on, .. } in grants(operation) {
+            // A statement without a resource is not valid.
+            if *on != [Kind::Role] || !roles.is_empty() {
+                let actions = statements.entry((*when, on)).or_default();
+                actions.insert(operation.action());
+            }
+        }
+    }
+    let statements = statements.into_iter();
+    let statements =
+        statements.map(|((when, on), actions)| statement(cluster_id, roles, (when, on), &actions));
+    json!({"Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>()})
+}
+
+fn statement(
+    cluster_id: &str,
+    roles: &[String],
+    (when, on): (When, &[Kind]),
+    actions: &BTreeSet<&'static str>,
+) -> Value {
+    let mut statement = Map::new();
+    let about: String = on.iter().map(|kind| format!("{kind:?}")).collect();
+    statement.insert("Sid".to_owned(), json!(format!("{when:?}{about}")));
+    statement.insert("Effect".to_owned(), json!("Allow"));
+    statement.insert("Action".to_owned(), json!(actions));
+    let resources: Vec<_> = on.iter().flat_map(|kind| kind.arns(roles)).collect();
+    statement.insert("Resource".to_owned(), json!(resources));
+    if let Some(condition) = when.condition(cluster_id) {
+        statement.insert("Condition".to_owned(), condition);
+    }
+    Value::Object(statement)
+}
+
+impl Kind {
+    fn arns(self, roles: &[String]) -> Vec<String> {
+        let of_account = |name: &str| vec![format!("arn:aws:ec2:*:*:{name}/*")];
+        // These may belong to AWS or to another account, and then their ARN names none.
+        let of_anybody = |name: &str| vec![format!("arn:aws:ec2:*::{name}/*")];
+        match self {
+            Self::Everything => vec!["*".to_owned()],
+            Self::Role => roles.to_vec(),
+            Self::Image => of_anybody("image"),
+            Self::Snapshot => of_anybody("snapshot"),
+            Self::Instance => of_account("instance"),
+            Self::NetworkInterface => of_account("network-interface"),
+            Self::SecurityGroup => of_account("security-group"),
+            Self::Subnet => of_account("subnet"),
+            Self::Volume => of_account("volume"),
+            Self::Vpc => of_account("vpc"),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Image => "images",
+            Self::Instance => "instances",
+            Self::NetworkInterface => "network interfaces",
+            Self::Role => "the named roles",
+            Self::SecurityGroup => "security groups",
+            Self::Snapshot => "snapshots",
+            Self::Subnet => "subnets",
+            Self::Volume => "volumes",
+            Self::Vpc => "VPCs",
+        }
+    }
+}
+
+impl When {
+    fn condition(self, cluster_id: &str) -> Option<Value> {
+        let of_request = format!("aws:RequestTag/{}", tags::CLUSTER);
+        let of_resource = format!("aws:ResourceTag/{}", tags::CLUSTER);
+        let uid_of_resource = format!("aws:ResourceTag/{}", tags::UID);
+        Some(match self {
+            Self::Always => return None,
+            Self::MadeOurs => json!({"StringEquals": {of_request: cluster_id}}),
+            Self::Ours => json!({"StringEquals": {of_resource: cluster_id}}),
+            Self::MadeBy => json!({"StringEquals": {of_request: cluster_id, "ec2:CreateAction": makers()}}),
+            Self::WasOurs => json!({
+                "StringEquals": {of_request: cluster_id},
+                "Null": {of_resource: "true", uid_of_resource: "false"},
+            }),
+            Self::Unclaimed => json!({
+                "StringEquals": {of_request: cluster_id},
+                "Null": {of_resource: "true"},
+            }),
+        })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Always => "none",
+            Self::MadeOurs => "the request sets our cluster tag",
+            Self::Ours => "the resource carries our cluster tag",
+            Self::MadeBy => "the request makes something and sets our cluster tag",
+            Self::WasOurs => {
+                "the resource has no cluster tag, but the tag `yagura.dev/uid`; the request sets our cluster tag"
+            }
+            Self::Unclaimed => "the resource has no cluster tag; the request sets ours",
+        }
+    }
+}
+
+/// The operations that tag what they make.
+fn makers() -> Vec<String> {
+    let makes = |operation: &Operation| {
+        grants(*operation)
+            .iter()
+            .any(|grant| grant.when == When::MadeOurs)
+    };
+    Operation::ALL
+        .iter()
+        .filter(|operation| makes(operation))
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// The trust policy of a role in another account: who may assume it, with which external id, under which name.
+pub fn trust_policy(operator: &str, cluster_id: &str, external_id: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "YaguraMayEnter",
+            "Effect": "Allow",
+            "Principal": {"AWS": operator},
+            "Action": Operation::AssumeRole.action(),
+            "Condition": {"StringEquals": {
+                "sts:ExternalId": external_id,
+                "sts:RoleSessionName": format!("yagura-{cluster_id}"),
+            }},
+        }],
+    })
+}
+
+/// The table of the documentation: every action with what it may touch, on which condition, and why.
+pub fn table() -> String {
+    let mut text = "| action | on | condition | why |\n| --- | --- | --- | --- |\n".to_owned();
+    for operation in Operation::ALL {
+        for Grant { when, on, why } in grants(operation) {
+            let on: Vec<_> = on.iter().map(|kind| kind.words()).collect();
+            let action = operation.action();
+            text.push_str(&format!(
+                "| `{action}` | {} | {} | {why} |\n",
+                on.join(", "),
+                when.words()
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What each operation needs, how far a policy can narrow it to what is ours, and why no further.
+
+use crate::cloud::Operation;
+
+/// What a statement is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Everything,
+    Image,
+    Instance,
+    NetworkInterface,
+    Role,
+    SecurityGroup,
+    Snapshot,
+    Subnet,
+    Volume,
+    Vpc,
+}
+
+/// On which condition a statement permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum When {
+    /// On none.
+    Always,
+    /// The call gives what it makes our cluster tag.
+    MadeOurs,
+    /// The resource carries our cluster tag.
+    Ours,
+    /// A call that makes something sets the tags, ours among them.
+    MadeBy,
+    /// The cluster tag is gone, another tag of ours is still there, and the call puts ours back.
+    WasOurs,
+    /// No cluster tag is there, and the call sets ours.
+    Unclaimed,
+}
+
+/// A part of what an operation needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grant {
+    pub(super) when: When,
+    pub(super) on: &'static [Kind],
+    /// Why so far, and no further.
+    pub(super) why: &'static str,
+}
+
+const fn grant(when: When, on: &'static [Kind], why: &'static str) -> Grant {
+    Grant { when, on, why }
+}
+
+const READS: &[Grant] = &[grant(
+    When::Always,
+    &[Kind::Everything],
+    "reads; AWS lets a policy narrow no listing to a tag",
+)];
+
+const OUR_GROUP: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::SecurityGroup],
+    "rules of our own groups only; shared groups are attached, never edited",
+)];
+
+const OUR_INSTANCE: Grant = grant(When::Ours, &[Kind::Instance], "our own instances only");
+
+const ENTER: &[Grant] = &[grant(
+    When::Always,
+    &[Kind::Role],
+    "the roles that TenantClasses name, each by its ARN; the other account's trust policy asks for the external \
+     id",
+)];
+
+const IDENTITY: &[Grant] = &[grant(
+    When::Always,
+    &[Kind::Everything],
+    "permitted to everybody in any case; listed so that the list is whole",
+)];
+
+const LAUNCH: &[Grant] = &[
+    grant(
+        When::MadeOurs,
+        &[Kind::Instance, Kind::NetworkInterface, Kind::Volume],
+        "what a launch makes carries our cluster tag from the start, or is not made",
+    ),
+    grant(
+        When::Always,
+        &[Kind::Image, Kind::SecurityGroup, Kind::Snapshot, Kind::Subnet],
+        "what a launch uses is the platform team's and carries no tag of ours: images with their snapshots, \
+         subnets, shared groups",
+    ),
+];
+
+const NEW_GROUP: &[Grant] = &[
+    grant(
+        When::MadeOurs,
+        &[Kind::SecurityGroup],
+        "a group carries our cluster tag from the start, or is not made",
+    ),
+    grant(
+        When::Always,
+        &[Kind::Vpc],
+        "the VPC is the platform team's and carries no tag of ours",
+    ),
+];
+
+const SNAPSHOTS: &[Grant] = &[
+    grant(
+        When::MadeOurs,
+        &[Kind::Snapshot],
+        "a snapshot carries our cluster tag from the start, or is not made",
+    ),
+    OUR_INSTANCE,
+    grant(
+        When::Always,
+        &[Kind::Volume],
+        "reached only by way of an instance of ours; a volume that somebody attached is backed up, too",
+    ),
+];
+
+const ATTRIBUTES: &[Grant] = &[
+    OUR_INSTANCE,
+    grant(
+        When::Always,
+        &[Kind::Volume],
+        "reached only by way of an instance of ours, so that no volume of it goes with it",
+    ),
+];
+
+const INTERFACES: &[Grant] = &[grant(
+    When::Always,
+    &[Kind::NetworkInterface, Kind::SecurityGroup],
+    "isolation must reach an interface that somebody attached, which carries no tag of ours, and must keep \
+     shared groups, which carry none either",
+)];
+
+const TAGS: &[Grant] = &[
+    grant(
+        When::MadeBy,
+        &[
+            Kind::Instance,
+            Kind::NetworkInterface,
+            Kind::SecurityGroup,
+            Kind::Snapshot,
+            Kind::Volume,
+        ],
+        "the tags of a call that makes something, our cluster tag among them",
+    ),
+    grant(
+        When::Ours,
+        &[Kind::Instance, Kind::SecurityGroup, Kind::Snapshot, Kind::Volume],
+        "other tags of ours that somebody removed, and the tag of a release",
+    ),
+    grant(
+        When::WasOurs,
+        &[Kind::Instance, Kind::SecurityGroup],
+        "a cluster tag that somebody removed is put back where the tag yagura.dev/uid still shows whose it was. \
+         Without that the operator could claim any instance or group and then change it; so where both are gone, \
+         a person has to put the cluster tag back. One with another value is never overwritten: it may be \
+         another installation's",
+    ),
+    grant(
+        When::Unclaimed,
+        &[Kind::Snapshot, Kind::Volume],
+        "all tags that somebody removed are put back: to claim a volume or a snapshot permits nothing that is \
+         not permitted anyway",
+    ),
+];
+
+const METADATA: &[Grant] = &[OUR_INSTANCE];
+
+/// What each operation needs.
+pub(super) fn grants(operation: Operation) -> &'static [Grant] {
+    match operation {
+        Operation::AssumeRole => ENTER,
+        Operation::GetCallerIdentity => IDENTITY,
+        Operation::DescribeImages
+        | Operation::DescribeInstanceAttribute
+        | Operation::DescribeInstanceStatus
+        | Operation::DescribeInstances
+        | Operation::DescribeSecurityGroups
+        | Operation::DescribeSnapshots
+        | Operation::DescribeSubnets
+        | Operation::DescribeVolumes
+        | Operation::DescribeVpcs => READS,
+        Operation::RunInstances => LAUNCH,
+        Operation::CreateSecurityGroup => NEW_GROUP,
+        Operation::CreateSnapshots => SNAPSHOTS,
+        Operation::ModifyInstanceAttribute => ATTRIBUTES,
+        Operation::ModifyInstanceMetadataOptions => METADATA,
+        Operation::ModifyNetworkInterfaceAttribute => INTERFACES,
+        Operation::AuthorizeSecurityGroupEgress
+        | Operation::AuthorizeSecurityGroupIngress
+        | Operation::RevokeSecurityGroupEgress
+        | Operation::RevokeSecurityGroupIngress => OUR_GROUP,
+        Operation::CreateTags => TAGS,
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Kind, When, actions, grants, policy, table, trust_policy};
+use crate::cloud::Operation;
+
+/// The most characters, without white space, that AWS takes for a managed policy.
+const MOST: usize = 6144;
+
+fn roles() -> Vec<String> {
+    let role = |number: u64| format!("arn:aws:iam::{:012}:role/yagura", 111_122_223_333 + number);
+    (0..10).map(role).collect()
+}
+
+fn statements(policy: &Value) -> &Vec<Value> {
+    policy["Statement"].as_array().unwrap()
+}
+
+fn actions_of(policy: &Value) -> BTreeSet<String> {
+    let actions = statements(policy)
+        .iter()
+        .flat_map(|one| one["Action"].as_array().unwrap());
+    actions
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_action_is_an_operation_and_the_reverse() {
+    let all: BTreeSet<_> = actions().into_iter().map(str::to_owned).collect();
+    assert_eq!(all.len(), Operation::ALL.len());
+    assert_eq!(actions_of(&policy("tokyo-1", &roles())), all);
+    let mut own = actions_of(&policy("tokyo-1", &[]));
+    assert!(own.insert("sts:AssumeRole".to_owned()), "no role is named");
+    assert_eq!(own, all);
+}
+
+#[test]
+fn no_action_has_a_wildcard_and_none_is_granted_twice_the_same_way() {
+    let policy = policy("tokyo-1", &roles());
+    let mut ids = BTreeSet::new();
+    for statement in statements(&policy) {
+        assert_eq!(statement["Effect"], "Allow");
+        let id = statement["Sid"].as_str().unwrap();
+        assert!(id.chars().all(|sign| sign.is_ascii_alphanumeric()), "{id}");
+        assert!(ids.insert(id), "{id} is there twice");
+        assert!(!statement["Resource"].as_array().unwrap().is_empty(), "{id}");
+        for action in statement["Action"].as_array().unwrap() {
+            assert!(!action.as_str().unwrap().contains('*'), "{action}");
+        }
+    }
+}
+
+#[test]
+fn the_policy_of_a_long_name_and_ten_accounts_fits_a_managed_policy() {
+    let text = policy(&"a".repeat(32), &roles()).to_string();
+    assert!(serde_json::from_str::<Value>(&text).is_ok());
+    let size = text.chars().filter(|sign| !sign.is_whitespace()).count();
+    assert!(size <= MOST, "{size} characters");
+}
+
+#[test]
+fn what_changes_something_is_tied_to_our_tags_wherever_it_can_be() {
+    // Everything else says in its `why` what it cannot be tied to.
+    let untied = [
+        Operation::AssumeRole,
+        Operation::GetCallerIdentity,
+        Operation::ModifyNetworkInterfaceAttribute,
+    ];
+    for operation in Operation::ALL {
+        let is_tied = grants(operation).iter().any(|grant| grant.when != When::Always);
+        let is_expected = !operation.is_read() && !untied.contains(&operation);
+        assert_eq!(is_tied, is_expected, "{operation}");
+        for grant in grants(operation) {
+            assert!(grant.why.len() > 10, "{operation} does not say why");
+        }
+    }
+}
+
+#[test]
+fn nothing_but_reads_is_granted_on_everything() {
+    for operation in Operation::ALL {
+        let everything = grants(operation)
+            .iter()
+            .any(|grant| grant.on.contains(&Kind::Everything));
+        assert!(!everything || operation.is_read(), "{operation}");
+    }
+}
+
+#[test]
+fn the_policy_holds_to_one_installation() {
+    let (one, other) = (policy("one", &[]), policy("other", &[]));
+    for (one, other) in statements(&one).iter().zip(statements(&other)) {
+        assert_eq!(one == other, one.get("Condition").is_none());
+    }
+}
+
+#[test]
+fn a_tag_may_be_put_back_but_nothing_that_can_be_changed_can_be_claimed() {
+    let claims = grants(Operation::CreateTags)
+        .iter()
+        .filter(|grant| grant.when == When::Unclaimed);
+    let claimed: BTreeSet<_> = claims.flat_map(|grant| grant.on).collect();
+    let others = Operation::ALL
+        .into_iter()
+        .filter(|one| *one != Operation::CreateTags);
+    for operation in others {
+        for grant in grants(operation).iter().filter(|grant| grant.when == When::Ours) {
+            assert!(grant.on.iter().all(|kind| !claimed.contains(kind)), "{operation}");
+        }
+    }
+}
+
+#[test]
+fn the_table_names_every_action() {
+    let table = table();
+    for action in actions() {
+        assert!(table.contains(&format!("| `{action}` |")), "{action}");
+    }
+}
+
+#[test]
+fn a_role_is_entered_only_with_its_external_id_and_under_the_operators_name() {
+    let policy = trust_policy("arn:aws:iam::111122223333:role/yagura", "tokyo-1", "x1");
+    let condition = &policy["Statement"][0]["Condition"]["StringEquals"];
+    assert_eq!(condition["sts:ExternalId"], "x1");
+    assert_eq!(condition["sts:RoleSessionName"], "yagura-tokyo-1");
+}
