@@ -69,11 +69,11 @@ impl ControllerName {
 impl ControllerName {
     /// How many objects are worked on at once. kube's own default is without bound, which has taken whole clusters
     /// down; sixteen hide the latency of AWS. A first launch takes some ten calls one after another, each as long on
-    /// its way as AWS and Kubernetes please, and AWS permits the making of five groups a second: three times as many
+    /// its way as AWS and Kubernetes please, and AWS permits the making of five groups a second: four times as many
     /// keep up with that where answers take half a second.
     pub const fn places(self) -> u16 {
         match self {
-            Self::Tenant => 48,
+            Self::Tenant => 64,
             _ => 16,
         }
     }

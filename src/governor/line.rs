@@ -34,10 +34,10 @@ pub(super) enum Turn {
 }
 
 /// The longest line to stand in: long enough to use every token while the next ones come.
-const LONGEST_LINE: Duration = Duration::from_secs(2);
+const LONGEST_LINE: Duration = Duration::from_secs(3);
 
 /// How much before its turn someone comes back: a pass looks at AWS and the cluster before it calls.
-const EARLY: Duration = Duration::from_secs(1);
+const EARLY: Duration = Duration::from_secs(2);
 
 /// Who did not come so long after their turn does not come any more.
 const GIVEN_UP: Duration = Duration::from_secs(60);

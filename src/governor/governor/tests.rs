@@ -356,7 +356,7 @@ fn where_the_line_is_long_each_caller_is_told_its_own_turn_and_keeps_it() {
         first,
         "too early: the turn stands"
     );
-    // Nine stand in line and ninety-one were told before; it comes back a second early.
+    // Thirteen stand in line and eighty-seven were told before; it comes back two seconds early.
     let wait = elapsed(start(), first) - Duration::from_secs(3600);
     assert!(
         (Duration::from_secs(23)..Duration::from_secs(25)).contains(&wait),
