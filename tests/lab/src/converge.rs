@@ -94,12 +94,11 @@ pub fn converge(setup: Setup) -> Result<Converged, Broken> {
         let may_be = MAKING
             .iter()
             .all(|operation| answered(world, *operation) >= setup.groups);
-        let is_so = may_be
+        may_be
             && are_exact(world, setup.groups).unwrap_or_else(|error| {
                 failed = Some(error);
                 true
-            });
-        is_so
+            })
     })?;
     match failed {
         Some(error) => Err(error),
