@@ -147,7 +147,8 @@ impl<C: Cluster> Reconciler<C> for Backups {
         seen.call = self.call_of(backup.uid());
         let run = run_of(backup);
         let planned = planner::plan(&run, &seen, now);
-        let mut report = status_of(backup, &planned.outcome, max_skew, now);
+        let trouble = seen.call.as_ref().and_then(|call| call.end.error());
+        let mut report = status_of(backup, (&planned.outcome, trouble), max_skew, now);
         report.look_again = planned.look_again;
         report
     }

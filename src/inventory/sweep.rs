@@ -218,6 +218,13 @@ impl Inventory {
         }
     }
 
+    /// Why it gets old, if it does: the calls that fail.
+    pub fn trouble(&self) -> Option<String> {
+        let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let messages: Vec<_> = complaints.values().map(String::as_str).collect();
+        (!messages.is_empty()).then(|| messages.join("; "))
+    }
+
     /// Logs a failure of one of these calls once, not each time it comes again.
     fn complain(&self, operations: &[Operation], failed: &[CloudError]) {
         let cluster = &self.cluster;

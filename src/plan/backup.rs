@@ -117,8 +117,18 @@ pub enum CallEnd {
     Answered,
     /// AWS made nothing; how often in a row, and why.
     Refused(u32, CloudError),
-    /// Nobody knows.
-    Lost,
+    /// Nobody knows, and why.
+    Lost(CloudError),
+}
+
+impl CallEnd {
+    /// Why there is no set, or none that is known of.
+    pub fn error(&self) -> Option<&CloudError> {
+        match self {
+            Self::Answered => None,
+            Self::Refused(_, error) | Self::Lost(error) => Some(error),
+        }
+    }
 }
 
 /// What went that would say where the run's snapshots are.
@@ -459,7 +469,7 @@ fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Pla
 pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
     match error.kind {
         // An answer that cannot be explained says as little about the effect as none.
-        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost,
+        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost(error),
         _ => {
             let times = match before {
                 Some(Call {

@@ -277,7 +277,7 @@ fn an_attempt_of_another_process_is_looked_for_before_it_is_repeated() {
 #[test]
 fn a_lost_answer_is_looked_for_from_the_end_of_the_call() {
     let lost = |sweeps: &[i64]| World {
-        call: called(CallEnd::Lost, 32),
+        call: called(CallEnd::Lost(refusal(ErrorKind::Lost)), 32),
         searched: true,
         ..empty_since(sweeps)
     };
@@ -296,7 +296,7 @@ fn a_lost_answer_after_a_failed_set_is_looked_for_alike() {
         call: Some(Call {
             n: 2,
             ended: at(410),
-            end: CallEnd::Lost,
+            end: CallEnd::Lost(refusal(ErrorKind::Lost)),
         }),
         searched: true,
         snapshots: Observed::Present(failed.clone()),
@@ -360,7 +360,7 @@ fn refusals_are_counted_and_unexplained_answers_are_none() {
         CallEnd::Refused(1, _)
     ));
     for kind in [ErrorKind::Lost, ErrorKind::Defect] {
-        assert_eq!(call_end(refusal(kind), 1, None), CallEnd::Lost);
+        assert_eq!(call_end(refusal(kind), 1, None), CallEnd::Lost(refusal(kind)));
     }
 }
 
