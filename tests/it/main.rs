@@ -20,5 +20,6 @@ mod retain;
 mod rights;
 mod support;
 mod sweeps;
+mod sweeps_faults;
 mod tampering;
 mod tidy;

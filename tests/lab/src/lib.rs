@@ -11,18 +11,24 @@
 mod cluster;
 pub mod crash;
 mod effects;
+mod eye;
+pub mod faults;
 pub mod judge;
 pub mod objects;
 mod operator;
 pub mod play;
 mod pool;
 pub mod scenario;
+pub mod stale;
 pub mod truth;
+pub mod twins;
+pub mod verdict;
 mod wire;
 mod world;
 
 pub use cluster::LabCluster;
 pub use effects::{Cut, Effects, Loss, When};
+pub use eye::{Arrival, Eye};
 pub use operator::{CLUSTER_ID, Operator};
 pub use scenario::Scenario;
 pub use wire::Latency;

@@ -15,13 +15,22 @@ use clap::Parser;
 enum Command {
     /// Cut every scenario off at each of its effects, before and after it, and restart the operator.
     Crash(commands::crash::Crash),
+    /// Let every fault stand on every operation for a while, lift it, and see that everything comes right.
+    Faults(commands::faults::Faults),
     /// Repeat one run, with all that the operator says.
     Run(commands::run::Run),
+    /// Let AWS's listings answer from several changes ago, while people change things.
+    Stale(commands::stale::Stale),
+    /// Let two operators act at once in every scenario.
+    Twins(commands::twins::Twins),
 }
 
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Crash(crash) => crash.run(),
+        Command::Faults(faults) => faults.run(),
         Command::Run(run) => run.run(),
+        Command::Stale(stale) => stale.run(),
+        Command::Twins(twins) => twins.run(),
     }
 }
