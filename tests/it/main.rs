@@ -10,6 +10,7 @@ mod contract;
 mod crash;
 mod day;
 mod incident;
+mod isolation;
 mod lease;
 mod process;
 mod refusals;
