@@ -9,6 +9,7 @@ mod cluster;
 mod contract;
 mod crash;
 mod day;
+mod iam;
 mod incident;
 mod isolation;
 mod lease;
