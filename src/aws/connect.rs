@@ -75,6 +75,9 @@ pub enum Pace {
     Free,
 }
 
+/// By account, `None` being the own one, and region.
+type Governors = BTreeMap<(Option<AccountId>, Region), Arc<Governor>>;
+
 /// AWS, account by account and region by region.
 pub struct AwsSites {
     pub(super) config: SdkConfig,
@@ -83,7 +86,7 @@ pub struct AwsSites {
     clock: Arc<dyn Clock>,
     pace: Pace,
     /// By account and region, however many roles lead into the account: AWS's limits are per account.
-    governors: Mutex<BTreeMap<(Option<AccountId>, Region), Arc<Governor>>>,
+    governors: Mutex<Governors>,
     /// The operator's own account, once it is known.
     own_account: OnceLock<AccountId>,
     sessions: Mutex<BTreeMap<Account, SharedCredentialsProvider>>,
