@@ -95,6 +95,11 @@ impl Inventory {
         self.state().has_swept()
     }
 
+    /// Whether every kind of resource was listed at least once, or AWS did not let it.
+    pub fn was_tried(&self) -> bool {
+        self.state().timetable().was_tried()
+    }
+
     /// How each listing stands.
     pub fn listings(&self) -> [ListingStatus; 5] {
         let state = self.state();

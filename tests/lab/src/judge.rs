@@ -12,7 +12,7 @@ use yagura::{
 
 use crate::{
     Broken, World,
-    truth::{Instance, Snapshot, Truth, says},
+    truth::{Group, Instance, Snapshot, Truth, says},
 };
 
 /// What every environment may reach: HTTPS, DNS and the time.
@@ -128,7 +128,7 @@ pub fn not_yet(world: &World, expected: &Expected) -> Result<Vec<String>, Broken
         environment(tenant, &declared, &truth, expected, &mut found);
     }
     for group in declared.quarantines(&truth) {
-        let rules = truth.group(group).map(|group| group.rules()).unwrap_or_default();
+        let rules = truth.group(group).map(Group::rules).unwrap_or_default();
         if !rules.is_empty() {
             found.push(format!("the quarantine {group} has the rules {rules:?}"));
         }
