@@ -410,7 +410,8 @@ fn after_a_refusal(
     ended: Timestamp,
     now: Timestamp,
 ) -> Plan {
-    let needs_person = error.kind.disposition() == Disposition::Stall;
+    let is_lasting = error.kind == ErrorKind::Unexpected && times > UNEXPLAINED;
+    let needs_person = is_lasting || error.kind.disposition() == Disposition::Stall;
     let pause = if needs_person {
         REFUSED_PAUSE
     } else {
@@ -427,6 +428,9 @@ fn after_a_refusal(
     };
     Plan::waiting(outcome, Some(pause_ends))
 }
+
+/// How many refusals in a row with a code that nobody listed are taken for passing ones.
+const UNEXPLAINED: u32 = 10;
 
 /// The pause doubles from 5 s: a refusal is most often a rate, and rates recover within seconds.
 fn pause_after(times: u32) -> Duration {

@@ -333,6 +333,19 @@ fn a_refusal_that_needs_a_person_stalls_and_looks_again() {
 }
 
 #[test]
+fn a_code_that_nobody_listed_needs_a_person_once_it_has_come_eleven_times() {
+    let after = |times| {
+        let world = World {
+            call: called(CallEnd::Refused(times, refusal(ErrorKind::Unexpected)), 3),
+            ..empty_world()
+        };
+        plan(&started(1, 2), &world, at(4)).outcome
+    };
+    assert!(matches!(after(10), Outcome::Running(..)));
+    assert_eq!(after(11), Outcome::Stalled(refusal(ErrorKind::Unexpected)));
+}
+
+#[test]
 fn a_memory_of_an_older_call_says_nothing_of_a_newer_record() {
     // Another operator has recorded the attempt anew since.
     let world = World {
