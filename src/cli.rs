@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{generate, governor::Share, iam, lease, operator};
+use crate::{generate, governor::Share, iam, inventory::LONGEST, lease, operator};
 
 /// Keeps, measures and proves the security promises of a hosting service on AWS EC2.
 ///
@@ -184,6 +184,12 @@ fn span(text: &str) -> Result<Duration, String> {
     let span = Duration::try_from(span).map_err(|_| "a span of time cannot be negative".to_owned())?;
     if span < Duration::from_secs(1) {
         return Err("at least 1s: faster listing only uses up AWS's rate limit".to_owned());
+    }
+    if span > LONGEST {
+        return Err(format!(
+            "at most {}s: what is known of AWS counts for five minutes, in which one listing may fail",
+            LONGEST.as_secs()
+        ));
     }
     Ok(span)
 }

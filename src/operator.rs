@@ -19,7 +19,7 @@ use tokio::{
 pub use self::caches::Caches;
 use self::state::Stores;
 use crate::{
-    aws::{AwsSites, Connection, Pace, Transport},
+    aws::{AwsSites, Connection, OPERATION_TIMEOUT, Pace, Transport},
     clock::{Clock, SystemClock},
     cloud::{CloudError, ClusterId, Site},
     cluster::{Cluster, KubeCluster},
@@ -34,8 +34,10 @@ use crate::{
 };
 
 /// How long passes under way may take to end at shutdown: less than the 30 s that Kubernetes grants, more than
-/// one call to AWS may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// one call to AWS may take with the wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(27);
+
+const _: () = assert!(PATIENCE.as_secs() > governor::MAX_WAIT.as_secs() + OPERATION_TIMEOUT.as_secs());
 
 /// The name of the Lease, which the deployment makes.
 const LEASE: &str = "yagura";

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,13 +22,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    cloud::{Account, AccountId, Cloud, CloudError, ClusterId, Lane, Operation, Site, Sites},
+    cloud::{Account, AccountId, Cloud, CloudError, ClusterId, Lane, Operation, Region, Site, Sites},
     governor::{self, Governor, WaitObserver},
 };
 
 /// How long a call may take. AWS answers a page of 1,000 instances within a few seconds, and a call that takes
 /// longer blocks its object's pass; what it did is then found by looking.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The region of a simulated AWS, and of identity questions when the environment names none.
 const FALLBACK_REGION: &str = "ap-northeast-1";
@@ -75,6 +75,9 @@ pub enum Pace {
     Free,
 }
 
+/// By account, `None` being the own one, and region.
+type Governors = BTreeMap<(Option<AccountId>, Region), Arc<Governor>>;
+
 /// AWS, account by account and region by region.
 pub struct AwsSites {
     pub(super) config: SdkConfig,
@@ -82,8 +85,10 @@ pub struct AwsSites {
     observer: CallObserver,
     clock: Arc<dyn Clock>,
     pace: Pace,
-    /// For calls about the operator's own identity.
-    own_calls: Calls,
+    /// By account and region, however many roles lead into the account: AWS's limits are per account.
+    governors: Mutex<Governors>,
+    /// The operator's own account, once it is known.
+    own_account: OnceLock<AccountId>,
     sessions: Mutex<BTreeMap<Account, SharedCredentialsProvider>>,
     made: Mutex<BTreeMap<Site, Ec2>>,
 }
@@ -92,14 +97,14 @@ impl AwsSites {
     /// Connects. Reads the environment if the transport says so, but calls nothing yet.
     pub async fn connect(connection: Connection) -> Self {
         let config = sdk_config(&connection.transport, &connection.clock).await;
-        let own_calls = calls(&connection.observer, &connection.pace, &connection.clock);
         Self {
             config,
             cluster: connection.cluster,
             observer: connection.observer,
             clock: connection.clock,
             pace: connection.pace,
-            own_calls,
+            governors: Mutex::default(),
+            own_account: OnceLock::new(),
             sessions: Mutex::default(),
             made: Mutex::default(),
         }
@@ -109,29 +114,61 @@ impl AwsSites {
     pub async fn identity(&self) -> Result<AccountId, CloudError> {
         let operation = Operation::GetCallerIdentity;
         let answer = self
-            .own_calls
+            .own_calls()
             .call(
                 operation,
                 Lane::UserChange,
                 self.sts().get_caller_identity().send(),
             )
             .await?;
-        answer
-            .account
-            .map(AccountId::from)
-            .ok_or_else(|| Unreadable::missing("Account").of(operation))
+        let account = answer.account.map(AccountId::from);
+        let account = account.ok_or_else(|| Unreadable::missing("Account").of(operation))?;
+        Ok(self.own_account.get_or_init(|| account).clone())
+    }
+
+    /// The region of questions about identities.
+    fn own_region(&self) -> aws_config::Region {
+        match self.config.region() {
+            Some(region) => region.clone(),
+            None => aws_config::Region::from_static(FALLBACK_REGION),
+        }
     }
 
     fn sts(&self) -> aws_sdk_sts::Client {
-        let region = match self.config.region() {
-            Some(region) => region.clone(),
-            None => aws_config::Region::from_static(FALLBACK_REGION),
-        };
         let config = aws_sdk_sts::config::Builder::from(&self.config)
-            .region(region)
+            .region(self.own_region())
             .interceptor(WholeAnswer)
             .build();
         aws_sdk_sts::Client::from_conf(config)
+    }
+
+    /// What the calls about the operator's own identity have in common.
+    fn own_calls(&self) -> Calls {
+        self.calls(None, &Region::new(self.own_region().as_ref()))
+    }
+
+    /// What the calls to one account and region have in common: above all their limits. No account, and the number
+    /// of the operator's own, are the same one.
+    fn calls(&self, account: Option<AccountId>, region: &Region) -> Calls {
+        let governor = match &self.pace {
+            Pace::Governed { settings, waits } => {
+                let account = account.filter(|account| self.own_account.get() != Some(account));
+                let mut governors = self.governors.lock().unwrap_or_else(PoisonError::into_inner);
+                let governor = governors.entry((account, region.clone())).or_insert_with(|| {
+                    Arc::new(Governor::new(
+                        Arc::clone(&self.clock),
+                        *settings,
+                        Arc::clone(waits),
+                    ))
+                });
+                Some(Arc::clone(governor))
+            }
+            Pace::Free => None,
+        };
+        Calls {
+            observer: Arc::clone(&self.observer),
+            governor,
+        }
     }
 
     fn make(&self, site: &Site) -> Ec2 {
@@ -143,7 +180,7 @@ impl AwsSites {
             config.set_credentials_provider(Some(self.session(account)));
         }
         let client = aws_sdk_ec2::Client::from_conf(config.build());
-        let calls = calls(&self.observer, &self.pace, &self.clock);
+        let calls = self.calls(site.account_id(), &site.region);
         Ec2::new(client, self.cluster.clone(), calls)
     }
 
@@ -151,25 +188,10 @@ impl AwsSites {
     fn session(&self, account: &Account) -> SharedCredentialsProvider {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.entry(account.clone()).or_insert_with(|| {
-            let session = Session::new(self.sts(), account.clone(), &self.cluster, self.own_calls.clone());
+            let session = Session::new(self.sts(), account.clone(), &self.cluster, self.own_calls());
             SharedCredentialsProvider::new(session)
         });
         session.clone()
-    }
-}
-
-/// What the calls to one account and region have in common: above all its limits.
-fn calls(observer: &CallObserver, pace: &Pace, clock: &Arc<dyn Clock>) -> Calls {
-    let governor = match pace {
-        Pace::Governed { settings, waits } => {
-            let governor = Governor::new(Arc::clone(clock), *settings, Arc::clone(waits));
-            Some(Arc::new(governor))
-        }
-        Pace::Free => None,
-    };
-    Calls {
-        observer: Arc::clone(observer),
-        governor,
     }
 }
 

@@ -22,7 +22,8 @@ use crate::{
     governor::Governor,
 };
 
-/// Told of every call and its outcome: `ok`, or the kind of its failure.
+/// Told of every call and its outcome: `ok`, `dry_run` for a call that was permitted and not made, or the kind of its
+/// failure.
 pub type CallObserver = Arc<dyn Fn(Operation, &'static str) + Send + Sync>;
 
 /// What every call to one account and region has in common.
@@ -45,17 +46,39 @@ impl Calls {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        self.count(operation, lane, ("ok", answer)).await
+    }
+
+    /// As [`Calls::call`], with the word that a success is counted by.
+    async fn count<T, E>(
+        &self,
+        operation: Operation,
+        lane: Lane,
+        (success, answer): (
+            &'static str,
+            impl Future<Output = Result<T, SdkError<E, Response>>>,
+        ),
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
         if let Some(governor) = &self.governor {
             // One instance at a time is all that we ever launch.
             governor.admit(operation, lane, 1).await?;
         }
         let result = answer.await.map_err(|error| cloud_error(operation, &error));
-        if let (Some(governor), Err(error)) = (&self.governor, &result)
-            && is_rate_limit(error)
-        {
-            governor.throttled(operation);
+        if let Err(error) = &result {
+            if error.operation != operation {
+                // The account could not be entered: this call was not sent.
+                return result;
+            }
+            if let Some(governor) = self.governor.as_ref().filter(|_| is_rate_limit(error)) {
+                governor.throttled(operation);
+            }
         }
-        let outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok");
+        let outcome = result
+            .as_ref()
+            .map_or_else(|error| error.kind.as_str(), |_| success);
         (self.observer)(operation, outcome);
         result
     }
@@ -103,6 +126,18 @@ impl Ec2 {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         self.calls.call(operation, self.lane, answer).await
+    }
+
+    /// As [`Ec2::call`], for a call with DryRun set.
+    pub(super) async fn dry_run<T, E>(
+        &self,
+        operation: Operation,
+        answer: impl Future<Output = Result<T, SdkError<E, Response>>>,
+    ) -> Result<T, CloudError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.calls.count(operation, self.lane, ("dry_run", answer)).await
     }
 }
 

@@ -11,8 +11,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{convert::sdk_tags, ec2::Ec2};
 use crate::cloud::{
-    CloudError, Direction, ErrorKind, Listable, MISSING_RIGHT, MetadataOptions, Permission, PermissionApi,
-    Probe, SecurityGroupId,
+    CloudError, Direction, ErrorKind, Listable, MISSING_RIGHT, MetadataOptions, Operation, Permission,
+    PermissionApi, Probe, SecurityGroupId,
 };
 
 /// AWS's code for a call that would have been carried out.
@@ -26,7 +26,7 @@ type Question<'a> = Pin<Box<dyn Future<Output = Result<Permission, CloudError>> 
 macro_rules! ask {
     ($door:expr, $probe:expr, $request:expr) => {{
         let answer = Box::pin(said($request.dry_run(true).send()));
-        Box::pin($door.call($probe.operation(), answer))
+        Box::pin($door.dry_run($probe.operation(), answer))
     }};
 }
 
@@ -36,7 +36,7 @@ impl PermissionApi for Ec2 {
         match self.ask(probe).await {
             Ok(permission) => Ok(permission),
             // Not the call itself was refused, but the way to it.
-            Err(error) if error.operation != probe.operation() && error.lacks_right() => Err(error),
+            Err(error) if error.operation == Operation::AssumeRole && error.lacks_right() => Err(error),
             Err(error) => match error.kind {
                 ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::Lost => Err(error),
                 ErrorKind::NotFound

@@ -16,10 +16,12 @@ use jiff::Timestamp;
 
 use crate::{
     api::{Backup, BackupStatus, Reason, Tenant, names::tags},
+    aws::OPERATION_TIMEOUT,
     clock::elapsed,
     cloud::{CloudError, ErrorKind, InstanceId, Lane, NewSnapshotSet, Operation, Site, SnapshotId, Tags},
     cluster::{Cluster, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
+    governor::MAX_WAIT,
     inventory::Effect,
     plan::{
         Plan,
@@ -31,9 +33,13 @@ use crate::{
 use look::World;
 use status::{run_of, status_of};
 
-/// From the record of an attempt to the start of its call, at most: with the time a call may take it stays well
-/// within [`planner::CALL_BOUND`], on which another operator counts.
-const CALL_WITHIN: Duration = Duration::from_secs(30);
+/// From the record of an attempt to the begin of the wait for its call, at most: with that wait and the time a call
+/// may take it stays well within [`planner::CALL_BOUND`], on which another operator counts.
+const CALL_WITHIN: Duration = Duration::from_secs(20);
+
+const _: () = assert!(
+    CALL_WITHIN.as_secs() + MAX_WAIT.as_secs() + OPERATION_TIMEOUT.as_secs() < planner::CALL_BOUND.as_secs()
+);
 
 /// The reconciler.
 #[derive(Debug, Default)]
@@ -147,7 +153,8 @@ impl<C: Cluster> Reconciler<C> for Backups {
         seen.call = self.call_of(backup.uid());
         let run = run_of(backup);
         let planned = planner::plan(&run, &seen, now);
-        let mut report = status_of(backup, &planned.outcome, max_skew, now);
+        let trouble = seen.call.as_ref().and_then(|call| call.end.error());
+        let mut report = status_of(backup, (&planned.outcome, trouble), max_skew, now);
         report.look_again = planned.look_again;
         report
     }

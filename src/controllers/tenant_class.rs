@@ -195,7 +195,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
 
     fn report(
         &self,
-        _: &Context<C>,
+        ctx: &Context<C>,
         class: &TenantClass,
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
@@ -211,7 +211,8 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             preflight::tell(&mut conditions, &verdict);
         }
         let before = status.clone();
-        let standing = standing::<C>(outcome);
+        let trouble = ctx.inventories.of(&class.site()).trouble();
+        let standing = standing::<C>(outcome).with_trouble(trouble);
         status.conditions = conditions.settle(&standing);
         status.observed_generation = Some(class.generation());
         if let Ok(world) = &outcome.world {

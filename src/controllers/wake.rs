@@ -73,6 +73,11 @@ impl Waker {
     fn class_changed<C: Cluster>(&self, ctx: &Context<C>, key: &Key) {
         wake(ctx, ControllerName::TenantClass, key);
         let class = ctx.cluster.cached::<TenantClass>(key);
+        if class.is_none() {
+            let classes = ctx.cluster.cached_all::<TenantClass>();
+            let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
+            ctx.inventories.retain(|site| in_use.contains(site));
+        }
         let now = class.map(|class| SeenClass::of(&class)).unwrap_or_default();
         let before = {
             let mut seen = self.classes.lock().unwrap_or_else(PoisonError::into_inner);

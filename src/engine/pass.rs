@@ -206,8 +206,10 @@ struct Next {
     worked: bool,
     /// What failed, if anything.
     failure: Option<Failure>,
-    /// When to look again though nothing changed.
+    /// When there is something to tell though nothing changed.
     look_again: Option<Timestamp>,
+    /// When the plan wants to see what came of its steps.
+    planned: Option<Timestamp>,
     /// A person must act.
     stalled: bool,
 }
@@ -305,7 +307,6 @@ async fn advance<C: Cluster, R: Reconciler<C>>(
 }
 
 fn next_of<C: Cluster, R: Reconciler<C>>(outcome: &OutcomeOf<R, C>, report: &Report<StatusOf<R, C>>) -> Next {
-    let planned = outcome.plan.as_ref().and_then(|plan| plan.look_again);
     let failure = match (&outcome.world, &outcome.failed) {
         (Err(failure), _) | (_, Some((_, failure))) => Some(failure.clone()),
         (Ok(_), None) => None,
@@ -313,7 +314,8 @@ fn next_of<C: Cluster, R: Reconciler<C>>(outcome: &OutcomeOf<R, C>, report: &Rep
     Next {
         worked: !outcome.done.is_empty(),
         failure,
-        look_again: [planned, report.look_again].into_iter().flatten().min(),
+        look_again: report.look_again,
+        planned: outcome.plan.as_ref().and_then(|plan| plan.look_again),
         stalled: outcome
             .resolved
             .as_ref()
@@ -401,19 +403,27 @@ fn schedule<C: Cluster, R: Reconciler<C>>(
             if next.stalled {
                 wake_after(STALLED_RECHECK);
             }
-            match next.failure {
-                Some(failure) if failure.turn_at().is_some() => {
-                    // No failure: others come first, and this is when they are through.
-                    ctx.wakes
-                        .wake_at(R::NAME, key.clone(), failure.turn_at().unwrap_or(now));
+            let retry_at = next.failure.as_ref().map(|failure| {
+                // Where others come first, that is no failure, and it is known when they are through.
+                let turn_at = failure.turn_at();
+                turn_at.unwrap_or_else(|| later(now, backoff.failed(key)))
+            });
+            if let Some(at) = next.planned {
+                // What failed is not tried again sooner than that, however soon the plan wants to see its work.
+                let at = retry_at.map_or(at, |retry_at| retry_at.max(at));
+                ctx.wakes.wake_at(R::NAME, key.clone(), at);
+            }
+            match next.failure.zip(retry_at) {
+                Some((failure, retry_at)) if failure.turn_at().is_some() => {
+                    ctx.wakes.wake_at(R::NAME, key.clone(), retry_at);
                     "held_back"
                 }
-                Some(failure) if needs_a_person(&failure) => {
+                Some((failure, _)) if needs_a_person(&failure) => {
                     wake_after(STALLED_RECHECK);
                     "stalled"
                 }
-                Some(_) => {
-                    wake_after(backoff.failed(key));
+                Some((_, retry_at)) => {
+                    ctx.wakes.wake_at(R::NAME, key.clone(), retry_at);
                     "error"
                 }
                 None if next.worked => {

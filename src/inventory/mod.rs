@@ -1,7 +1,8 @@
 //! What there is in AWS, as the last sweeps found it and our own writes left it.
 //!
-//! One [`Inventory`] per account and region lists each kind of resource that carries our cluster tag, a page at a time and
-//! at a period of its own, so that no listing takes more than a twentieth of the calls that AWS allows. It publishes an immutable [`View`]. Passes read the view and never list by themselves, so the calls grow with
+//! One [`Inventory`] per account and region lists each kind of resource that carries our cluster tag, a page at a
+//! time and at a period of its own, so that no listing takes more than a twentieth of the calls that AWS allows.
+//! It publishes an immutable [`View`]. Passes read the view and never list by themselves, so the calls grow with
 //! pages, not with tenants. A view says when it does not know: a listing that failed, is old, or missed a thing
 //! only once proves nothing.
 //!
@@ -28,7 +29,7 @@ pub use owner::Owner;
 pub use sites::{Inventories, OnSweep, Spawner};
 pub use state::Swept;
 pub use sweep::{Inventory, ListingStatus};
-pub use timetable::{ListingKind, PERIOD};
+pub use timetable::{LONGEST, ListingKind, PERIOD};
 pub use view::{MAX_AGE, View};
 
 #[cfg(test)]

@@ -132,6 +132,22 @@ impl Inventories {
         self.all().iter().all(|(_, inventory)| inventory.has_swept())
     }
 
+    /// Whether every site in use was looked at, though AWS may not have let us; true while none is in use.
+    pub fn was_tried(&self) -> bool {
+        self.all().iter().all(|(_, inventory)| inventory.was_tried())
+    }
+
+    /// Lists from now on only the sites that are in use: what a class named that is gone is forgotten.
+    pub fn retain(&self, in_use: impl Fn(&Site) -> bool) {
+        self.made().retain(|site, made| {
+            let is_in_use = in_use(site);
+            if !is_in_use && let Some(running) = &made.running {
+                running.abort();
+            }
+            is_in_use
+        });
+    }
+
     fn make(&self, site: &Site) -> Made {
         // Every decision rests on the listings: behind the looks of thousands of Tenants that were just declared they
         // would not come for minutes, and nothing would be known any more.

@@ -95,6 +95,11 @@ impl Inventory {
         self.state().has_swept()
     }
 
+    /// Whether every kind of resource was listed at least once, or AWS did not let it.
+    pub fn was_tried(&self) -> bool {
+        self.state().timetable().was_tried()
+    }
+
     /// How each listing stands.
     pub fn listings(&self) -> [ListingStatus; 5] {
         let state = self.state();
@@ -216,6 +221,13 @@ impl Inventory {
             self.state()
                 .protection_read(&id, found, begun, &mut swept.changed);
         }
+    }
+
+    /// Why it gets old, if it does: the calls that fail.
+    pub fn trouble(&self) -> Option<String> {
+        let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let messages: Vec<_> = complaints.values().map(String::as_str).collect();
+        (!messages.is_empty()).then(|| messages.join("; "))
     }
 
     /// Logs a failure of one of these calls once, not each time it comes again.

@@ -13,10 +13,10 @@ pub const PERIOD: Duration = Duration::from_secs(30);
 /// A listing may take a twentieth of the 20 calls a second that AWS allows of it: a second for each of its pages.
 const SPAN_OF_PAGE: Duration = Duration::from_secs(1);
 
-/// The longest period that pages lead to. Two of them and the time that a listing takes are within [`MAX_AGE`], so that
+/// The longest period there is. Two of them and the time that a listing takes are within [`MAX_AGE`], so that
 /// one listing that fails leaves nothing unknown. It is reached at 140 pages, where AWS's quota of 100,000 snapshots
 /// makes 100; a listing of more takes more than its twentieth.
-const LONGEST: Duration = Duration::from_secs(140);
+pub const LONGEST: Duration = Duration::from_secs(140);
 
 /// How soon after a start the second listing comes, if the period is longer: nothing counts as absent before it, so
 /// every new tenant waits for it. Long enough that the two do not share one lag of AWS's listings.
@@ -87,6 +87,8 @@ struct Row {
     pages: Option<u32>,
     attempts: u32,
     completed: u32,
+    /// Whether one ended, complete or not.
+    ended: bool,
 }
 
 /// When which listing is due.
@@ -145,6 +147,7 @@ impl Timetable {
     pub(super) fn end(&mut self, kind: ListingKind, begun_at: Timestamp, (ended, now): (Ended, Timestamp)) {
         let base = self.period;
         let row = self.rows.entry(kind).or_default();
+        row.ended = true;
         let due_at = match ended {
             Ended::Complete(pages) => {
                 row.pages = Some(pages);
@@ -160,6 +163,11 @@ impl Timetable {
             Ended::Failed(_) => later(begun_at, period(base, row.pages)),
         };
         row.due_at = Some(due_at);
+    }
+
+    /// Whether every listing ended at least once, complete or not.
+    pub(super) fn was_tried(&self) -> bool {
+        self.rows.values().all(|row| row.ended)
     }
 
     fn row(&self, kind: ListingKind) -> Row {

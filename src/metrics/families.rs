@@ -157,7 +157,7 @@ pub(super) const AWS_REQUESTS: Family = Family {
     name: "yagura_aws_requests_total",
     kind: Kind::Counter,
     labels: &["service", "operation", "outcome"],
-    meaning: "Calls to AWS, by how they ended: ok, or the kind of failure.",
+    meaning: "Calls to AWS, by how they ended: ok, dry_run (permitted and not made), or the kind of failure.",
     alert: "rate(yagura_aws_requests_total{outcome=\"throttled\"}[10m]) > 0",
 };
 

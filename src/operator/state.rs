@@ -29,14 +29,15 @@ impl Stores {
         *self.leadership.borrow() == Leadership::Leading
     }
 
-    /// Ready is who could act, or acts: caches are filled, and a leader has seen every region in use.
+    /// Ready is who could act, or acts: caches are filled, and a leader has looked at every account and region in use. One
+    /// that does not let us in is told of by its class, and holds up no other.
     pub(super) fn readiness(&self) -> Readiness {
         let stores = self.clone();
         Arc::new(move || {
             if stores.caches.ready().now_or_never().is_none() {
                 return Err("the caches are not filled yet".to_owned());
             }
-            if stores.leads() && !stores.ctx.inventories.has_swept() {
+            if stores.leads() && !stores.ctx.inventories.was_tried() {
                 return Err("AWS was not listed yet".to_owned());
             }
             Ok(())

@@ -117,8 +117,18 @@ pub enum CallEnd {
     Answered,
     /// AWS made nothing; how often in a row, and why.
     Refused(u32, CloudError),
-    /// Nobody knows.
-    Lost,
+    /// Nobody knows, and why.
+    Lost(CloudError),
+}
+
+impl CallEnd {
+    /// Why there is no set, or none that is known of.
+    pub fn error(&self) -> Option<&CloudError> {
+        match self {
+            Self::Answered => None,
+            Self::Refused(_, error) | Self::Lost(error) => Some(error),
+        }
+    }
 }
 
 /// What went that would say where the run's snapshots are.
@@ -400,7 +410,8 @@ fn after_a_refusal(
     ended: Timestamp,
     now: Timestamp,
 ) -> Plan {
-    let needs_person = error.kind.disposition() == Disposition::Stall;
+    let is_lasting = error.kind == ErrorKind::Unexpected && times > UNEXPLAINED;
+    let needs_person = is_lasting || error.kind.disposition() == Disposition::Stall;
     let pause = if needs_person {
         REFUSED_PAUSE
     } else {
@@ -417,6 +428,9 @@ fn after_a_refusal(
     };
     Plan::waiting(outcome, Some(pause_ends))
 }
+
+/// How many refusals in a row with a code that nobody listed are taken for passing ones.
+const UNEXPLAINED: u32 = 10;
 
 /// The pause doubles from 5 s: a refusal is most often a rate, and rates recover within seconds.
 fn pause_after(times: u32) -> Duration {
@@ -459,7 +473,7 @@ fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Pla
 pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
     match error.kind {
         // An answer that cannot be explained says as little about the effect as none.
-        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost,
+        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost(error),
         _ => {
             let times = match before {
                 Some(Call {

@@ -39,6 +39,24 @@ pub enum Standing {
     Unknown(Because),
 }
 
+impl Standing {
+    /// The same, with what is behind it told too, where it is so because AWS is not known.
+    #[must_use]
+    pub fn with_trouble(mut self, trouble: Option<String>) -> Self {
+        let (Self::Ready(because)
+        | Self::Working(because)
+        | Self::Resting(because)
+        | Self::Stalled(because)
+        | Self::Unknown(because)) = &mut self;
+        if because.reason == Reason::ViewStale
+            && let Some(trouble) = trouble
+        {
+            because.message = format!("{}: {trouble}", because.message);
+        }
+        self
+    }
+}
+
 /// The conditions of one status.
 #[derive(Clone, Debug)]
 pub struct Conditions {

@@ -6,6 +6,7 @@ mod instances;
 mod launch;
 mod moto;
 mod network;
+mod permission;
 mod rules;
 mod stand;
 mod storage;
@@ -78,6 +79,11 @@ const GUARANTEES: &[Guarantee] = guarantees![
     storage::a_set_is_made_as_often_as_it_is_ordered: [create_snapshots],
     storage::snapshots_are_found_by_their_description_whatever_their_tags_say: [find_snapshots],
     storage::snapshots_of_ours_are_listed_and_no_others: [list_snapshots],
+    permission::what_is_permitted_is_said_to_be: [permission],
+    permission::every_call_can_be_asked_for: [permission],
+    permission::what_is_denied_is_said_to_be: [permission],
+    permission::of_an_image_that_is_not_there_nothing_is_known: [permission],
+    permission::of_what_is_not_there_nothing_is_known: [permission],
     door::every_lane_leads_to_one_site: [door],
     door::a_role_leads_to_its_account: [door],
     door::a_listing_has_every_page: [list_instances, list_volumes, list_snapshots],

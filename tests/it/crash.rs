@@ -1,7 +1,7 @@
 //! The operator killed while it launches, and another one taking over: whatever was lost, AWS holds what it should.
 //!
 //! What happened is read from simulated AWS itself, never from what the operator says. Kills within a backup's slot
-//! stand in `backup`, those within an isolation in `incident`.
+//! stand in `backup`, those within an isolation in `isolation`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

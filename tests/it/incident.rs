@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use controlplane::User;
-use simaws::{Effect, FaultKind, FaultSpec};
 use yagura::{
     api::{Incident, IncidentPhase, IncidentStatus, Key, Tenant},
     report::conditions::is_true,
@@ -16,8 +15,6 @@ const SETUP: [&str; 3] = [
     include_str!("../../examples/10-namespaces.yaml"),
     include_str!("../../examples/20-acme-jira.yaml"),
 ];
-
-const SWAP: &str = "ModifyNetworkInterfaceAttribute";
 
 fn key(name: &str) -> Key {
     Key::new("acme", name)
@@ -35,7 +32,8 @@ async fn serve(env: &Env) -> String {
     .await
 }
 
-fn file(env: &Env, name: &str) {
+/// Files an Incident that isolates the environment.
+pub(crate) fn file(env: &Env, name: &str) {
     env.apply(&format!(
         "{{apiVersion: yagura.dev/v1alpha1, kind: Incident, metadata: {{name: {name}, namespace: acme}}, \
          spec: {{type: Security, tenantRefs: [acme-jira], detectedAt: \"{}\", summary: odd logins, \
@@ -44,14 +42,16 @@ fn file(env: &Env, name: &str) {
     ));
 }
 
-fn contain(env: &Env, name: &str, containment: &str) {
+/// Changes what an Incident wants of its environment.
+pub(crate) fn contain(env: &Env, name: &str, containment: &str) {
     let patch = format!("{{\"spec\":{{\"containment\":\"{containment}\"}}}}");
     env.plane.kubectl(&[
         "-n", "acme", "patch", "incident", name, "--type", "merge", "-p", &patch,
     ]);
 }
 
-async fn until_status(
+/// Waits until the status of an Incident satisfies `look`.
+pub(crate) async fn until_status(
     env: &Env,
     name: &str,
     what: &str,
@@ -178,65 +178,6 @@ fn close(env: &Env, name: &str) {
     env.plane.kubectl(&[
         "-n", "acme", "patch", "incident", name, "--type", "json", "-p", &patch,
     ]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killing_the_operator_while_it_isolates_or_undoes_loses_no_originals() {
-    with_operator(async |mut env| {
-        let instance = serve(&env).await;
-        let (_, connected) = interface(&env, &instance).await;
-        for (name, effect) in [("before", Effect::Before), ("after", Effect::After)] {
-            kill_at_the_next_swap(&mut env, effect, |env| file(env, name)).await;
-            let status = until_status(&env, name, "contained", |status| {
-                status.phase == Some(IncidentPhase::Contained)
-            })
-            .await;
-            let [entry] = status.isolated.as_slice() else {
-                panic!("{status:?}")
-            };
-            let recorded: BTreeSet<_> = entry.security_group_ids.iter().cloned().collect();
-            assert_eq!(recorded, connected);
-
-            kill_at_the_next_swap(&mut env, effect, |env| contain(env, name, "None")).await;
-            let status = until_status(&env, name, "reconnected", |status| {
-                status.isolated.iter().all(|entry| entry.reconnected_at.is_some())
-            })
-            .await;
-            let recorded: BTreeSet<_> = status.isolated[0].security_group_ids.iter().cloned().collect();
-            assert_eq!(recorded, connected);
-            until_groups(&env, &instance, &connected).await;
-        }
-        env
-    })
-    .await;
-}
-
-/// Does something that makes the operator move an interface, kills it while that call is under way, before or after
-/// the effect, and starts it again.
-async fn kill_at_the_next_swap(env: &mut Env, effect: Effect, act: impl Fn(&Env)) {
-    let effects = env.sim.effects(SWAP).len();
-    let fault = env.sim.add_fault(FaultSpec {
-        effect: Some(effect),
-        ..FaultSpec::new(SWAP, FaultKind::Hold)
-    });
-    act(env);
-    eventually("the call is held", || async {
-        let faults = env.sim.faults();
-        let fired = faults
-            .iter()
-            .find(|status| status.id == fault)
-            .map(|status| status.fired);
-        if fired > Some(0) { Ok(()) } else { Err(fired) }
-    })
-    .await;
-    env.kill_operator("one");
-    let happened = env.sim.effects(SWAP).len() - effects;
-    assert_eq!(
-        happened,
-        usize::from(effect == Effect::After),
-        "the call was cut off where it should be"
-    );
-    env.start_operator("one").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

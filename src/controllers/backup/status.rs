@@ -9,6 +9,7 @@ use crate::{
         Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Method, MethodState,
         MethodStatus, Reason, time,
     },
+    cloud::CloudError,
     cluster::{Happened, Kind},
     controllers::backup_sources::{created, is_stalled_for},
     engine::{Failure, Refusal, Report},
@@ -107,15 +108,15 @@ pub(super) fn refused(backup: &Backup, refusal: &Refusal, now: Timestamp) -> Rep
     }
 }
 
-/// The status after a pass.
+/// The status after a pass; with the outcome comes how the last call to AWS failed, if it did.
 pub(super) fn status_of(
     backup: &Backup,
-    outcome: &Outcome,
+    (outcome, trouble): (&Outcome, Option<&CloudError>),
     max_skew: Option<Duration>,
     now: Timestamp,
 ) -> Report<BackupStatus> {
     let mut status = started(backup);
-    let Some(end) = shown(outcome) else {
+    let Some(end) = shown(outcome, trouble) else {
         return Report::default();
     };
     let before = status.phase;
@@ -187,16 +188,16 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn shown(outcome: &Outcome) -> Option<Shown<'_>> {
+fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown<'a>> {
     Some(match outcome {
         Outcome::Unchanged => return None,
         Outcome::Pending(waiting) => {
-            let (reason, message) = waits_for(*waiting);
-            Shown::new(BackupPhase::Pending, reason, message)
+            let (reason, message) = waits_for(*waiting, trouble);
+            Shown::new(BackupPhase::Pending, reason, &message)
         }
         Outcome::Running(waiting, facts) => {
-            let (reason, message) = waits_for(*waiting);
-            Shown::new(BackupPhase::Running, reason, message).method(MethodState::Running, Some(facts))
+            let (reason, message) = waits_for(*waiting, trouble);
+            Shown::new(BackupPhase::Running, reason, &message).method(MethodState::Running, Some(facts))
         }
         Outcome::Stalled(error) => {
             let message = error.to_string();
@@ -225,8 +226,8 @@ fn shown(outcome: &Outcome) -> Option<Shown<'_>> {
     })
 }
 
-fn waits_for(waiting: Waiting) -> (Reason, &'static str) {
-    match waiting {
+fn waits_for(waiting: Waiting, trouble: Option<&CloudError>) -> (Reason, String) {
+    let (reason, message) = match waiting {
         Waiting::Inventory => (Reason::ViewStale, "waits for a fresh look at AWS"),
         Waiting::Instance => (Reason::InstanceMissing, "waits for the Tenant's instance"),
         Waiting::ForeignInstance => (
@@ -240,6 +241,13 @@ fn waits_for(waiting: Waiting) -> (Reason, &'static str) {
             "waits until AWS must show what it was asked for",
         ),
         Waiting::Pause => (Reason::CallFailed, "waits before it asks AWS again"),
+    };
+    match (waiting, trouble) {
+        (Waiting::Answer | Waiting::Pause, Some(error)) => {
+            let reason = reason_of(&Failure::Cloud(error.clone()));
+            (reason, format!("{message}: {error}"))
+        }
+        _ => (reason, message.to_owned()),
     }
 }
 

@@ -69,6 +69,10 @@ async fn a_lost_answer_makes_no_second_set() {
     bed.sweep().await;
     time_out(&bed.stage, Operation::CreateSnapshots, bed.settle()).await;
     assert_eq!(bed.phase(FIRST), Some(BackupPhase::Running));
+    let status = bed.backup(FIRST).status.clone().unwrap();
+    let complete = find_condition(&status.conditions, ConditionType::Complete.as_str()).unwrap();
+    let cause = "CreateSnapshots failed: Timeout";
+    assert!(complete.message.contains(cause), "{}", complete.message);
     bed.pass_time(Duration::from_secs(900)).await;
     assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
     assert_eq!(bed.stage.calls_of(Operation::CreateSnapshots), 1);

@@ -108,9 +108,11 @@ pub(in crate::controllers) async fn create_group(
             Ok(())
         }
         Err(error) if error.kind == ErrorKind::Duplicate => {
-            if let Some(found) = cloud.find_group_named(&group.vpc_id, &group.name).await? {
-                inventory.record(Effect::SeenGroup(found));
-            }
+            // Not shown yet: to call that done would ask for it again at once, and again.
+            let Some(found) = cloud.find_group_named(&group.vpc_id, &group.name).await? else {
+                return Err(error.into());
+            };
+            inventory.record(Effect::SeenGroup(found));
             Ok(())
         }
         Err(error) => Err(error.into()),

@@ -66,7 +66,9 @@ pub(super) fn report<C: Cluster>(
         }
     }
     rights::tell(&mut conditions, outcome);
-    let standing = standing(tenant, outcome, &parts, &conditions);
+    let site = outcome.world.as_ref().ok().and_then(|world| world.site.as_ref());
+    let trouble = site.and_then(|site| ctx.inventories.of(site).trouble());
+    let standing = standing(tenant, outcome, &parts, &conditions).with_trouble(trouble);
     if let Some(phase) = phase(&status, outcome, &standing) {
         status.phase = Some(phase);
     }
@@ -314,7 +316,7 @@ fn report_release(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> R
             Reason::ReleasedUntagged,
             "AWS was out of reach for 15 minutes: what stands there was left as it is, without a tag",
         )),
-        (false, false) => return still_releasing(tenant, before, deleted_at, now),
+        (false, false) => return still_releasing(tenant, (before, outcome), deleted_at, now),
     };
     Report {
         status: None,
@@ -326,14 +328,21 @@ fn report_release(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> R
 
 fn still_releasing(
     tenant: &Tenant,
-    before: TenantStatus,
+    (before, outcome): (TenantStatus, &TenantOutcome),
     deleted_at: Timestamp,
     now: Timestamp,
 ) -> Report<TenantStatus> {
     let mut status = before;
     status.observed_generation = Some(tenant.generation());
     status.phase = Some(TenantPhase::Deleting);
-    let because = Because::new(Reason::Deleting, "what stands in AWS is being tagged as released");
+    let message = "what stands in AWS is being tagged as released";
+    let because = match (&outcome.world, &outcome.failed) {
+        // For want of a tag nobody has to act: the environment goes without it in the end.
+        (Err(failure), _) | (_, Some((_, failure))) => {
+            Because::new(failure::reason_of(failure), format!("{message}: {failure}"))
+        }
+        (Ok(_), None) => Because::new(Reason::Deleting, message),
+    };
     status.conditions =
         Conditions::over(&status.conditions, tenant.generation(), now).settle(&Standing::Working(because));
     Report {

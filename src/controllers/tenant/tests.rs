@@ -1,4 +1,5 @@
 mod checks;
+mod failing;
 mod meanwhile;
 mod sources;
 mod sweep;

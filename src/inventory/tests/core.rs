@@ -76,11 +76,10 @@ pub(super) fn nothing(kind: ListingKind) -> Answer {
 /// The listings of a sweep that began so.
 pub(super) fn sweep_begun(state: &mut State, begun: Begun, groups: Groups, at: Timestamp) -> Swept {
     let mut swept = Swept::default();
+    let mut groups = Some(groups.map(|items| Answer::Groups(Listed { items, pages: 1 })));
     for kind in ListingKind::ALL {
         let answer = match kind {
-            ListingKind::Groups => groups
-                .clone()
-                .map(|items| Answer::Groups(Listed { items, pages: 1 })),
+            ListingKind::Groups => groups.take().unwrap(),
             other => Ok(nothing(other)),
         };
         swept.join(state.take(kind, begun, answer, at));

@@ -278,7 +278,7 @@ fn an_attempt_of_another_process_is_looked_for_before_it_is_repeated() {
 #[test]
 fn a_lost_answer_is_looked_for_from_the_end_of_the_call() {
     let lost = |sweeps: &[i64]| World {
-        call: called(CallEnd::Lost, 32),
+        call: called(CallEnd::Lost(refusal(ErrorKind::Lost)), 32),
         searched: true,
         ..empty_since(sweeps)
     };
@@ -297,7 +297,7 @@ fn a_lost_answer_after_a_failed_set_is_looked_for_alike() {
         call: Some(Call {
             n: 2,
             ended: at(410),
-            end: CallEnd::Lost,
+            end: CallEnd::Lost(refusal(ErrorKind::Lost)),
         }),
         searched: true,
         snapshots: Observed::Present(failed.clone()),
@@ -334,6 +334,19 @@ fn a_refusal_that_needs_a_person_stalls_and_looks_again() {
 }
 
 #[test]
+fn a_code_that_nobody_listed_needs_a_person_once_it_has_come_eleven_times() {
+    let after = |times| {
+        let world = World {
+            call: called(CallEnd::Refused(times, refusal(ErrorKind::Unexpected)), 3),
+            ..empty_world()
+        };
+        plan(&started(1, 2), &world, at(4)).outcome
+    };
+    assert!(matches!(after(10), Outcome::Running(..)));
+    assert_eq!(after(11), Outcome::Stalled(refusal(ErrorKind::Unexpected)));
+}
+
+#[test]
 fn a_memory_of_an_older_call_says_nothing_of_a_newer_record() {
     // Another operator has recorded the attempt anew since.
     let world = World {
@@ -361,7 +374,7 @@ fn refusals_are_counted_and_unexplained_answers_are_none() {
         CallEnd::Refused(1, _)
     ));
     for kind in [ErrorKind::Lost, ErrorKind::Defect] {
-        assert_eq!(call_end(refusal(kind), 1, None), CallEnd::Lost);
+        assert_eq!(call_end(refusal(kind), 1, None), CallEnd::Lost(refusal(kind)));
     }
 }
 

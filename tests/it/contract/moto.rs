@@ -167,6 +167,21 @@ pub(super) const BROKEN: &[Broken] = &[
         reason: "CreateSnapshots answers no state",
     },
     Broken {
+        guarantee: "permission::every_call_can_be_asked_for",
+        shows: "a question changed something",
+        reason: "many operations know no DryRun and are carried out, ModifyInstanceMetadataOptions for one",
+    },
+    Broken {
+        guarantee: "permission::what_is_denied_is_said_to_be",
+        shows: "an AWS that can be told to deny",
+        reason: "it permits everything",
+    },
+    Broken {
+        guarantee: "permission::of_what_is_not_there_nothing_is_known",
+        shows: "Permitted",
+        reason: "DryRun is answered before anybody looks whether the resource is there",
+    },
+    Broken {
         guarantee: "door::a_listing_has_every_page",
         shows: "few resources only",
         reason: "it looks at every resource for each it lists: a thousand take longer than the door waits",

@@ -241,6 +241,15 @@ impl Stand {
         sim.add_fault(FaultSpec::new(operation.to_string(), kind));
     }
 
+    /// The outcome of something while the right to this operation is missing.
+    pub(super) async fn denying<T>(&self, operation: Operation, call: impl Future<Output = T>) -> T {
+        let sim = self.sim.as_ref().expect("an AWS that can be told to deny");
+        sim.deny(operation.to_string());
+        let outcome = call.await;
+        sim.permit_all();
+        outcome
+    }
+
     /// The outcome of a call whose answer gets lost. On the wire that is a broken connection, seen at once; in
     /// memory only the timeout ends the wait.
     pub(super) async fn lost<T>(&self, operation: Operation, call: impl Future<Output = T>) -> T {

@@ -13,7 +13,7 @@ use yagura::{
     report::conditions::is_true,
 };
 
-use crate::{Broken, Settings, World, fleet, judge, objects, truth::Truth};
+use crate::{Broken, Latency, Settings, World, fleet, judge, objects, truth::Truth};
 
 /// How long a run may take: four times what the slowest permitted action needs, and the start.
 fn patience(groups: usize) -> Duration {
@@ -215,7 +215,13 @@ pub fn isolate(backlog: usize, seed: u64) -> Result<Isolated, Broken> {
         other_client: 0.0,
         seed,
     };
-    let mut world = World::new(settings(setup)?)?;
+    let mut settings = settings(setup)?;
+    // An API server is in the next room: 10 to 100 ms for a call and its answer.
+    settings.cluster_latency = Some(Latency {
+        least: Duration::from_millis(5),
+        most: Duration::from_millis(50),
+    });
+    let mut world = World::new(settings)?;
     fleet::declare(&world, 0..1, None)?;
     world.run_until("the first environment", patience(1), |world| {
         world

@@ -21,8 +21,14 @@ enum Command {
     Memory(commands::memory::Memory),
     /// Count what installations take that have nothing to do.
     Rest(commands::rest::Rest),
+    /// Let every fault stand on every operation for a while, lift it, and see that everything comes right.
+    Faults(commands::faults::Faults),
     /// Repeat one run, with all that the operator says.
     Run(commands::run::Run),
+    /// Let AWS's listings answer from several changes ago, while people change things.
+    Stale(commands::stale::Stale),
+    /// Let two operators act at once in every scenario.
+    Twins(commands::twins::Twins),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +37,9 @@ fn main() -> ExitCode {
         Command::Crash(crash) => crash.run(),
         Command::Memory(memory) => memory.run(),
         Command::Rest(rest) => rest.run(),
+        Command::Faults(faults) => faults.run(),
         Command::Run(run) => run.run(),
+        Command::Stale(stale) => stale.run(),
+        Command::Twins(twins) => twins.run(),
     }
 }

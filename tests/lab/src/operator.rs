@@ -33,6 +33,7 @@ use crate::{
     Broken, Settings,
     cluster::LabCluster,
     effects::Effects,
+    eye::Eye,
     pool::{Pool, TaskId},
     wire::{Way, Wire},
 };
@@ -51,6 +52,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) sim: &'a simaws::Sim,
     pub(crate) cluster: &'a MemoryCluster,
     pub(crate) terms: &'a Arc<Registry>,
+    pub(crate) eye: &'a Eye,
     /// Decides this process's order of tasks, its latencies and its jitter.
     pub(crate) seed: u64,
 }
@@ -116,6 +118,7 @@ impl Operator {
         let wire = Wire {
             way: way.clone(),
             sim: around.sim.connector(),
+            eye: around.eye.clone(),
         };
         let clock: Arc<dyn Clock> = Arc::new(around.clock.clone());
         // Nothing is waited for: the configuration of a simulated AWS is at hand.
@@ -136,7 +139,11 @@ impl Operator {
             cluster_id: CLUSTER_ID.into(),
             cluster_uid: "00000000-0000-4000-8000-000000000000".to_owned(),
         };
-        let cluster = LabCluster::new(way, around.cluster.clone());
+        let near = Way {
+            latency: around.settings.cluster_latency.unwrap_or(way.latency),
+            ..way
+        };
+        let cluster = LabCluster::new(near, around.cluster.clone());
         let ctx = Arc::new(Context::new(
             cluster,
             clock,

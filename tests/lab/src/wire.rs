@@ -17,7 +17,10 @@ use yagura::{
     cloud::Operation,
 };
 
-use crate::effects::{Effects, Fate, Loss, When};
+use crate::{
+    effects::{Effects, Fate, Loss, When},
+    eye::Eye,
+};
 
 /// How long requests and answers are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ pub(crate) async fn lost<T>() -> T {
 pub(crate) struct Wire {
     pub(crate) way: Way,
     pub(crate) sim: simaws::Connector,
+    pub(crate) eye: Eye,
 }
 
 impl fmt::Debug for Wire {
@@ -110,6 +114,9 @@ impl Wire {
         if let Fate::Cut(When::Before, loss) = fate {
             self.way.cut(loss).await;
             return lost().await;
+        }
+        if let Some(form) = request.body().bytes() {
+            self.eye.see(form);
         }
         let answer = self.sim.call(request).await;
         if let Fate::Cut(When::After, loss) = fate {

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use yagura::{
@@ -15,6 +14,7 @@ use yagura::{
 
 use crate::{
     effects::{Cut, Effects},
+    eye::Eye,
     operator::{Operator, Surroundings},
     wire::Latency,
 };
@@ -34,6 +34,8 @@ pub struct Settings {
     pub start: Timestamp,
     /// How long calls are under way, there and back.
     pub latency: Latency,
+    /// The same for calls to Kubernetes, where that is nearer than AWS.
+    pub cluster_latency: Option<Latency>,
     /// How far the operators' caches lag behind at most.
     pub watch_lag: Duration,
     /// How often everything in AWS is listed.
@@ -59,6 +61,7 @@ impl Settings {
                 least: Duration::from_millis(20),
                 most: Duration::from_millis(300),
             },
+            cluster_latency: None,
             watch_lag: Duration::from_millis(500),
             sweep_every: Duration::from_secs(30),
             share: Share::default(),
@@ -115,6 +118,8 @@ pub struct World {
     pub cluster: MemoryCluster,
     /// How many processes died so far.
     pub crashes: usize,
+    /// Who looks at every request as it arrives at AWS.
+    pub eye: Eye,
     sim_clock: simaws::ManualClock,
     terms: Arc<Registry>,
     chance: fastrand::Rng,
@@ -144,6 +149,7 @@ impl World {
             chance: fastrand::Rng::with_seed(settings.seed),
             terms: Arc::new(terms),
             crashes: 0,
+            eye: Eye::default(),
             settings,
             clock,
             sim,
@@ -213,23 +219,8 @@ impl World {
     /// # Errors
     /// Where the call fails.
     pub fn someone(&self, action: &str, params: &[(&str, &str)]) -> Result<String, Broken> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", action);
-        form.append_pair("Version", "2016-11-15");
-        form.extend_pairs(params);
-        let request = http::Request::post("https://ec2.ap-northeast-1.amazonaws.com/")
-            .body(Bytes::from(form.finish()))
-            .map_err(|error| Broken::SetUp(error.to_string()))?;
-        match self.sim.handle(&request) {
-            simaws::Outcome::Answered(answer) if answer.status().is_success() => {
-                Ok(String::from_utf8_lossy(answer.body()).into_owned())
-            }
-            simaws::Outcome::Answered(answer) => Err(Broken::SetUp(format!(
-                "{action}: {}",
-                String::from_utf8_lossy(answer.body())
-            ))),
-            _ => Err(Broken::SetUp(format!("{action} is not answered"))),
-        }
+        let answer = self.sim.act(None, action, params);
+        answer.map_err(|error| Broken::SetUp(format!("{action}: {error}")))
     }
 
     /// Lets time pass.
@@ -332,6 +323,7 @@ impl World {
                     sim: &self.sim,
                     cluster: &self.cluster,
                     terms: &self.terms,
+                    eye: &self.eye,
                     seed: self.chance.u64(..),
                 };
                 *place = Place::Taken(Box::new(Operator::start(&around)?));

@@ -2,7 +2,10 @@
 
 pub(crate) mod converge;
 pub(crate) mod crash;
+pub(crate) mod faults;
 pub(crate) mod memory;
 pub(crate) mod rest;
 pub(crate) mod run;
+pub(crate) mod stale;
+pub(crate) mod twins;
 mod work;

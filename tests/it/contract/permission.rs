@@ -1,0 +1,189 @@
+//! What is guaranteed of asking whether a call is permitted.
+
+use std::collections::BTreeSet;
+
+use yagura::cloud::{
+    Direction, Instance, InstanceId, Launch, Listable, MetadataOptions, NetworkInterfaceId, NewSnapshotSet,
+    Permission, Probe, SecurityGroup, SecurityGroupId,
+};
+
+use super::stand::{Stand, range, tcp};
+
+/// The rule that is asked about when it comes to rules.
+const ASKED: (i32, &str) = (443, "192.0.2.1/32");
+
+const LISTABLE: [Listable; 8] = [
+    Listable::Images,
+    Listable::InstanceStatus,
+    Listable::Instances,
+    Listable::Groups,
+    Listable::Snapshots,
+    Listable::Subnets,
+    Listable::Volumes,
+    Listable::Vpcs,
+];
+
+/// What the questions are about: things that are there, none of which is as a call would leave it.
+struct Ground {
+    instance: Instance,
+    /// A group that has the rule.
+    open: SecurityGroup,
+    /// A group that does not.
+    closed: SecurityGroup,
+}
+
+impl Ground {
+    async fn prepare(stand: &Stand) -> Self {
+        let instance = stand.instance("asked").await;
+        stand.unprotect(&instance).await;
+        let (open, closed) = (stand.group("open").await, stand.group("closed").await);
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let rule = tcp(direction, ASKED.0, range(ASKED.1));
+            let rules = BTreeSet::from([rule]);
+            stand.cloud.authorize(&open.id, direction, &rules).await.unwrap();
+        }
+        Self {
+            instance,
+            open,
+            closed,
+        }
+    }
+
+    fn order(&self, stand: &Stand) -> Launch {
+        stand.launch("another", &self.closed)
+    }
+
+    /// One question of each kind.
+    fn probes(&self, stand: &Stand) -> Vec<Probe> {
+        let instance = &self.instance;
+        let weak = MetadataOptions {
+            tokens_required: false,
+            hop_limit: 3,
+        };
+        let set = NewSnapshotSet {
+            instance_id: instance.id.clone(),
+            description: stand.name("asked"),
+            tags: stand.our_tags("asked"),
+        };
+        let groups = BTreeSet::from([self.closed.id.clone()]);
+        let mut probes = vec![
+            Probe::Launch(self.order(stand)),
+            Probe::CreateGroup(stand.new_group("another")),
+            Probe::Authorize(self.closed.id.clone(), Direction::Ingress),
+            Probe::Authorize(self.closed.id.clone(), Direction::Egress),
+            Probe::Revoke(self.open.id.clone(), Direction::Ingress),
+            Probe::Revoke(self.open.id.clone(), Direction::Egress),
+            Probe::SetTags(instance.id.to_string(), stand.our_tags("changed")),
+            Probe::CreateSnapshots(set),
+            Probe::Protect(instance.id.clone()),
+            Probe::SetMetadataOptions(instance.id.clone(), weak),
+            Probe::SetInterfaceGroups(instance.interfaces[0].id.clone(), groups),
+            Probe::ReadProtection(instance.id.clone()),
+        ];
+        probes.extend(LISTABLE.map(Probe::List));
+        probes
+    }
+}
+
+/// Whether every emulator knows that a question of this kind is none of these calls.
+fn is_understood_everywhere(probe: &Probe) -> bool {
+    matches!(
+        probe,
+        Probe::Launch(_)
+            | Probe::Authorize(_, Direction::Ingress)
+            | Probe::SetTags(..)
+            | Probe::Protect(_)
+            | Probe::List(Listable::Instances)
+    )
+}
+
+pub(super) async fn what_is_permitted_is_said_to_be(stand: &Stand) {
+    let ground = Ground::prepare(stand).await;
+    let mut probes = ground.probes(stand);
+    probes.retain(is_understood_everywhere);
+    assert_eq!(probes.len(), 5);
+    are_permitted(stand, &ground, &probes).await;
+}
+
+pub(super) async fn every_call_can_be_asked_for(stand: &Stand) {
+    let ground = Ground::prepare(stand).await;
+    are_permitted(stand, &ground, &ground.probes(stand)).await;
+}
+
+async fn are_permitted(stand: &Stand, ground: &Ground, probes: &[Probe]) {
+    let before = picture(stand, ground).await;
+    for probe in probes {
+        let permission = stand.cloud.permission(probe).await;
+        assert_eq!(permission, Ok(Permission::Permitted), "{probe:?}");
+    }
+    let after = picture(stand, ground).await;
+    let changed: Vec<_> = before.symmetric_difference(&after).collect();
+    assert!(changed.is_empty(), "a question changed something: {changed:#?}");
+}
+
+/// Everything of ours.
+async fn picture(stand: &Stand, ground: &Ground) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let instances = stand.listed_instances().await.unwrap();
+    all.extend(instances.iter().map(|one| format!("{one:?}")));
+    let groups = stand.listed_groups().await.unwrap();
+    all.extend(groups.iter().map(|one| format!("{one:?}")));
+    let volumes = stand.listed_volumes().await.unwrap();
+    all.extend(volumes.iter().map(|one| format!("{one:?}")));
+    let snapshots = stand.listed_snapshots().await.unwrap();
+    all.extend(snapshots.iter().map(|one| format!("{one:?}")));
+    let is_protected = stand.cloud.is_protected(&ground.instance.id).await.unwrap();
+    all.insert(format!("protected: {is_protected}"));
+    all
+}
+
+pub(super) async fn what_is_denied_is_said_to_be(stand: &Stand) {
+    let ground = Ground::prepare(stand).await;
+    let before = picture(stand, &ground).await;
+    for probe in ground.probes(stand) {
+        let answer = stand.cloud.permission(&probe);
+        let permission = stand.denying(probe.operation(), answer).await;
+        assert_eq!(permission, Ok(Permission::Denied), "{probe:?}");
+    }
+    assert_eq!(picture(stand, &ground).await, before);
+}
+
+pub(super) async fn of_an_image_that_is_not_there_nothing_is_known(stand: &Stand) {
+    let mut order = stand.launch("image", &stand.group("image").await);
+    order.image_id = "ami-0abcdef0123456789".into();
+    let permission = stand.cloud.permission(&Probe::Launch(order)).await;
+    assert_eq!(permission, Ok(Permission::NotKnown));
+}
+
+pub(super) async fn of_what_is_not_there_nothing_is_known(stand: &Stand) {
+    let ground = Ground::prepare(stand).await;
+    let instance = InstanceId::from("i-0abcdef0123456789");
+    let group = SecurityGroupId::from("sg-0abcdef0123456789");
+    let set = NewSnapshotSet {
+        instance_id: instance.clone(),
+        description: stand.name("nowhere"),
+        tags: stand.our_tags("nowhere"),
+    };
+    let mut order = ground.order(stand);
+    order.subnet_id = "subnet-0abcdef0123456789".into();
+    let probes = [
+        Probe::Launch(order),
+        Probe::Authorize(group.clone(), Direction::Ingress),
+        Probe::Authorize(group.clone(), Direction::Egress),
+        Probe::Revoke(group.clone(), Direction::Ingress),
+        Probe::Revoke(group.clone(), Direction::Egress),
+        Probe::SetTags(instance.to_string(), stand.our_tags("nowhere")),
+        Probe::CreateSnapshots(set),
+        Probe::Protect(instance.clone()),
+        Probe::SetMetadataOptions(instance.clone(), ground.instance.metadata),
+        Probe::SetInterfaceGroups(
+            NetworkInterfaceId::from("eni-0abcdef0123456789"),
+            BTreeSet::from([ground.closed.id.clone()]),
+        ),
+        Probe::ReadProtection(instance),
+    ];
+    for probe in probes {
+        let permission = stand.cloud.permission(&probe).await;
+        assert_eq!(permission, Ok(Permission::NotKnown), "{probe:?}");
+    }
+}
