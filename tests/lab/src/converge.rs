@@ -216,7 +216,8 @@ pub fn isolate(backlog: usize, seed: u64) -> Result<Isolated, Broken> {
         seed,
     };
     let mut settings = settings(setup)?;
-    // An API server is in the next room: 10 to 100 ms for a call and its answer.
+    // An API server is in the next room: 10 to 100 ms for a call and its answer, and its watches are as prompt.
+    settings.watch_lag = Duration::from_millis(100);
     settings.cluster_latency = Some(Latency {
         least: Duration::from_millis(5),
         most: Duration::from_millis(50),
