@@ -127,7 +127,7 @@ fn nobody_may_be_isolated_without_an_incident_nor_put_into_another_group() {
 }
 
 #[test]
-fn nothing_may_be_weakened_and_no_tag_of_anothers_be_overwritten() {
+fn nothing_may_be_weakened_and_no_tag_of_somebody_else_be_overwritten() {
     let (world, verdict, truth) = stage();
     let id = instance(&truth).id.as_str();
     let weaken = [("InstanceId", id), ("DisableApiTermination.Value", "false")];
