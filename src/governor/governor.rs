@@ -24,8 +24,7 @@ use crate::{
 };
 
 /// How long a call waits for its turn. Whoever waits holds one of the places for passes of its kind, and an attempt
-/// that was written down before its call must not grow old before it is made; coming back after the usual back-off
-/// costs nothing.
+/// that was written down before its call must not grow old before it is made.
 pub const MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// What a governor is set to.
@@ -99,11 +98,12 @@ impl Governor {
         }
     }
 
-    /// Waits until this call may be made, or says at once when it has its turn if that is far off; `units` is the number of instances it launches, and is looked at
-    /// only where AWS counts those.
+    /// Waits until this call may be made, or says at once when it has its turn if that is far off; `units` is the
+    /// number of instances it launches, and is looked at only where AWS counts those.
     ///
     /// *Guarantees*: ends within [`MAX_WAIT`]. If it is dropped before, nothing was taken.
-    /// *Errors*: `Throttled` with the code `HeldBack` when the wait was or would be too long; the call must not be made.
+    /// *Errors*: `Throttled` with the code `HeldBack` when the wait was or would be too long; the call must not be
+    /// made.
     pub async fn admit(&self, operation: Operation, lane: Lane, units: u32) -> Result<(), CloudError> {
         if is_booked(operation, lane)
             && let Some(caller) = caller()
