@@ -35,9 +35,9 @@ const OF_DEPLOYMENT: &[Replacement] = &[
         "              valueFrom:\n                configMapKeyRef:\n                  name: yagura-config\n                  \
          key: clusterId\n",
         "              value: {{ required \"clusterId is required: a name for this installation, never used again\" \
-         .Values.clusterId | quote }}\n            - name: YAGURA_AWS_SHARE\n              value: \
-         {{ .Values.awsShare | quote }}\n",
+         .Values.clusterId | quote }}\n",
     ),
+    ("value: \"0.8\"", "value: {{ .Values.awsShare | quote }}"),
 ];
 
 /// The templates of both charts. `rbac` is the generated file of `deploy/`.
