@@ -71,6 +71,7 @@ impl Kind {
             Self::NetworkInterface => of_account("network-interface"),
             Self::SecurityGroup => of_account("security-group"),
             Self::Subnet => of_account("subnet"),
+            Self::Vault => vec!["arn:aws:backup:*:*:backup-vault:*".to_owned()],
             Self::Volume => of_account("volume"),
             Self::Vpc => of_account("vpc"),
         }
@@ -86,6 +87,7 @@ impl Kind {
             Self::SecurityGroup => "security groups",
             Self::Snapshot => "snapshots",
             Self::Subnet => "subnets",
+            Self::Vault => "vaults of AWS Backup",
             Self::Volume => "volumes",
             Self::Vpc => "VPCs",
         }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::types::{Method, words};
+use super::types::{Engine, Method, words};
 
 /// One run for one Tenant.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ words! {
         Failed,
         /// It could not be started in time.
         Missed,
-        /// It was complete, and not all of its snapshots are there any more.
+        /// What it made is gone, or not all of it is there any more: newer days replaced it, or somebody deleted it.
         Expired,
     }
 }
@@ -145,6 +145,30 @@ pub struct BackupStatus {
     /// When the operator took the run on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Time>,
+
+    /// What takes the snapshots: settled with the first attempt, whatever the policy says later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+
+    /// When every snapshot was first seen to be locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protected_at: Option<Time>,
+
+    /// Until when no snapshot can be deleted: the earliest end of their locks, as AWS says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Time>,
+
+    /// From when on it may be deleted, if every day until then is good. It stays longer where a day is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+
+    /// When the operator decided to delete what it made, because newer days replace it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiring_since: Option<Time>,
+
+    /// When all that it made was seen to be gone. The object itself goes fourteen days later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Time>,
 }
 
 /// One method of a run.
@@ -161,6 +185,16 @@ pub struct MethodStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub id: Option<String>,
+
+    /// What AWS Backup made, an ARN; its last part is the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub recovery_point_arn: Option<String>,
+
+    /// The vault that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50))]
+    pub vault: Option<String>,
 
     /// The snapshots of the set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -196,6 +230,26 @@ pub struct MethodStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
+}
+
+impl MethodStatus {
+    /// A method of which nothing was asked yet.
+    pub fn new(method: Method) -> Self {
+        Self {
+            method,
+            state: MethodState::Pending,
+            id: None,
+            recovery_point_arn: None,
+            vault: None,
+            snapshot_ids: Vec::new(),
+            started_at: None,
+            finished_at: None,
+            bytes: None,
+            attempts: Vec::new(),
+            checks: Vec::new(),
+            message: None,
+        }
+    }
 }
 
 /// One time that AWS was asked.

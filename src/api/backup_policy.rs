@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::types::Method;
+use super::types::{Engine, LockMode, Method};
 
 /// When and how environments are backed up.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ use super::types::Method;
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.suspend) && self.suspend ? has(self.suspendUntil) && has(self.suspendReason) : !has(self.suspendUntil) && !has(self.suspendReason)")
+    .message("suspend: true needs suspendUntil and suspendReason, and neither stands without it"))]
 pub struct BackupPolicySpec {
     /// The Tenants of this namespace that the policy is for (1 to 256). Unset: all of them. A policy
     /// that names a Tenant beats one that is for all; among equals the older one wins. A Tenant that no
@@ -89,6 +91,66 @@ pub struct BackupPolicySpec {
     /// How long backups are kept. Unset: as the terms say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+
+    /// What takes the snapshots. Unset: EC2, which begins at the time that is declared. AWSBackup needs
+    /// `backup.vault` and `backup.roleArn` in the TenantClass; its jobs begin within the hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+
+    /// How snapshots of engine EC2 are locked against deletion. Unset: Governance, one day longer than the good
+    /// days. A vault of AWS Backup has a lock of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockPolicy>,
+
+    /// How long after its time a backup may still begin, like `12h` (10m to 12h); later it is missed. Unset: 12h.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16), regex(pattern = "^([0-9]{1,3}h)?([0-9]{1,3}m)?$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10m') && duration(self) <= duration('12h')")
+        .message("startingDeadline is from 10m to 12h"))]
+    pub starting_deadline: Option<String>,
+
+    /// How long a backup may take, with what is tried again, like `6h` (1h to 12h). Unset: 6h.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16), regex(pattern = "^([0-9]{1,3}h)?([0-9]{1,3}m)?$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1h') && duration(self) <= duration('12h')")
+        .message("timeout is from 1h to 12h"))]
+    pub timeout: Option<String>,
+
+    /// Whether no backup is begun for a while. Each that falls due meanwhile is missed and shows as such. At
+    /// most for seven days, counted by the operator; then backups go on by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend_until: Option<Time>,
+
+    /// Why, for whoever asks later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub suspend_reason: Option<String>,
+}
+
+/// How snapshots are locked.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.mode) || self.mode != 'Compliance' || (has(self.acknowledge) && self.acknowledge == 'cannot be undone')")
+    .message("mode Compliance needs acknowledge: \"cannot be undone\""))]
+pub struct LockPolicy {
+    /// The mode. Unset: Governance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<LockMode>,
+
+    /// For how many days from its start a snapshot is locked, more than the good days that are kept, up to 400.
+    /// Unset: one more than the good days. Locks of the days that are guaranteed are prolonged at each run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 400))]
+    pub days: Option<i32>,
+
+    /// `cannot be undone`, word for word: required for mode Compliance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub acknowledge: Option<String>,
 }
 
 /// How long backups are kept.
@@ -110,7 +172,7 @@ pub struct BackupPolicyStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready`, `Conflict`, and `Reconciling` or `Stalled` while they hold.
+    /// `Ready`, `Conflict`, `QuotaSufficient`, `Suspended`, and `Reconciling` or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -127,6 +189,10 @@ pub struct BackupPolicyStatus {
     /// The values in force: the accepted spec, and the terms where it is silent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveBackup>,
+
+    /// The suspension under way, or the last one while its policy still asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
 
     /// When the next backups start.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,6 +245,39 @@ pub struct EffectiveBackup {
 
     /// How many good days are kept.
     pub good_days: i32,
+
+    /// What takes the snapshots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+
+    /// How snapshots are locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_mode: Option<LockMode>,
+
+    /// For how many days snapshots are locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_days: Option<i32>,
+
+    /// How long after its time a backup may still begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub starting_deadline: Option<String>,
+
+    /// How long a backup may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub timeout: Option<String>,
+}
+
+/// A suspension of backups.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// When the operator first saw it asked for. An edit of the time or the reason does not begin it anew.
+    pub since: Time,
+
+    /// When it ends: as declared, seven days after it began at the latest.
+    pub until: Time,
 }
 
 /// The last run of a policy.

@@ -36,7 +36,7 @@ pub use backup::{
 };
 pub use backup_policy::{
     AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, LastRun,
-    Retention, TenantCounts,
+    LockPolicy, Retention, Suspension, TenantCounts,
 };
 pub use incident::{
     Containment, Decision, Decisions, EmergencyStop, Incident, IncidentPhase, IncidentSpec, IncidentStatus,
@@ -49,9 +49,9 @@ pub use tenant::{
     TenantApplication, TenantContact, TenantPhase, TenantSpec, TenantStatus, Verdict,
 };
 pub use tenant_class::{
-    AllowedNamespaces, Application, ClassContact, Encryption, Network, Plan, PlanVolume, TenantClass,
-    TenantClassSpec, TenantClassStatus,
+    AllowedNamespaces, Application, ClassBackup, ClassContact, Encryption, Network, Plan, PlanVolume,
+    TenantClass, TenantClassSpec, TenantClassStatus,
 };
-pub use types::{Cidr, ImageId, Key, Label, Method, Port, Protocol, time};
+pub use types::{Cidr, Engine, ImageId, Key, Label, LockMode, Method, Port, Protocol, time};
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

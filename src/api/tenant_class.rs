@@ -70,6 +70,10 @@ pub struct TenantClassSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
 
+    /// Where backups of this class go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<ClassBackup>,
+
     /// Whom a customer of this class turns to.
     pub contact: ClassContact,
 
@@ -197,6 +201,33 @@ pub struct Encryption {
         regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")
     )]
     pub kms_key_id: String,
+}
+
+/// Where backups go.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.vault) == has(self.roleArn)")
+    .message("vault and roleArn are set together: both are for engine AWSBackup"))]
+pub struct ClassBackup {
+    /// The vault of AWS Backup in the class's region, for policies with engine AWSBackup. A lock on it is the
+    /// protection of what is in it; the operator cannot set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 50), regex(pattern = "^[a-zA-Z0-9_-]{2,50}$"))]
+    pub vault: Option<String>,
+
+    /// The role that AWS Backup works as, `arn:aws:iam::<account>:role/<name>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 256),
+        regex(pattern = r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")
+    )]
+    pub role_arn: Option<String>,
+
+    /// How many snapshots the account may have in the region: AWS's quota "Snapshots per Region". Unset: 100000,
+    /// AWS's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub snapshot_quota: Option<i32>,
 }
 
 /// The provider's own window.

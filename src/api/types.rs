@@ -240,6 +240,26 @@ words! {
     }
 }
 
+words! {
+    /// What takes the snapshots.
+    pub enum Engine {
+        /// EC2 itself: all volumes at one moment, begun at the time that is declared, each snapshot locked.
+        EC2,
+        /// AWS Backup: a job for each instance into the class's vault, which begins within the hour.
+        AWSBackup,
+    }
+}
+
+words! {
+    /// How snapshots are locked.
+    pub enum LockMode {
+        /// Whoever has the right in AWS may shorten or remove a lock.
+        Governance,
+        /// Nobody may, not even the owner of the account.
+        Compliance,
+    }
+}
+
 /// Which object: its namespace (empty for cluster-scoped kinds) and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {

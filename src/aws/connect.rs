@@ -16,7 +16,7 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use super::{
     clock::SdkClock,
     convert::Unreadable,
-    ec2::{CallObserver, Calls, Ec2},
+    ec2::{CallObserver, Calls, Ec2, Place},
     session::Session,
     whole_answer::WholeAnswer,
 };
@@ -88,7 +88,7 @@ pub struct AwsSites {
     /// By account and region, however many roles lead into the account: AWS's limits are per account.
     governors: Mutex<Governors>,
     /// The operator's own account, once it is known.
-    own_account: OnceLock<AccountId>,
+    own_account: Arc<OnceLock<AccountId>>,
     sessions: Mutex<BTreeMap<Account, SharedCredentialsProvider>>,
     made: Mutex<BTreeMap<Site, Ec2>>,
 }
@@ -104,7 +104,7 @@ impl AwsSites {
             clock: connection.clock,
             pace: connection.pace,
             governors: Mutex::default(),
-            own_account: OnceLock::new(),
+            own_account: Arc::default(),
             sessions: Mutex::default(),
             made: Mutex::default(),
         }
@@ -173,15 +173,25 @@ impl AwsSites {
 
     fn make(&self, site: &Site) -> Ec2 {
         // A client is one per site: making one costs as much as a call.
-        let mut config = aws_sdk_ec2::config::Builder::from(&self.config)
-            .region(aws_config::Region::new(site.region.as_str().to_owned()))
-            .interceptor(WholeAnswer);
+        let mut config = self.config.to_builder();
+        config.set_region(aws_config::Region::new(site.region.as_str().to_owned()));
         if let Some(account) = &site.account {
             config.set_credentials_provider(Some(self.session(account)));
         }
-        let client = aws_sdk_ec2::Client::from_conf(config.build());
+        let config = config.build();
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer);
+        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer);
+        let clients = (
+            aws_sdk_ec2::Client::from_conf(ec2.build()),
+            aws_sdk_backup::Client::from_conf(backup.build()),
+        );
         let calls = self.calls(site.account_id(), &site.region);
-        Ec2::new(client, self.cluster.clone(), calls)
+        let place = Place {
+            region: site.region.clone(),
+            account: site.account_id(),
+            own: Arc::clone(&self.own_account),
+        };
+        Ec2::new(clients, self.cluster.clone(), place, calls)
     }
 
     /// The session in an account. All its regions share one, and the SDK's cache renews it in time.

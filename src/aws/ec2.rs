@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     error::Error,
     future::Future,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use aws_sdk_ec2::{Client, types::Filter};
@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     api::names::tags,
-    cloud::{CloudError, ClusterId, ImageId, Lane, Listed, Operation},
+    cloud::{
+        AccountId, CloudError, ClusterId, ErrorKind, ImageId, InstanceId, Lane, Listed, Operation, Region,
+    },
     governor::Governor,
 };
 
@@ -88,19 +90,54 @@ impl Calls {
 #[derive(Clone)]
 pub(super) struct Ec2 {
     pub(super) client: Client,
+    /// AWS Backup of the same account and region.
+    pub(super) backup: aws_sdk_backup::Client,
     /// What launches need to know of images, which never changes.
     pub(super) images: Arc<Mutex<HashMap<ImageId, Arc<ImageVolumes>>>>,
     cluster: ClusterId,
+    place: Place,
     calls: Calls,
     lane: Lane,
 }
 
+/// Where things are, as their ARNs say it.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) region: Region,
+    /// The account that is entered by a role; `None`: the operator's own.
+    pub(super) account: Option<AccountId>,
+    /// The operator's own account, once it is known.
+    pub(super) own: Arc<OnceLock<AccountId>>,
+}
+
+impl Place {
+    fn account(&self) -> Option<&AccountId> {
+        self.account.as_ref().or_else(|| self.own.get())
+    }
+
+    /// The part of AWS that the region is in.
+    fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
 impl Ec2 {
-    pub(super) fn new(client: Client, cluster: ClusterId, calls: Calls) -> Self {
+    pub(super) fn new(
+        (client, backup): (Client, aws_sdk_backup::Client),
+        cluster: ClusterId,
+        place: Place,
+        calls: Calls,
+    ) -> Self {
         Self {
             client,
+            backup,
             images: Arc::default(),
             cluster,
+            place,
             calls,
             lane: Lane::Drift,
         }
@@ -109,6 +146,21 @@ impl Ec2 {
     /// The same door for the work of another lane.
     pub(super) fn for_lane(&self, lane: Lane) -> Self {
         Self { lane, ..self.clone() }
+    }
+
+    /// The ARN of an instance, by which AWS Backup knows it.
+    pub(super) fn instance_arn(&self, operation: Operation, id: &InstanceId) -> Result<String, CloudError> {
+        let Some(account) = self.place.account() else {
+            return Err(CloudError {
+                operation,
+                kind: ErrorKind::Transient,
+                code: "NotSent".to_owned(),
+                message: "the operator's own account is not known yet".to_owned(),
+                turn_at: None,
+            });
+        };
+        let (partition, region) = (self.place.partition(), &self.place.region);
+        Ok(format!("arn:{partition}:ec2:{region}:{account}:instance/{id}"))
     }
 
     /// Picks out what carries our cluster tag.

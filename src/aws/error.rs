@@ -20,11 +20,12 @@ const UNSTABLE: [&str; 4] = [
 ];
 
 /// Something went wrong within AWS: whether the call took effect is not said.
-const SERVER_SIDE: [&str; 5] = [
+const SERVER_SIDE: [&str; 6] = [
     "InternalError",
     "InternalFailure",
     "ServerInternal",
     "ServiceUnavailable",
+    "ServiceUnavailableException",
     "Unavailable",
 ];
 
@@ -136,7 +137,8 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InvalidPermission.NotFound"
         | "InvalidSecurityGroupID.NotFound"
         | "InvalidSnapshot.NotFound"
-        | "InvalidVolume.NotFound" => ErrorKind::NotFound,
+        | "InvalidVolume.NotFound"
+        | "ResourceNotFoundException" => ErrorKind::NotFound,
 
         "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => ErrorKind::Duplicate,
 
@@ -151,6 +153,10 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InvalidGroup.InUse"
         | "InvalidInstanceState"
         | "InvalidNetworkInterface.InUse"
+        // What a locked vault answers to a deletion.
+        | "InvalidRequestException"
+        | "InvalidResourceStateException"
+        | "InvalidSnapshot.InUse"
         | "InvalidState"
         | "InvalidVpcState"
         | "ResourceInUse"
@@ -169,6 +175,7 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InsufficientVolumeCapacity"
         | "InstanceLimitExceeded"
         | "InvalidInterface.IpAddressLimitExceeded"
+        | "LimitExceededException"
         | "MaxIOPSLimitExceeded"
         | "NetworkInterfaceLimitExceeded"
         | "PrivateIpAddressLimitExceeded"
@@ -212,6 +219,7 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InvalidParameterCombination"
         | "InvalidParameterDependency"
         | "InvalidParameterValue"
+        | "InvalidParameterValueException"
         | "InvalidPermission.Malformed"
         | "InvalidPrefixListID.NotFound"
         | "InvalidPrefixListId.Malformed"
@@ -259,6 +267,7 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "MalformedQueryString"
         | "MissingAction"
         | "MissingInput"
+        | "MissingParameterValueException"
         | "PackedPolicyTooLarge"
         | "RequestEntityTooLarge"
         | "RequestResourceCountExceeded"

@@ -6,6 +6,7 @@
 //!
 //! Every call takes its turn at the [`Governor`](crate::governor::Governor) of its account and region.
 
+mod backup;
 mod clock;
 mod connect;
 mod convert;
@@ -16,6 +17,7 @@ mod launch;
 mod network;
 mod permission;
 mod session;
+mod sharing;
 mod storage;
 mod tags;
 mod whole_answer;

@@ -3,11 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{
-    AttachedVolume, CloudError, Direction, Impaired, Instance, InstanceId, Lane, Launch, Listed,
-    MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Permission, Probe, Rule, SecurityGroup,
-    SecurityGroupId, Site, Snapshot, Subnet, SubnetId, Tags, Volume, VpcId,
+    AttachedVolume, BackupJob, BackupJobId, CloudError, Direction, Image, ImageId, Impaired, Instance,
+    InstanceId, Lane, Launch, Listed, LockMode, MetadataOptions, NetworkInterfaceId, NewBackupJob, NewGroup,
+    NewSnapshotSet, Permission, Probe, Rule, SecurityGroup, SecurityGroupId, Sharing, Site, Snapshot,
+    SnapshotId, SnapshotLock, Subnet, SubnetId, Tags, Vault, VaultName, Volume, VpcId,
 };
 
 /// Instances.
@@ -114,6 +116,69 @@ pub trait StorageApi: Send + Sync {
     ///
     /// *Idempotency*: none in AWS; the caller looks before it repeats.
     async fn create_snapshots(&self, set: &NewSnapshotSet) -> Result<Vec<Snapshot>, CloudError>;
+
+    /// How many snapshots the account has in the region, whoever made them: what its quota counts.
+    ///
+    /// *Guarantees*: all pages or an error. A page is 1,000 snapshots, so this is for once a day.
+    async fn count_snapshots(&self) -> Result<u64, CloudError>;
+
+    /// Every lock in force in the account and region, whoever set it: AWS has no filter by tag here.
+    ///
+    /// *Guarantees*: all pages or an error.
+    async fn list_locks(&self) -> Result<Listed<SnapshotLock>, CloudError>;
+
+    /// Locks a snapshot until then, or prolongs its lock. A governance lock can also be shortened so: the caller
+    /// does not.
+    ///
+    /// *Idempotency*: a repeat changes nothing.
+    async fn lock_snapshot(
+        &self,
+        id: &SnapshotId,
+        mode: LockMode,
+        until: Timestamp,
+    ) -> Result<SnapshotLock, CloudError>;
+
+    /// Deletes a snapshot. *Idempotency*: by the id; *Errors*: `NotFound` when it is gone. What AWS answers for a
+    /// locked one is documented nowhere: after a refusal the lock is read, never the code.
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
+
+    /// The snapshots that carry our cluster tag and that everybody may use: all pages or an error.
+    async fn list_public_snapshots(&self) -> Result<Listed<SnapshotId>, CloudError>;
+
+    /// To whom a snapshot is opened. *Errors*: `NotFound` when it is gone.
+    async fn sharing_of_snapshot(&self, id: &SnapshotId) -> Result<Sharing, CloudError>;
+
+    /// Closes a snapshot to these. *Idempotency*: a repeat changes nothing.
+    async fn unshare_snapshot(&self, id: &SnapshotId, from: &Sharing) -> Result<(), CloudError>;
+
+    /// Every image that carries our cluster tag, pending ones included: all pages or an error.
+    async fn list_images(&self) -> Result<Listed<Image>, CloudError>;
+
+    /// To whom an image is opened. *Errors*: `NotFound` when it is gone.
+    async fn sharing_of_image(&self, id: &ImageId) -> Result<Sharing, CloudError>;
+
+    /// Closes an image to these. *Idempotency*: a repeat changes nothing.
+    async fn unshare_image(&self, id: &ImageId, from: &Sharing) -> Result<(), CloudError>;
+}
+
+/// AWS Backup.
+#[async_trait]
+pub trait BackupApi: Send + Sync {
+    /// Asks for a backup of an instance; gives the job.
+    ///
+    /// *Idempotency*: by `job.token`; the same again gives the same job and does nothing.
+    async fn start_backup(&self, job: &NewBackupJob) -> Result<BackupJobId, CloudError>;
+
+    /// The jobs for instances that were created after this, whoever asked for them: all pages or an error.
+    async fn list_backup_jobs(&self, created_after: Timestamp) -> Result<Listed<BackupJob>, CloudError>;
+
+    /// The vault of this name; `None` when there is none, or none that we may see: AWS answers alike.
+    async fn find_vault(&self, name: &VaultName) -> Result<Option<Vault>, CloudError>;
+
+    /// Deletes a recovery point, with its image and snapshots. AWS may answer well and not delete: look again.
+    ///
+    /// *Idempotency*: by the ARN; *Errors*: `NotFound` when it is gone.
+    async fn delete_recovery_point(&self, vault: &VaultName, arn: &str) -> Result<(), CloudError>;
 }
 
 /// Tags.
@@ -135,9 +200,9 @@ pub trait PermissionApi: Send + Sync {
 }
 
 /// All of AWS that one region of one account offers.
-pub trait Cloud: InstanceApi + NetworkApi + StorageApi + TagApi + PermissionApi {}
+pub trait Cloud: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi {}
 
-impl<T: InstanceApi + NetworkApi + StorageApi + TagApi + PermissionApi> Cloud for T {}
+impl<T: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi> Cloud for T {}
 
 /// Gives the door to each site.
 pub trait Sites: Send + Sync {

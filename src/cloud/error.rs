@@ -17,55 +17,81 @@ pub enum Operation {
     CreateSecurityGroup,
     CreateSnapshots,
     CreateTags,
+    DeleteRecoveryPoint,
+    DeleteSnapshot,
+    DescribeBackupVault,
+    DescribeImageAttribute,
     DescribeImages,
     DescribeInstanceAttribute,
     DescribeInstanceStatus,
     DescribeInstances,
+    DescribeLockedSnapshots,
     DescribeSecurityGroups,
+    DescribeSnapshotAttribute,
     DescribeSnapshots,
     DescribeSubnets,
     DescribeVolumes,
     DescribeVpcs,
     GetCallerIdentity,
+    ListBackupJobs,
+    LockSnapshot,
+    ModifyImageAttribute,
     ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     ModifyNetworkInterfaceAttribute,
+    ModifySnapshotAttribute,
     RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress,
     RunInstances,
+    StartBackupJob,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 33] = [
         Self::AssumeRole,
         Self::AuthorizeSecurityGroupEgress,
         Self::AuthorizeSecurityGroupIngress,
         Self::CreateSecurityGroup,
         Self::CreateSnapshots,
         Self::CreateTags,
+        Self::DeleteRecoveryPoint,
+        Self::DeleteSnapshot,
+        Self::DescribeBackupVault,
+        Self::DescribeImageAttribute,
         Self::DescribeImages,
         Self::DescribeInstanceAttribute,
         Self::DescribeInstanceStatus,
         Self::DescribeInstances,
+        Self::DescribeLockedSnapshots,
         Self::DescribeSecurityGroups,
+        Self::DescribeSnapshotAttribute,
         Self::DescribeSnapshots,
         Self::DescribeSubnets,
         Self::DescribeVolumes,
         Self::DescribeVpcs,
         Self::GetCallerIdentity,
+        Self::ListBackupJobs,
+        Self::LockSnapshot,
+        Self::ModifyImageAttribute,
         Self::ModifyInstanceAttribute,
         Self::ModifyInstanceMetadataOptions,
         Self::ModifyNetworkInterfaceAttribute,
+        Self::ModifySnapshotAttribute,
         Self::RevokeSecurityGroupEgress,
         Self::RevokeSecurityGroupIngress,
         Self::RunInstances,
+        Self::StartBackupJob,
     ];
 
     /// The AWS service it belongs to, as metrics name it.
     pub fn service(self) -> &'static str {
         match self {
             Self::AssumeRole | Self::GetCallerIdentity => "sts",
+            Self::DeleteRecoveryPoint
+            | Self::DescribeBackupVault
+            | Self::ListBackupJobs
+            | Self::StartBackupJob => "backup",
             _ => "ec2",
         }
     }
@@ -75,27 +101,38 @@ impl Operation {
         match self {
             // It makes credentials, which nobody misses.
             Self::AssumeRole
+            | Self::DescribeBackupVault
+            | Self::DescribeImageAttribute
             | Self::DescribeImages
             | Self::DescribeInstanceAttribute
             | Self::DescribeInstanceStatus
             | Self::DescribeInstances
+            | Self::DescribeLockedSnapshots
             | Self::DescribeSecurityGroups
+            | Self::DescribeSnapshotAttribute
             | Self::DescribeSnapshots
             | Self::DescribeSubnets
             | Self::DescribeVolumes
             | Self::DescribeVpcs
-            | Self::GetCallerIdentity => true,
+            | Self::GetCallerIdentity
+            | Self::ListBackupJobs => true,
             Self::AuthorizeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress
             | Self::CreateSecurityGroup
             | Self::CreateSnapshots
             | Self::CreateTags
+            | Self::DeleteRecoveryPoint
+            | Self::DeleteSnapshot
+            | Self::LockSnapshot
+            | Self::ModifyImageAttribute
             | Self::ModifyInstanceAttribute
             | Self::ModifyInstanceMetadataOptions
             | Self::ModifyNetworkInterfaceAttribute
+            | Self::ModifySnapshotAttribute
             | Self::RevokeSecurityGroupEgress
             | Self::RevokeSecurityGroupIngress
-            | Self::RunInstances => false,
+            | Self::RunInstances
+            | Self::StartBackupJob => false,
         }
     }
 
@@ -108,22 +145,33 @@ impl Operation {
             Self::CreateSecurityGroup => "ec2:CreateSecurityGroup",
             Self::CreateSnapshots => "ec2:CreateSnapshots",
             Self::CreateTags => "ec2:CreateTags",
+            Self::DeleteRecoveryPoint => "backup:DeleteRecoveryPoint",
+            Self::DeleteSnapshot => "ec2:DeleteSnapshot",
+            Self::DescribeBackupVault => "backup:DescribeBackupVault",
+            Self::DescribeImageAttribute => "ec2:DescribeImageAttribute",
             Self::DescribeImages => "ec2:DescribeImages",
             Self::DescribeInstanceAttribute => "ec2:DescribeInstanceAttribute",
             Self::DescribeInstanceStatus => "ec2:DescribeInstanceStatus",
             Self::DescribeInstances => "ec2:DescribeInstances",
+            Self::DescribeLockedSnapshots => "ec2:DescribeLockedSnapshots",
             Self::DescribeSecurityGroups => "ec2:DescribeSecurityGroups",
+            Self::DescribeSnapshotAttribute => "ec2:DescribeSnapshotAttribute",
             Self::DescribeSnapshots => "ec2:DescribeSnapshots",
             Self::DescribeSubnets => "ec2:DescribeSubnets",
             Self::DescribeVolumes => "ec2:DescribeVolumes",
             Self::DescribeVpcs => "ec2:DescribeVpcs",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
+            Self::ListBackupJobs => "backup:ListBackupJobs",
+            Self::LockSnapshot => "ec2:LockSnapshot",
+            Self::ModifyImageAttribute => "ec2:ModifyImageAttribute",
             Self::ModifyInstanceAttribute => "ec2:ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions => "ec2:ModifyInstanceMetadataOptions",
             Self::ModifyNetworkInterfaceAttribute => "ec2:ModifyNetworkInterfaceAttribute",
+            Self::ModifySnapshotAttribute => "ec2:ModifySnapshotAttribute",
             Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
             Self::RevokeSecurityGroupIngress => "ec2:RevokeSecurityGroupIngress",
             Self::RunInstances => "ec2:RunInstances",
+            Self::StartBackupJob => "backup:StartBackupJob",
         }
     }
 }

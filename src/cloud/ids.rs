@@ -76,6 +76,14 @@ id!(
     ImageId
 );
 id!(
+    /// A job of AWS Backup.
+    BackupJobId
+);
+id!(
+    /// A vault of AWS Backup, by its name.
+    VaultName
+);
+id!(
     /// A region, such as `ap-northeast-1`.
     Region
 );

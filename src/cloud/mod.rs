@@ -4,6 +4,7 @@
 //! operator does not decide on.
 
 mod api;
+mod copies;
 mod error;
 mod ids;
 mod lane;
@@ -14,6 +15,7 @@ mod site;
 mod types;
 
 pub use api::*;
+pub use copies::*;
 pub use error::*;
 pub use ids::*;
 pub use lane::*;

@@ -272,6 +272,7 @@ fn values(policy: &BackupPolicy, in_force: &InForce, tally: &Tally) -> BackupPol
         accepted: in_force.accepted.clone(),
         accepted_schedule_at: in_force.schedule_at.map(time),
         effective: Some(in_force.effective.clone()),
+        suspension: None,
         next_run_time: tally.next_run.map(time),
         last_run: tally.last_run.clone(),
         tenants: Some(tally.counts.clone()),

@@ -19,7 +19,7 @@ use crate::{
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
         Plan,
-        backup_policy::{by_terms, rule_by_terms, rule_of},
+        backup_policy::{BackupRules, by_terms, rule_by_terms, rule_of, rules_of},
         selection::winner,
         slot::{Decision, Due, History, Rule, backup_name, due, next_run},
     },
@@ -57,6 +57,8 @@ pub struct InForce {
     pub rule: Rule,
     /// How.
     pub methods: Vec<Method>,
+    /// All of what is in force.
+    pub rules: BackupRules,
 }
 
 /// Make the Backup of a slot.
@@ -230,19 +232,23 @@ pub(super) fn in_force<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<
             .status
             .as_ref()
             .and_then(|status| status.effective.as_ref())
+        && let Some(rules) = rules_of(effective)
     {
         return Some(InForce {
             policy: Some(policy.key().name),
             rule,
             methods: effective.methods.clone(),
+            rules,
         });
     }
     let terms = terms_of(ctx, tenant)?;
+    let values = by_terms(&terms.backup);
     Some(InForce {
         // A policy that was never accepted is the terms' in all but the name.
         policy: policy.map(|policy| policy.key().name),
         rule: rule_by_terms(&terms.backup),
-        methods: by_terms(&terms.backup).methods,
+        rules: rules_of(&values)?,
+        methods: values.methods,
     })
 }
 

@@ -56,14 +56,25 @@ const INSTANCES_RUN: Limit = Limit::new(1000, 2);
 /// hour, so this is far more than it needs and less than any service of AWS's allows.
 const STS: Limit = Limit::new(20, 5);
 
+/// Calls of AWS Backup, by "AWS Backup endpoints and quotas" in the AWS General Reference. AWS states rates and no
+/// buckets: a bucket of one second's worth keeps to them.
+const BACKUP_CHANGES: Limit = Limit::new(5, 5);
+
+const BACKUP_READS: Limit = Limit::new(15, 15);
+
+const BACKUP_LISTS: Limit = Limit::new(20, 20);
+
 /// The limits of an operation. Without wildcard: a new operation must decide.
 pub fn limits(operation: Operation) -> Limits {
     let requests = match operation {
-        Operation::DescribeImages
+        Operation::DescribeImageAttribute
+        | Operation::DescribeImages
         | Operation::DescribeInstanceAttribute
         | Operation::DescribeInstanceStatus
         | Operation::DescribeInstances
+        | Operation::DescribeLockedSnapshots
         | Operation::DescribeSecurityGroups
+        | Operation::DescribeSnapshotAttribute
         | Operation::DescribeSnapshots
         | Operation::DescribeSubnets
         | Operation::DescribeVolumes
@@ -71,17 +82,24 @@ pub fn limits(operation: Operation) -> Limits {
         // Egress is in the class by default, ingress is listed with what costs much.
         Operation::AuthorizeSecurityGroupEgress
         | Operation::CreateSecurityGroup
+        | Operation::LockSnapshot
         | Operation::ModifyInstanceAttribute
         | Operation::RevokeSecurityGroupEgress => MUTATING,
         Operation::AuthorizeSecurityGroupIngress | Operation::RevokeSecurityGroupIngress => {
             RESOURCE_INTENSIVE
         }
         Operation::CreateSnapshots
+        | Operation::DeleteSnapshot
+        | Operation::ModifyImageAttribute
         | Operation::ModifyInstanceMetadataOptions
-        | Operation::ModifyNetworkInterfaceAttribute => NAMED,
+        | Operation::ModifyNetworkInterfaceAttribute
+        | Operation::ModifySnapshotAttribute => NAMED,
         Operation::CreateTags => TAGS,
         Operation::RunInstances => RUN_INSTANCES,
         Operation::AssumeRole | Operation::GetCallerIdentity => STS,
+        Operation::DeleteRecoveryPoint | Operation::StartBackupJob => BACKUP_CHANGES,
+        Operation::DescribeBackupVault => BACKUP_READS,
+        Operation::ListBackupJobs => BACKUP_LISTS,
     };
     let resources = (operation == Operation::RunInstances).then_some(INSTANCES_RUN);
     Limits { requests, resources }

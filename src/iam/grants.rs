@@ -13,6 +13,7 @@ pub(super) enum Kind {
     SecurityGroup,
     Snapshot,
     Subnet,
+    Vault,
     Volume,
     Vpc,
 }
@@ -164,6 +165,29 @@ const TAGS: &[Grant] = &[
     ),
 ];
 
+const OUR_SNAPSHOT: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Snapshot],
+    "our own snapshots only: locked, closed to others, and deleted when newer days replace them",
+)];
+
+const OUR_IMAGE: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Image],
+    "closing our own recovery points to others",
+)];
+
+const BACKUP_JOB: &[Grant] = &[
+    grant(When::Always, &[Kind::Vault], "the vaults that TenantClasses name"),
+    OUR_INSTANCE,
+];
+
+const RECOVERY_POINT: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Image],
+    "our own recovery points only, when newer days replace them",
+)];
+
 const METADATA: &[Grant] = &[OUR_INSTANCE];
 
 /// What each operation needs.
@@ -171,15 +195,20 @@ pub(super) fn grants(operation: Operation) -> &'static [Grant] {
     match operation {
         Operation::AssumeRole => ENTER,
         Operation::GetCallerIdentity => IDENTITY,
-        Operation::DescribeImages
+        Operation::DescribeBackupVault
+        | Operation::DescribeImageAttribute
+        | Operation::DescribeImages
         | Operation::DescribeInstanceAttribute
         | Operation::DescribeInstanceStatus
         | Operation::DescribeInstances
+        | Operation::DescribeLockedSnapshots
         | Operation::DescribeSecurityGroups
+        | Operation::DescribeSnapshotAttribute
         | Operation::DescribeSnapshots
         | Operation::DescribeSubnets
         | Operation::DescribeVolumes
-        | Operation::DescribeVpcs => READS,
+        | Operation::DescribeVpcs
+        | Operation::ListBackupJobs => READS,
         Operation::RunInstances => LAUNCH,
         Operation::CreateSecurityGroup => NEW_GROUP,
         Operation::CreateSnapshots => SNAPSHOTS,
@@ -191,5 +220,11 @@ pub(super) fn grants(operation: Operation) -> &'static [Grant] {
         | Operation::RevokeSecurityGroupEgress
         | Operation::RevokeSecurityGroupIngress => OUR_GROUP,
         Operation::CreateTags => TAGS,
+        Operation::DeleteSnapshot | Operation::LockSnapshot | Operation::ModifySnapshotAttribute => {
+            OUR_SNAPSHOT
+        }
+        Operation::ModifyImageAttribute => OUR_IMAGE,
+        Operation::StartBackupJob => BACKUP_JOB,
+        Operation::DeleteRecoveryPoint => RECOVERY_POINT,
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! A mistake never removes protection: it changes nothing of what is in force.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    backup::TIMEOUT,
     backup_days::available,
-    slot::{Rule, Schedule, ScheduleError},
+    slot::{Rule, STARTING_DEADLINE, Schedule, ScheduleError},
 };
 use crate::{
     api::{
-        AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, Reason,
-        time,
+        AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, Engine,
+        LockMode, Method, Reason, time,
     },
     terms::BackupTerms,
 };
@@ -69,11 +72,28 @@ pub fn effective(spec: &BackupPolicySpec, terms: &BackupTerms) -> Result<Effecti
     } else {
         spec.methods.clone()
     };
+    let good_days = asked.unwrap_or(by_terms.good_days);
+    let lock = spec.lock.clone().unwrap_or_default();
+    let lock_days = lock.days.unwrap_or(good_days.saturating_add(LOCKED_LONGER));
+    if lock_days <= good_days {
+        return Err(Mistake {
+            reason: Reason::InvalidSpec,
+            message: format!(
+                "spec.lock.days: {lock_days} is not more than the good days that are kept, {good_days}: the oldest of \
+                 them could be deleted"
+            ),
+        });
+    }
     Ok(EffectiveBackup {
         at,
         time_zone,
         methods,
-        good_days: asked.unwrap_or(by_terms.good_days),
+        good_days,
+        engine: spec.engine.or(by_terms.engine),
+        lock_mode: lock.mode.or(by_terms.lock_mode),
+        lock_days: Some(lock_days),
+        starting_deadline: spec.starting_deadline.clone().or(by_terms.starting_deadline),
+        timeout: spec.timeout.clone().or(by_terms.timeout),
     })
 }
 
@@ -84,7 +104,59 @@ pub fn by_terms(terms: &BackupTerms) -> EffectiveBackup {
         time_zone: terms.time_zone_name().to_owned(),
         methods: available(&terms.methods),
         good_days: i32::try_from(terms.good_days).unwrap_or(i32::MAX),
+        engine: Some(Engine::EC2),
+        lock_mode: Some(LockMode::Governance),
+        lock_days: i32::try_from(terms.good_days)
+            .ok()
+            .map(|days| days.saturating_add(LOCKED_LONGER)),
+        starting_deadline: Some("12h".to_owned()),
+        timeout: Some("6h".to_owned()),
     }
+}
+
+/// By how many days a lock outlasts the good days: a run that comes late finds the oldest of them locked still.
+const LOCKED_LONGER: i32 = 1;
+
+/// The values in force, as plans use them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupRules {
+    /// When.
+    pub schedule: Schedule,
+    /// How.
+    pub methods: Vec<Method>,
+    /// How many good days are kept.
+    pub good_days: u32,
+    /// What takes the snapshots.
+    pub engine: Engine,
+    /// How snapshots are locked.
+    pub lock_mode: LockMode,
+    /// For how many days from its start a snapshot is locked.
+    pub lock_days: u32,
+    /// How long after its time a run still begins.
+    pub starting_deadline: Duration,
+    /// How long a run may take, and be tried again.
+    pub timeout: Duration,
+}
+
+/// The values in force as plans use them; `None` where a status holds what nobody can read.
+pub fn rules_of(effective: &EffectiveBackup) -> Option<BackupRules> {
+    let good_days = u32::try_from(effective.good_days).ok()?;
+    let lock_days = effective.lock_days.and_then(|days| u32::try_from(days).ok());
+    Some(BackupRules {
+        schedule: Schedule::new(&effective.at, &effective.time_zone).ok()?,
+        methods: effective.methods.clone(),
+        good_days,
+        engine: effective.engine.unwrap_or(Engine::EC2),
+        lock_mode: effective.lock_mode.unwrap_or(LockMode::Governance),
+        lock_days: lock_days.unwrap_or(good_days.saturating_add(1)),
+        starting_deadline: duration(effective.starting_deadline.as_deref()).unwrap_or(STARTING_DEADLINE),
+        timeout: duration(effective.timeout.as_deref()).unwrap_or(TIMEOUT),
+    })
+}
+
+/// A duration as objects write it, such as `12h` or `1h30m`.
+fn duration(text: Option<&str>) -> Option<Duration> {
+    text?.parse::<SignedDuration>().ok()?.try_into().ok()
 }
 
 /// What a policy has in force now.

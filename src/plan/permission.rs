@@ -86,6 +86,18 @@ pub fn probe_of(operation: Operation, ground: &Ground<'_>) -> Option<Probe> {
     Some(match operation {
         // The first shows by every other call in the account, and the second is permitted to everybody.
         Operation::AssumeRole | Operation::GetCallerIdentity => return None,
+        // AWS Backup knows no dry run.
+        Operation::DeleteRecoveryPoint
+        | Operation::DescribeBackupVault
+        | Operation::ListBackupJobs
+        | Operation::StartBackupJob => return None,
+        Operation::DeleteSnapshot
+        | Operation::DescribeImageAttribute
+        | Operation::DescribeLockedSnapshots
+        | Operation::DescribeSnapshotAttribute
+        | Operation::LockSnapshot
+        | Operation::ModifyImageAttribute
+        | Operation::ModifySnapshotAttribute => return None,
         Operation::AuthorizeSecurityGroupEgress => Probe::Authorize(group()?, Direction::Egress),
         Operation::AuthorizeSecurityGroupIngress => Probe::Authorize(group()?, Direction::Ingress),
         Operation::RevokeSecurityGroupEgress => Probe::Revoke(group()?, Direction::Egress),

@@ -1,11 +1,14 @@
 //! Volumes and snapshots.
 
-use aws_sdk_ec2::types as sdk;
+use aws_sdk_ec2::{operation::lock_snapshot::LockSnapshotOutput, types as sdk};
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::{Unreadable, required, tags::tags};
-use crate::cloud::{InstanceId, Snapshot, SnapshotId, SnapshotState, Volume, VolumeId};
+use crate::cloud::{
+    Image, ImageId, ImageState, InstanceId, LockMode, Snapshot, SnapshotId, SnapshotLock, SnapshotState,
+    Volume, VolumeId,
+};
 
 pub(in crate::aws) fn volume(volume: sdk::Volume) -> Result<Volume, Unreadable> {
     let id = required(volume.volume_id.clone(), "volumeId")?;
@@ -39,7 +42,7 @@ fn read_snapshot(snapshot: sdk::Snapshot) -> Result<Snapshot, Unreadable> {
         volume_id: VolumeId::new(required(snapshot.volume_id, "volumeId")?),
         state: state(snapshot.state)?,
         state_message: snapshot.state_message.filter(|message| !message.is_empty()),
-        started_at: instant(snapshot.start_time)?,
+        started_at: instant(required(snapshot.start_time, "startTime")?, "startTime")?,
         size_gib: required(snapshot.volume_size, "volumeSize")?,
         encrypted: required(snapshot.encrypted, "encrypted")?,
         kms_key_id: snapshot.kms_key_id,
@@ -76,8 +79,65 @@ fn state(state: Option<sdk::SnapshotState>) -> Result<SnapshotState, Unreadable>
     }
 }
 
-fn instant(time: Option<DateTime>) -> Result<Timestamp, Unreadable> {
-    let time = required(time, "startTime")?;
+pub(in crate::aws) fn snapshot_id(snapshot: sdk::Snapshot) -> Result<SnapshotId, Unreadable> {
+    required(snapshot.snapshot_id, "snapshotId").map(SnapshotId::new)
+}
+
+pub(in crate::aws) fn snapshot_lock(lock: sdk::LockedSnapshotsInfo) -> Result<SnapshotLock, Unreadable> {
+    read_lock(lock.snapshot_id, lock.lock_state, lock.lock_expires_on)
+}
+
+/// What LockSnapshot answers.
+pub(in crate::aws) fn locked(answer: LockSnapshotOutput) -> Result<SnapshotLock, Unreadable> {
+    read_lock(answer.snapshot_id, answer.lock_state, answer.lock_expires_on)
+}
+
+fn read_lock(
+    id: Option<String>,
+    state: Option<sdk::LockState>,
+    until: Option<DateTime>,
+) -> Result<SnapshotLock, Unreadable> {
+    let id = required(id, "snapshotId")?;
+    let mode = match required(state, "lockState").map_err(|unreadable| unreadable.within(&id))? {
+        // While it cools off it may still be removed by whoever has the right to, as a governance lock.
+        sdk::LockState::Governance | sdk::LockState::ComplianceCooloff => LockMode::Governance,
+        sdk::LockState::Compliance => LockMode::Compliance,
+        other => return Err(Unreadable::new(format!("unknown lock state {other}")).within(&id)),
+    };
+    let until = until.map(|until| instant(until, "lockExpiresOn")).transpose()?;
+    Ok(SnapshotLock {
+        id: SnapshotId::new(id),
+        mode,
+        until,
+    })
+}
+
+pub(in crate::aws) fn image(image: sdk::Image) -> Result<Image, Unreadable> {
+    let id = required(image.image_id.clone(), "imageId")?;
+    read_image(image).map_err(|unreadable| unreadable.within(&id))
+}
+
+fn read_image(image: sdk::Image) -> Result<Image, Unreadable> {
+    let created = required(image.creation_date, "creationDate")?;
+    let mappings = image.block_device_mappings.unwrap_or_default().into_iter();
+    let snapshots = mappings.filter_map(|mapping| mapping.ebs?.snapshot_id);
+    Ok(Image {
+        id: ImageId::new(required(image.image_id, "imageId")?),
+        state: match required(image.state, "imageState")? {
+            sdk::ImageState::Pending => ImageState::Pending,
+            sdk::ImageState::Available => ImageState::Available,
+            _ => ImageState::Unusable,
+        },
+        created_at: created
+            .parse()
+            .map_err(|_| Unreadable::new(format!("creationDate {created:?} is no instant")))?,
+        public: required(image.public, "isPublic")?,
+        snapshots: snapshots.map(SnapshotId::new).collect(),
+        tags: tags(image.tags)?,
+    })
+}
+
+pub(in crate::aws) fn instant(time: DateTime, field: &str) -> Result<Timestamp, Unreadable> {
     let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
-    Timestamp::new(time.secs(), nanos).map_err(|_| Unreadable::new("startTime is out of range"))
+    Timestamp::new(time.secs(), nanos).map_err(|_| Unreadable::new(format!("{field} is out of range")))
 }

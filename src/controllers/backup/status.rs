@@ -320,18 +320,7 @@ fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatu
     if let Some(method) = known {
         return change(method);
     }
-    let mut method = MethodStatus {
-        method: Method::Snapshot,
-        state: MethodState::Pending,
-        id: None,
-        snapshot_ids: Vec::new(),
-        started_at: None,
-        finished_at: None,
-        bytes: None,
-        attempts: Vec::new(),
-        checks: Vec::new(),
-        message: None,
-    };
+    let mut method = MethodStatus::new(Method::Snapshot);
     change(&mut method);
     status.methods.push(method);
 }

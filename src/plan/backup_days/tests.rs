@@ -29,14 +29,8 @@ fn backup(slot: Option<&str>, began: Option<&str>, phase: BackupPhase) -> Backup
             } else {
                 MethodState::Complete
             },
-            id: None,
-            snapshot_ids: Vec::new(),
             started_at: began.map(|began| Time(at(began))),
-            finished_at: None,
-            bytes: None,
-            attempts: Vec::new(),
-            checks: Vec::new(),
-            message: None,
+            ..MethodStatus::new(Method::Snapshot)
         }],
         ..BackupStatus::default()
     });

@@ -64,6 +64,11 @@ fn an_empty_spec_keeps_the_published_promise() {
             time_zone: "Asia/Tokyo".into(),
             methods: vec![Method::Snapshot],
             good_days: 3,
+            engine: Some(Engine::EC2),
+            lock_mode: Some(LockMode::Governance),
+            lock_days: Some(4),
+            starting_deadline: Some("12h".into()),
+            timeout: Some("6h".into()),
         }
     );
 }

@@ -152,6 +152,53 @@ pub(super) fn of(operation: Operation) -> &'static [&'static str] {
             "InvalidVolume.NotFound",
             "InvalidVolumeID.Malformed",
         ],
+        Operation::DeleteSnapshot => &[
+            "InvalidSnapshot.InUse",
+            "InvalidSnapshot.NotFound",
+            "InvalidSnapshotID.Malformed",
+        ],
+        Operation::LockSnapshot => &[
+            "IncorrectState",
+            "InvalidSnapshot.NotFound",
+            "InvalidSnapshotID.Malformed",
+        ],
+        Operation::DescribeLockedSnapshots => &[
+            "FilterLimitExceeded",
+            "InvalidFilter",
+            "InvalidMaxResults",
+            "InvalidNextToken",
+        ],
+        Operation::DescribeSnapshotAttribute | Operation::ModifySnapshotAttribute => {
+            &["InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"]
+        }
+        Operation::DescribeImageAttribute | Operation::ModifyImageAttribute => &[
+            "InvalidAMIID.Malformed",
+            "InvalidAMIID.NotFound",
+            "InvalidAMIID.Unavailable",
+        ],
+        Operation::StartBackupJob => &[
+            "InvalidParameterValueException",
+            "InvalidRequestException",
+            "LimitExceededException",
+            "MissingParameterValueException",
+            "ResourceNotFoundException",
+            "ServiceUnavailableException",
+        ],
+        Operation::ListBackupJobs => &["InvalidParameterValueException", "ServiceUnavailableException"],
+        Operation::DescribeBackupVault => &[
+            "InvalidParameterValueException",
+            "MissingParameterValueException",
+            "ResourceNotFoundException",
+            "ServiceUnavailableException",
+        ],
+        Operation::DeleteRecoveryPoint => &[
+            "InvalidParameterValueException",
+            "InvalidRequestException",
+            "InvalidResourceStateException",
+            "MissingParameterValueException",
+            "ResourceNotFoundException",
+            "ServiceUnavailableException",
+        ],
         Operation::DescribeVpcs => &[
             "FilterLimitExceeded",
             "InvalidFilter",
