@@ -11,8 +11,9 @@ use crate::{
     controllers::{backup_sources::slots, schedule::first_ready},
     plan::{
         backup::TIMEOUT,
-        backup_days::{GoodDays, Protection, began, good_days, is_overdue},
+        backup_days::{GoodDays, began, good_days},
         backup_policy::InForce,
+        protected::Calendar,
         slot::{History, Rule, STARTING_DEADLINE, Schedule, next_run},
     },
     terms::Terms,
@@ -64,7 +65,7 @@ pub(super) fn tally(
     now: Timestamp,
 ) -> Tally {
     let values = &in_force.effective;
-    let (Ok(schedule), Some(terms)) = (Schedule::new(&values.at, &values.time_zone), terms) else {
+    let (Ok(schedule), Some(_)) = (Schedule::new(&values.at, &values.time_zone), terms) else {
         return Tally::default();
     };
     let mut tally = Tally {
@@ -77,16 +78,12 @@ pub(super) fn tally(
     };
     for member in members {
         let good = member.good_days(&schedule, in_force);
-        let facts = Protection {
+        let calendar = Calendar {
             first_ready: first_ready(&member.tenant),
-            policy: None,
             schedule: &schedule,
-            methods: &values.methods,
-            promised: &terms.backup.methods,
-            wanted: 0,
-            good: &good,
+            longest: STARTING_DEADLINE + TIMEOUT,
         };
-        let is_protected = !good.days.is_empty() && !is_overdue(&facts, now);
+        let is_protected = !good.days.is_empty() && !calendar.is_overdue(&good, now);
         let last = member.last().and_then(|backup| backup.status.as_ref());
         let counts = &mut tally.counts;
         counts.matched += 1;
