@@ -53,6 +53,10 @@ vocabulary! {
         Permitted,
         /// Another policy is in force for some of the policy's Tenants.
         Conflict,
+        /// No backup is begun for a while, as a person asked.
+        Suspended,
+        /// The account's quota has room for the snapshots that the policy keeps.
+        QuotaSufficient,
         /// Every method of the Backup succeeded.
         Complete,
         /// The Backup is given up.
@@ -218,6 +222,18 @@ vocabulary! {
         BackupLate,
         /// The run could not be started in time.
         BackupMissed,
+        /// A person suspended the policy for a while.
+        Suspended,
+        /// A suspension is asked for, and it is over: backups go on.
+        SuspensionOver,
+        /// No suspension is asked for.
+        NotSuspended,
+        /// The engine needs what the Tenant's class does not have.
+        EngineUnavailable,
+        /// The account's quota has room for the snapshots to come.
+        QuotaAmple,
+        /// The account's quota leaves too little room for the snapshots to come.
+        QuotaShort,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
         /// The Backup was complete, and not all of its snapshots are there any more.

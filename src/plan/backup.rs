@@ -335,7 +335,7 @@ fn out_of_time(sets: &Sets<'_>, world: &World) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = later(run.due(), STARTING_DEADLINE);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The set that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));

@@ -4,10 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{
-    backup::TIMEOUT,
-    slot::{STARTING_DEADLINE, Schedule},
-};
+use super::slot::Schedule;
 use crate::{
     api::{Backup, BackupPhase, Method, MethodState, MethodStatus, Reason},
     clock::{elapsed, later},
@@ -90,6 +87,8 @@ pub struct Protection<'a> {
     pub policy: Option<&'a str>,
     /// The schedule in force.
     pub schedule: &'a Schedule,
+    /// How long after its slot a run may still be under way.
+    pub longest_run: Duration,
     /// The methods in force.
     pub methods: &'a [Method],
     /// What the terms promise.
@@ -142,13 +141,13 @@ pub fn is_overdue(facts: &Protection<'_>, now: Timestamp) -> bool {
     let Some(first_ready) = facts.first_ready else {
         return false;
     };
-    let longest = STARTING_DEADLINE + TIMEOUT;
     let mut last = None;
     let mut date = facts.schedule.local_date(now);
-    // A run lasts 18 hours at most, so the newest that ended is of today or one of the two days before.
-    for _ in 0..3 {
+    // A run lasts a day at most, and a slot may lie on the day after its own, so the newest that ended is of today or
+    // one of the three days before.
+    for _ in 0..4 {
         let slot = facts.schedule.slot_on(date);
-        last = last.or(slot.filter(|slot| slot.at > first_ready && later(slot.at, longest) <= now));
+        last = last.or(slot.filter(|slot| slot.at > first_ready && later(slot.at, facts.longest_run) <= now));
         let Ok(yesterday) = date.yesterday() else { break };
         date = yesterday;
     }

@@ -20,11 +20,10 @@ use crate::{
     engine::Context,
     inventory::{MAX_AGE, View},
     plan::{
-        backup::TIMEOUT,
         backup_days::{GoodDays, Protection, good_days, protection},
+        backup_policy::BackupRules,
         class::quarantine_name,
         firewall::desired_rules,
-        slot::{STARTING_DEADLINE, Schedule},
         tenant::{Claim, holder},
     },
     promises::{
@@ -97,6 +96,7 @@ pub(super) fn judge<C: Cluster>(
             first_ready: first_ready_at,
             policy: rule.policy.as_deref(),
             schedule,
+            longest_run: rule.rules.longest_run(),
             methods: &rule.methods,
             promised: &terms.backup.methods,
             wanted: wanted(ctx, tenant, rule.policy.as_deref(), &terms),
@@ -106,7 +106,7 @@ pub(super) fn judge<C: Cluster>(
     );
     Some(Judged {
         protected: (holds, Because::new(reason, message)),
-        look_again: [stale_at(heartbeat, now), overdue_at(schedule, now)]
+        look_again: [stale_at(heartbeat, now), overdue_at(&rule.rules, now)]
             .into_iter()
             .flatten()
             .min(),
@@ -138,13 +138,15 @@ fn stale_at(heartbeat: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// When the next run that may still be under way must have ended.
-fn overdue_at(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
-    let longest = STARTING_DEADLINE + TIMEOUT;
+fn overdue_at(rules: &BackupRules, now: Timestamp) -> Option<Timestamp> {
+    let schedule = &rules.schedule;
     let mut date = schedule.local_date(now);
     let mut next = None;
-    // A run lasts 18 hours at most, so it is of today or of the day before.
-    for _ in 0..2 {
-        let ends_at = schedule.slot_on(date).map(|slot| later(slot.at, longest));
+    // A run lasts a day at most, and a slot may lie on the day after its own, so it is of today or of the two before.
+    for _ in 0..3 {
+        let ends_at = schedule
+            .slot_on(date)
+            .map(|slot| later(slot.at, rules.longest_run()));
         next = ends_at.filter(|at| *at > now).or(next);
         let Ok(yesterday) = date.yesterday() else { break };
         date = yesterday;

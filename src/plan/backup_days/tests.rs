@@ -101,6 +101,7 @@ fn judged(
         first_ready: first_ready.map(at),
         policy: None,
         schedule: &tokyo(),
+        longest_run: std::time::Duration::from_secs(18 * 60 * 60),
         methods: &[Method::Snapshot],
         promised: &promised.iter().copied().collect(),
         wanted: 3,
