@@ -10,8 +10,9 @@ use crate::{
     cluster::Kind,
     controllers::{backup_sources::slots, schedule::first_ready},
     plan::{
-        backup_days::{GoodDays, Protection, began, good_days, is_overdue},
+        backup_days::{GoodDays, began, good_days},
         backup_policy::{BackupRules, InForce, rules_of},
+        protected::Calendar,
         slot::{History, Schedule, next_run},
     },
     terms::Terms,
@@ -63,7 +64,7 @@ pub(super) fn tally(
     now: Timestamp,
 ) -> Tally {
     let values = &in_force.effective;
-    let (Some(rules), Some(terms)) = (rules_of(values), terms) else {
+    let (Some(rules), Some(_)) = (rules_of(values), terms) else {
         return Tally::default();
     };
     let schedule = &rules.schedule;
@@ -77,17 +78,12 @@ pub(super) fn tally(
     };
     for member in members {
         let good = member.good_days(schedule, in_force);
-        let facts = Protection {
+        let calendar = Calendar {
             first_ready: first_ready(&member.tenant),
-            policy: None,
             schedule,
-            longest_run: rules.longest_run(),
-            methods: &values.methods,
-            promised: &terms.backup.methods,
-            wanted: 0,
-            good: &good,
+            longest: rules.longest_run(),
         };
-        let is_protected = !good.days.is_empty() && !is_overdue(&facts, now);
+        let is_protected = !good.days.is_empty() && !calendar.is_overdue(&good, now);
         let last = member.last().and_then(|backup| backup.status.as_ref());
         let counts = &mut tally.counts;
         counts.matched += 1;
