@@ -365,7 +365,7 @@ fn spelled(span: Duration) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = later(run.due(), run.limits.starting_deadline);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The set that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));

@@ -147,9 +147,13 @@ pub(super) fn status_of(
     now: Timestamp,
 ) -> Report<BackupStatus> {
     let mut status = started(backup);
-    let Some(end) = shown(outcome, trouble) else {
+    let Some(mut end) = shown(outcome, trouble) else {
         return Report::default();
     };
+    if *outcome == Outcome::Missed && decision_of(backup) == Decision::Suspended {
+        let message = "its policy was suspended when its time came";
+        end.because = Because::new(Reason::Suspended, message);
+    }
     let before = status.phase;
     status.phase = Some(end.phase);
     if let Some(facts) = end.facts {
