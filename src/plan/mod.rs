@@ -12,6 +12,7 @@ pub mod permission;
 pub mod selection;
 pub mod slot;
 pub mod tenant;
+pub mod vault;
 
 use jiff::Timestamp;
 
