@@ -17,6 +17,8 @@ enum Command {
     Converge(commands::converge::Converge),
     /// Cut every scenario off at each of its effects, before and after it, and restart the operator.
     Crash(commands::crash::Crash),
+    /// Let the daily slot come for many environments at once, under AWS's default limits.
+    Herd(commands::herd::Herd),
     /// Measure what an operator holds resident of installations.
     Memory(commands::memory::Memory),
     /// Count what installations take that have nothing to do.
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     match Command::parse() {
         Command::Converge(converge) => converge.run(),
         Command::Crash(crash) => crash.run(),
+        Command::Herd(herd) => herd.run(),
         Command::Memory(memory) => memory.run(),
         Command::Rest(rest) => rest.run(),
         Command::Faults(faults) => faults.run(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use yagura::api::names::tags;
@@ -34,6 +35,8 @@ pub struct Instance {
     pub state: String,
     /// The token of its launch.
     pub client_token: Option<String>,
+    /// Its address.
+    pub private_ip: String,
     /// Its interfaces.
     pub interface_ids: Vec<String>,
     /// Its volumes by device.
@@ -133,8 +136,30 @@ pub struct Snapshot {
     pub volume_id: String,
     /// Its description: the uid of its Backup.
     pub description: String,
+    /// `pending`, `completed` or `error`.
+    pub state: String,
+    /// When AWS began it.
+    pub started_at: Timestamp,
+    /// Its lock, one that has expired included.
+    pub lock: Option<Lock>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The lock of a snapshot.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// Until when it holds; `None` while that is not known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// Whether a lock holds it at this instant.
+    pub fn is_locked(&self, at: Timestamp) -> bool {
+        let lock = self.lock.as_ref();
+        lock.is_some_and(|lock| lock.expires_at.is_none_or(|until| until > at))
+    }
 }
 
 impl Truth {

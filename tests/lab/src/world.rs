@@ -223,6 +223,18 @@ impl World {
         answer.map_err(|error| Broken::SetUp(format!("{action}: {error}")))
     }
 
+    /// Lets time pass in which no operator acts, before the first one begins.
+    pub fn wait(&mut self, span: Duration) {
+        let begin = later(self.clock.now(), span);
+        self.clock.advance_to(begin);
+        self.sim_clock.set(begin);
+        for place in &mut self.places {
+            if let Place::Free(at) = place {
+                *at = begin.max(*at);
+            }
+        }
+    }
+
     /// Lets time pass.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub(crate) mod converge;
 pub(crate) mod crash;
 pub(crate) mod faults;
+pub(crate) mod herd;
 pub(crate) mod memory;
 pub(crate) mod rest;
 pub(crate) mod run;
