@@ -58,11 +58,12 @@ pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
         devices,
         is_public: false,
         shared_with: BTreeSet::new(),
+        by_backup: false,
         tags: tags_for(params, "image")?,
         created_at: ctx.region.now,
     };
     let id = image.id.clone();
-    ctx.region.images.insert(id.clone(), image);
+    ctx.region.add_image(image);
     Ok(Element::content().text("imageId", id))
 }
 
@@ -74,9 +75,8 @@ pub(super) fn name(region: &Region, params: &Params) -> Result<String, ApiError>
         let text = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'";
         return Err(ApiError::new("InvalidAMIName.Malformed", text));
     }
-    let own = |image: &&Image| image.name == name && image.owner == region.account;
-    if let Some(image) = region.images.values().find(own) {
-        let text = format!("AMI name {name} is already in use by AMI {}", image.id);
+    if let Some(image) = region.image_named(name) {
+        let text = format!("AMI name {name} is already in use by AMI {image}");
         return Err(ApiError::new("InvalidAMIName.Duplicate", text));
     }
     Ok(name.to_owned())
@@ -116,9 +116,12 @@ pub(super) fn own<'a>(region: &'a Region, id: &str) -> Result<&'a Image, ApiErro
 pub(super) fn deregister(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let id = params.required(IDS.parameter)?;
     let image = own(ctx.region, id)?;
+    if image.by_backup {
+        return Err(snapshots::managed_by_backup("AMI", id));
+    }
     let with_snapshots = params.flag("DeleteAssociatedSnapshots")?.unwrap_or(false);
     let snapshots: Vec<String> = image.snapshot_ids().cloned().collect();
-    ctx.region.images.remove(id);
+    ctx.region.remove_image(id);
     let content = Element::success();
     if !with_snapshots {
         return Ok(content);

@@ -24,6 +24,8 @@ pub(crate) struct Image {
     pub(crate) is_public: bool,
     /// Accounts that may start instances of it.
     pub(crate) shared_with: BTreeSet<String>,
+    /// AWS Backup's: EC2 does not deregister it.
+    pub(crate) by_backup: bool,
     pub(crate) tags: Tags,
     pub(crate) created_at: Timestamp,
 }

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
-    SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
+    Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, NewSnapshot, Peer,
+    ProfileAssociation, Rule, RuleKey, SecurityGroup, Snapshot, SnapshotState, Subnet, Tags, Volume, Vpc,
+    kind, world,
 };
 use crate::protocol::{ApiError, Params};
 
@@ -80,10 +81,18 @@ pub(crate) struct Region {
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
     #[serde(serialize_with = "world::values")]
     pub(crate) flows: BTreeMap<String, Flow>,
+    #[serde(flatten)]
+    pub(crate) backup: Backup,
     pub(crate) snapshot_public_access: PublicAccess,
     /// VPC and name of each group: ten thousand groups are made one by one, and each name is looked for.
     #[serde(skip)]
     group_names: BTreeSet<(String, String)>,
+    /// Name and id of the account's own images: AWS Backup makes ten thousand, each with a new name.
+    #[serde(skip)]
+    image_names: BTreeMap<String, String>,
+    /// Snapshot and image: each snapshot that is to be deleted is looked for.
+    #[serde(skip)]
+    image_snapshots: BTreeSet<(String, String)>,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -114,6 +123,9 @@ impl Region {
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
             flows: BTreeMap::new(),
+            backup: Backup::default(),
+            image_names: BTreeMap::new(),
+            image_snapshots: BTreeSet::new(),
             group_names: BTreeSet::new(),
             snapshot_public_access: PublicAccess::default(),
             tokens: BTreeMap::new(),
@@ -182,10 +194,11 @@ impl Region {
             }],
             is_public: true,
             shared_with: BTreeSet::new(),
+            by_backup: false,
             tags: Tags::new(),
             created_at,
         };
-        self.images.insert(image.id.clone(), image);
+        self.add_image(image);
     }
 
     /// The things of one kind, named as in the JSON of the whole.
@@ -201,6 +214,9 @@ impl Region {
             "images" => list(&self.images),
             "profileAssociations" => list(&self.profile_associations),
             "flows" => list(&self.flows),
+            "backupVaults" => list(&self.backup.vaults),
+            "backupJobs" => list(self.backup.jobs()),
+            "recoveryPoints" => list(self.backup.points()),
             _ => None,
         }
     }
@@ -324,6 +340,64 @@ impl Region {
         };
         group.rules.insert(id.clone(), rule);
         id
+    }
+
+    /// A snapshot of a volume that begins now; not yet in the region.
+    pub(crate) fn new_snapshot(&mut self, asked: NewSnapshot<'_>) -> Result<Snapshot, ApiError> {
+        let spec = self.volume(asked.volume_id)?.spec.clone();
+        Ok(Snapshot {
+            id: self.ids.id(kind::SNAPSHOT.prefix),
+            owner: self.account.clone(),
+            volume_id: asked.volume_id.to_owned(),
+            volume_size: spec.size,
+            description: asked.description.to_owned(),
+            encrypted: spec.encrypted,
+            kms_key_id: spec.kms_key_id,
+            state: SnapshotState::Pending,
+            due: Some(asked.due),
+            doomed: asked.doomed,
+            started_at: self.now,
+            completed_at: None,
+            shared_with: BTreeSet::new(),
+            is_public: false,
+            lock: None,
+            by_backup: false,
+            tags: asked.tags,
+        })
+    }
+
+    /// Adds an image that is new.
+    pub(crate) fn add_image(&mut self, image: Image) {
+        if image.owner == self.account {
+            self.image_names.insert(image.name.clone(), image.id.clone());
+        }
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.insert((snapshot.clone(), image.id.clone()));
+        }
+        self.images.insert(image.id.clone(), image);
+    }
+
+    /// Removes an image; its snapshots stay.
+    pub(crate) fn remove_image(&mut self, id: &str) {
+        let Some(image) = self.images.remove(id) else {
+            return;
+        };
+        self.image_names.remove(&image.name);
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.remove(&(snapshot.clone(), image.id.clone()));
+        }
+    }
+
+    /// The image of the account that has this name.
+    pub(crate) fn image_named(&self, name: &str) -> Option<&str> {
+        self.image_names.get(name).map(String::as_str)
+    }
+
+    /// An image that holds this snapshot.
+    pub(crate) fn image_of_snapshot(&self, id: &str) -> Option<&str> {
+        let from = (id.to_owned(), String::new());
+        let (snapshot, image) = self.image_snapshots.range(from..).next()?;
+        (snapshot == id).then_some(image)
     }
 
     /// Adds a snapshot that completes when it is due.

@@ -166,7 +166,22 @@ pub(crate) struct Snapshot {
     pub(crate) shared_with: BTreeSet<String>,
     pub(crate) is_public: bool,
     pub(crate) lock: Option<SnapshotLock>,
+    /// AWS Backup's: EC2 does not delete it.
+    pub(crate) by_backup: bool,
     pub(crate) tags: Tags,
+}
+
+/// AWS's fixed limit of snapshots at a time for one volume of the usual types.
+pub(crate) const MOST_CONCURRENT: usize = 5;
+
+/// What a snapshot is asked to be.
+pub(crate) struct NewSnapshot<'a> {
+    pub(crate) volume_id: &'a str,
+    pub(crate) description: &'a str,
+    pub(crate) tags: Tags,
+    /// When it completes.
+    pub(crate) due: Timestamp,
+    pub(crate) doomed: bool,
 }
 
 impl Snapshot {
