@@ -163,7 +163,10 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
     let truth = Truth::of(&world, None)?;
     let sets = Sets::of(&truth, &world, slot);
     let calls = world.sim.calls_since(call);
-    let last = calls.iter().filter(|one| one.effect && one.operation == CALL).map(|one| one.at);
+    let last = calls
+        .iter()
+        .filter(|one| one.effect && one.operation == CALL)
+        .map(|one| one.at);
     let mut counts = BTreeMap::<String, usize>::new();
     for one in &calls {
         *counts.entry(one.operation.clone()).or_default() += 1;

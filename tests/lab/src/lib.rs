@@ -24,11 +24,13 @@ pub mod play;
 mod pool;
 pub mod rest;
 pub mod scenario;
-pub mod standing;
+pub mod sets;
 pub mod stale;
+pub mod standing;
 pub mod truth;
 pub mod twins;
 pub mod verdict;
+pub mod week;
 mod wire;
 mod world;
 

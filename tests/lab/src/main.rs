@@ -31,6 +31,8 @@ enum Command {
     Stale(commands::stale::Stale),
     /// Let two operators act at once in every scenario.
     Twins(commands::twins::Twins),
+    /// Live through seven days: one slot each, with a volume that fails on one and outages over two.
+    Week(commands::week::Week),
 }
 
 fn main() -> ExitCode {
@@ -44,5 +46,6 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Stale(stale) => stale.run(),
         Command::Twins(twins) => twins.run(),
+        Command::Week(week) => week.run(),
     }
 }

@@ -56,7 +56,10 @@ impl Names {
             .replace(&self.key.name, &other.key.name)
             .replace(&self.instance, &other.instance)
             .replace(&self.group, &other.group)
-            .replace(&format!("\"{}\"", self.address), &format!("\"{}\"", other.address));
+            .replace(
+                &format!("\"{}\"", self.address),
+                &format!("\"{}\"", other.address),
+            );
         let volumes = self.volumes.iter().zip(&other.volumes);
         volumes.fold(said, |said, (mine, others)| said.replace(mine, others))
     }
@@ -117,7 +120,10 @@ impl First {
                 .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version"))
                 .map(|(name, value)| (name.as_str(), self.names.say(value, &other)))
                 .collect();
-            let params: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let params: Vec<_> = params
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
             let answer = world.someone(&call.operation, &params)?;
             match call.operation.as_str() {
                 "CreateSecurityGroup" => other.group = between(&answer, "<groupId>")?,
@@ -177,7 +183,11 @@ pub fn fill(world: &mut World, numbers: Range<usize>) -> Result<(), Broken> {
         let status: TenantStatus =
             serde_json::from_str(&status).map_err(|error| Broken::SetUp(format!("{status}: {error}")))?;
         let version = tenant.metadata.resource_version.as_deref().unwrap_or_default();
-        let applied = block_on(world.cluster.apply_status::<Tenant>(&tenant.key(), version, &status));
+        let applied = block_on(
+            world
+                .cluster
+                .apply_status::<Tenant>(&tenant.key(), version, &status),
+        );
         applied.map_err(|error| Broken::SetUp(error.to_string()))?;
     }
     Ok(())

@@ -196,6 +196,13 @@ impl World {
         }
     }
 
+    /// The process in this place ends, and nobody takes its place before `until`.
+    pub fn stop(&mut self, place: usize, until: Timestamp) {
+        if let Some(place) = self.places.get_mut(place) {
+            *place = Place::Free(until);
+        }
+    }
+
     /// A user applies an object.
     ///
     /// # Errors

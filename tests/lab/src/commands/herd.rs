@@ -26,7 +26,10 @@ pub(crate) struct Herd {
 impl Herd {
     #[expect(clippy::print_stdout, reason = "the command's result")]
     pub(crate) fn run(self) -> ExitCode {
-        #[expect(clippy::disallowed_methods, reason = "how long the run takes whoever waits for it")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long the run takes whoever waits for it"
+        )]
         let begun = Instant::now();
         let setup = Setup {
             tenants: self.tenants,
@@ -74,7 +77,9 @@ fn print(herded: &Herded) {
         herded.writes, herded.idle_writes
     );
     let calls = herded.calls.iter();
-    let calls: Vec<_> = calls.map(|(operation, count)| format!("{operation} {count}")).collect();
+    let calls: Vec<_> = calls
+        .map(|(operation, count)| format!("{operation} {count}"))
+        .collect();
     println!("  calls from the slot on: {}", calls.join(", "));
     for fault in herded.faults() {
         println!("  MISSED: {fault}");

@@ -9,4 +9,5 @@ pub(crate) mod rest;
 pub(crate) mod run;
 pub(crate) mod stale;
 pub(crate) mod twins;
+pub(crate) mod week;
 mod work;
