@@ -63,6 +63,15 @@ impl<S> Plan<S> {
         self.waiting_for.push(Waiting::new(reason, message));
     }
 
+    /// The same plan, its steps as another type has them.
+    pub fn map<T>(self, step: impl FnMut(S) -> T) -> Plan<T> {
+        Plan {
+            steps: self.steps.into_iter().map(step).collect(),
+            waiting_for: self.waiting_for,
+            look_again: self.look_again,
+        }
+    }
+
     /// Looks again at `at`, or earlier if that was planned already.
     pub fn look_again_at(&mut self, at: Timestamp) {
         self.look_again = Some(self.look_again.map_or(at, |planned| planned.min(at)));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Scene;
 use crate::{
     api::{
-        Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Method, MethodState,
+        Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Engine, Method, MethodState,
         MethodStatus, Reason, time,
     },
     cloud::CloudError,
@@ -14,7 +15,7 @@ use crate::{
     controllers::backup_sources::{created, is_stalled_for},
     engine::{Failure, Refusal, Report},
     plan::{
-        backup::{self as planner, Ended, Facts, Outcome, Run, Waiting},
+        backup::{self as planner, Ended, Facts, Limits, Outcome, Run, Waiting},
         slot::Decision,
     },
     report::{
@@ -24,14 +25,14 @@ use crate::{
 };
 
 /// The run that an object stands for.
-pub(super) fn run_of(backup: &Backup) -> Run {
+pub(super) fn run_of(backup: &Backup, scene: &Scene) -> Run {
     let status = backup.status.as_ref();
     let slot = backup.spec.scheduled_time.as_ref().map(|time| time.0);
     let attempts = status
         .iter()
         .flat_map(|status| &status.methods)
         .flat_map(|method| &method.attempts);
-    let ended = match status.and_then(|status| status.phase) {
+    let ended = match phase_of(backup) {
         Some(BackupPhase::Complete) => Some(Ended::Complete),
         Some(BackupPhase::Partial | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired) => {
             Some(Ended::Otherwise)
@@ -42,9 +43,8 @@ pub(super) fn run_of(backup: &Backup) -> Run {
         slot,
         decision: slot.map(|_| decision_of(backup)),
         created: created(backup).unwrap_or(Timestamp::MAX),
-        accepted: status
-            .and_then(|status| status.accepted_at.as_ref())
-            .map(|time| time.0),
+        accepted: accepted(backup),
+        limits: limits(scene),
         attempts: attempts
             .filter_map(|attempt| {
                 Some(planner::Attempt {
@@ -55,6 +55,31 @@ pub(super) fn run_of(backup: &Backup) -> Run {
             .collect(),
         ended,
     }
+}
+
+/// How long the run may take. Without rules, for a Tenant that is gone, as always: no run is under way for ever.
+fn limits(scene: &Scene) -> Limits {
+    scene.rules.as_ref().map_or_else(Limits::default, |rules| Limits {
+        starting_deadline: rules.starting_deadline,
+        timeout: rules.timeout,
+    })
+}
+
+/// Where the run stands, as its object has it.
+pub(super) fn phase_of(backup: &Backup) -> Option<BackupPhase> {
+    backup.status.as_ref().and_then(|status| status.phase)
+}
+
+/// When the run was taken on.
+pub(super) fn accepted(backup: &Backup) -> Option<Timestamp> {
+    let accepted = backup.status.as_ref()?.accepted_at.as_ref()?;
+    Some(accepted.0)
+}
+
+/// Whether AWS was ever asked, as far as the object knows.
+pub(super) fn has_attempts(backup: &Backup) -> bool {
+    let mut methods = backup.status.iter().flat_map(|status| &status.methods);
+    methods.any(|method| !method.attempts.is_empty())
 }
 
 /// What a slot's object was made for. One with another word is run: that is never the worse mistake.
@@ -68,9 +93,15 @@ fn decision_of(backup: &Backup) -> Decision {
 }
 
 /// The status before a call: with the attempt in it.
-pub(super) fn recorded(backup: &Backup, attempt: planner::Attempt, now: Timestamp) -> BackupStatus {
+pub(super) fn recorded(
+    backup: &Backup,
+    engine: Engine,
+    attempt: planner::Attempt,
+    now: Timestamp,
+) -> BackupStatus {
     let mut status = started(backup);
     status.phase = Some(BackupPhase::Running);
+    status.engine.get_or_insert(engine);
     status.accepted_at.get_or_insert(time(now));
     change_method(&mut status, |method| {
         method.state = MethodState::Running;

@@ -10,7 +10,7 @@ mod xml;
 
 pub(crate) use content::Content;
 pub(crate) use error::ApiError;
-pub(crate) use list::{Ids, Lag, Listed, PageLimit, Visible, list, wildcard};
+pub(crate) use list::{Ids, Lag, Listed, PageLimit, Visible, list, list_as, wildcard};
 pub(crate) use params::Params;
 pub use request::asked;
 pub(crate) use request::{Request, Service};

@@ -18,17 +18,31 @@ pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let visible = ctx.visible_before();
     let asked = Asked::read(ctx.region, params, "ExecutableBy", IDS.parameter);
     let region = &*ctx.region;
-    let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
+    let limit = PageLimit::Strict(1000);
+    // AWS Backup makes an image for each backup, and most calls are for the caller's own: no copy of their ids.
+    if asked.only_own() && params.list(IDS.parameter).is_empty() {
+        let page = list((region, &region.images), params, IDS, limit, visible)?;
+        let wanted = page.items.into_iter().filter(|it| asked.wants(*it));
+        return Ok(answer(
+            wanted.map(|image| render_image(image, region)),
+            page.next_token,
+        ));
+    }
     // An image is as far as its snapshots, and those are in its own account's region.
+    let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
     let others: Vec<&Region> = others.filter(|it| it.account != region.account).collect();
     let home = |image: &Image| others.iter().find(|it| it.account == image.owner).copied();
     let seen: BTreeMap<String, &Image> = asked.seen(region, others.iter().copied());
-    let page = list((region, &seen), params, IDS, PageLimit::Strict(1000), visible)?;
+    let page = list((region, &seen), params, IDS, limit, visible)?;
     let wanted = page.items.into_iter().filter(|it| asked.wants(**it));
     let items = wanted.map(|image| render_image(image, home(image).unwrap_or(region)));
-    Ok(Element::content()
-        .list("imagesSet", items)
-        .maybe("nextToken", page.next_token))
+    Ok(answer(items, page.next_token))
+}
+
+fn answer(images: impl Iterator<Item = Element>, next_token: Option<String>) -> Element {
+    Element::content()
+        .list("imagesSet", images)
+        .maybe("nextToken", next_token)
 }
 
 pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
