@@ -4,7 +4,7 @@
 //! AWS by its own listings. Deliberately absent: what passes take while they run.
 
 pub mod stage;
-mod template;
+pub(crate) mod template;
 
 use std::{fs, sync::Arc, time::Duration};
 

@@ -38,6 +38,7 @@ pub use faults::{Effect, FaultKind, FaultSpec, FaultStatus, Matching};
 pub use limits::{BucketStatus, Limits};
 pub use log::Call;
 pub use options::Options;
+pub use protocol::asked;
 pub use server::Server;
 pub use sim::{Delayed, Hold, Outcome, Sim};
 pub use state::{

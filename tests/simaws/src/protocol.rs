@@ -12,6 +12,7 @@ pub(crate) use content::Content;
 pub(crate) use error::ApiError;
 pub(crate) use list::{Ids, Lag, Listed, PageLimit, Visible, list, list_as, wildcard};
 pub(crate) use params::Params;
+pub use request::asked;
 pub(crate) use request::{Request, Service};
 pub(crate) use xml::{Element, item, timestamp};
 

@@ -1,5 +1,7 @@
 //! One request, read: who asks which service in which region for what.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 
@@ -79,6 +81,18 @@ impl Request {
             params,
         }
     }
+}
+
+/// The operation that a request asks for, with its parameters, as the call log has them.
+pub fn asked(request: &http::Request<Bytes>) -> (String, BTreeMap<String, String>) {
+    let Request { action, params, .. } = Request::read(request);
+    let params = params.iter();
+    (
+        action,
+        params
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    )
 }
 
 /// Reads the form in the body and, as AWS does for GET, in the query string.
