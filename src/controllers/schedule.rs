@@ -105,9 +105,14 @@ impl<C: Cluster> Reconciler<C> for Schedule {
     async fn observe(&self, ctx: &Context<C>, tenant: &Tenant) -> Result<World, Failure> {
         let backups = backups_of(ctx, tenant);
         let cached = slots(backups.iter().map(|backup| &**backup));
+        let taken = self.taken(tenant.uid(), cached);
+        // Also by another process, before this one began.
+        if let Some(slot) = taken.range(..=ctx.now()).next_back() {
+            tell_of_slot(ctx, tenant, *slot);
+        }
         Ok(World {
             first_ready: first_ready(tenant),
-            taken: self.taken(tenant.uid(), cached),
+            taken,
             sets: sets(ctx, tenant),
             in_force: in_force(ctx, tenant),
         })
@@ -126,6 +131,8 @@ impl<C: Cluster> Reconciler<C> for Schedule {
 
     async fn apply(&self, pass: &mut Pass<'_, C, Tenant>, _: &World, step: &Step) -> Result<(), Failure> {
         let backup = backup_of(&pass.object, step);
+        // Before its run asks for a turn.
+        tell_of_slot(pass.ctx, &pass.object, step.due.slot.at);
         match pass.ctx.cluster.create(&backup).await {
             Ok(_) => {
                 if let Some(happened) = told(step, &backup.key().name) {
@@ -162,6 +169,13 @@ impl<C: Cluster> Reconciler<C> for Schedule {
                 .and_then(|in_force| next_run(&in_force.rule, &history(world, &BTreeSet::new()), now));
         }
         report
+    }
+}
+
+/// Lets the calls that begin backups take all of AWS's limits in the first hour after a slot.
+fn tell_of_slot<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, slot: Timestamp) {
+    if let Some(class) = class_of(ctx, tenant) {
+        ctx.inventories.slot_began(&class.site(), slot);
     }
 }
 

@@ -488,3 +488,55 @@ fn whom_nobody_can_tell_to_come_back_stands_in_line() {
             .is_none()
     );
 }
+
+#[test]
+fn a_slot_lets_only_what_begins_backups_take_all_for_an_hour() {
+    let stage = Stage::rested();
+    let slot = stage.clock.now();
+    stage.governor.slot_began(later(slot, Duration::from_secs(1)));
+    stage.advance(30_000);
+    assert_eq!(
+        stage.drain(Operation::CreateSnapshots, Lane::Backup),
+        66,
+        "it is still to come"
+    );
+    stage.advance(30_000);
+    stage.governor.slot_began(slot);
+    stage.advance(60_000);
+    assert_eq!(stage.drain(Operation::CreateSnapshots, Lane::Backup), 82);
+    assert_eq!(stage.drain(Operation::LockSnapshot, Lane::Backup), 30);
+    stage.advance(3_600_000);
+    stage.governor.slot_began(slot);
+    stage.advance(30_000);
+    assert_eq!(
+        stage.drain(Operation::CreateSnapshots, Lane::Backup),
+        66,
+        "it is over"
+    );
+}
+
+#[test]
+fn whoever_waits_when_a_slot_begins_goes_as_soon_as_it_may_then() {
+    let stage = Stage::fresh();
+    let mut wait = Box::pin(stage.governor.admit(Operation::StartBackupJob, Lane::Backup, 1));
+    let mut pool = LocalPool::new();
+    let ended = Arc::new(AtomicUsize::new(0));
+    assert!(wait.as_mut().now_or_never().is_none());
+    let (governor, one) = (Arc::clone(&stage.governor), Arc::clone(&ended));
+    drop(wait);
+    let call = async move {
+        governor
+            .admit(Operation::StartBackupJob, Lane::Backup, 1)
+            .await
+            .unwrap();
+        one.fetch_add(1, Ordering::SeqCst);
+    };
+    pool.spawner().spawn_local(call).unwrap();
+    pool.run_until_stalled();
+    stage.governor.slot_began(start());
+    // The reserve and a token, of five a second: at four a second it would not be there yet.
+    pool.run_until_stalled();
+    stage.advance(300);
+    pool.run_until_stalled();
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+}
