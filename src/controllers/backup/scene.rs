@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::status::has_attempts;
+use super::status::{has_attempts, is_found};
 use crate::{
     api::{Backup, Engine, Tenant},
     cloud::{Site, Tags},
@@ -76,7 +76,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
         .and_then(|tenant| terms_of(ctx, tenant))
         .map(|terms| terms.backup.start_skew_max);
     Scene {
-        engine: engine_of(backup, rules.as_ref()),
+        engine: engine_of(ctx, backup, (place.as_ref(), rules.as_ref())),
         tenant,
         place,
         rules,
@@ -85,14 +85,29 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
 }
 
 /// What takes the snapshots: as settled when the first attempt was recorded, else as the rules say now.
-fn engine_of(backup: &Backup, rules: Option<&BackupRules>) -> Engine {
+fn engine_of<C: Cluster>(
+    ctx: &Context<C>,
+    backup: &Backup,
+    (place, rules): (Option<&Place>, Option<&BackupRules>),
+) -> Engine {
     let settled = backup.status.as_ref().and_then(|status| status.engine);
     match (settled, rules) {
         (Some(engine), _) => engine,
+        // The set that it was made again for tells, whatever the rules say by now.
+        (None, _) if is_found(backup) && place.is_some_and(|place| has_snapshots(ctx, backup, place)) => {
+            Engine::EC2
+        }
         (None, Some(rules)) if !has_attempts(backup) => rules.engine,
         // Before there was a choice there was one engine.
         (None, _) => Engine::EC2,
     }
+}
+
+/// Whether there are snapshots that carry the name of the Backup. Those of AWS Backup do not.
+fn has_snapshots<C: Cluster>(ctx: &Context<C>, backup: &Backup, place: &Place) -> bool {
+    let view = ctx.inventories.of(&place.site).view();
+    let key = backup.key().to_string();
+    view.snapshots_of_backup(&key).present().is_some()
 }
 
 /// The Tenant that the Backup is of: not a later namesake.
