@@ -248,6 +248,8 @@ vocabulary! {
         StartMayBeLate,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
+        /// The class names no vault and role for AWS Backup, or its vault is not there.
+        NoVault,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
 

@@ -13,6 +13,7 @@ pub mod protected;
 pub mod selection;
 pub mod slot;
 pub mod tenant;
+pub mod vault;
 
 use jiff::Timestamp;
 
