@@ -16,7 +16,7 @@ use super::backup_sources::{backups_of, candidates, class_of, has_vault, slots, 
 use crate::{
     api::{Backup, BackupPolicy, BackupSpec, Engine, Method, Reason, Tenant, names::tags, time},
     clock::later,
-    cloud::{Observed, Tags},
+    cloud::{ImageState, Observed, Tags},
     cluster::{Cluster, ClusterError, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
@@ -144,7 +144,9 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         let own = self.own(tenant.uid(), &names);
         let mut taken = slots(backups.iter().map(|backup| &**backup));
         taken.extend(own.values().flatten());
-        let sets = sets(ctx, tenant);
+        let in_force = in_force(ctx, tenant);
+        let engine = in_force.as_ref().map(|in_force| in_force.rules.engine);
+        let sets = sets(ctx, tenant, engine);
         let key = tenant.key();
         let is_there = |name: &str| {
             // Whosever it is: its name is taken.
@@ -155,7 +157,7 @@ impl<C: Cluster> Reconciler<C> for Schedule {
             taken,
             lost: lost(&key, sets.present().into_iter().flatten(), is_there),
             sets: sets.map(|sets| slots_of(&sets)),
-            in_force: in_force(ctx, tenant),
+            in_force,
         })
     }
 
@@ -258,20 +260,36 @@ pub(super) fn first_ready(tenant: &Tenant) -> Option<Timestamp> {
     status.first_ready_at.as_ref().map(|time| time.0)
 }
 
-/// The tags of a Tenant's sets, of each snapshot once.
-fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Observed<Vec<Tags>> {
+/// The tags of a Tenant's sets: of each snapshot of engine EC2, and of each image that AWS Backup made for us.
+fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, engine: Option<Engine>) -> Observed<Vec<Tags>> {
     let Some(class) = class_of(ctx, tenant) else {
         // Without its class nobody knows where to look.
         return Observed::Absent;
     };
     let view = ctx.inventories.of(&class.site()).view();
-    view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
-        let own = snapshots.into_iter().filter(|snapshot| {
-            !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE)
-                && !snapshot.tags.contains_key(tags::RELEASED)
-        });
-        own.map(|snapshot| snapshot.tags.clone()).collect()
-    })
+    let snapshots = view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
+        let own = snapshots
+            .into_iter()
+            .filter(|snapshot| !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE));
+        own.map(|snapshot| snapshot.tags.clone()).collect::<Vec<_>>()
+    });
+    let images = view.images_tagged(tags::UID, tenant.uid()).map(|images| {
+        let whole = images
+            .into_iter()
+            .filter(|image| image.state != ImageState::Unusable);
+        whole.map(|image| image.tags.clone()).collect()
+    });
+    if snapshots.is_unknown() || (images.is_unknown() && engine == Some(Engine::AWSBackup)) {
+        return Observed::Unknown;
+    }
+    let both = [snapshots.present(), images.present()];
+    let mut sets: Vec<Tags> = both.into_iter().flatten().flatten().cloned().collect();
+    sets.retain(|tags| !tags.contains_key(tags::RELEASED));
+    if sets.is_empty() {
+        Observed::Absent
+    } else {
+        Observed::Present(sets)
+    }
 }
 
 fn slots_of(sets: &[Tags]) -> BTreeSet<Timestamp> {

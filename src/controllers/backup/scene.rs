@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::status::{has_attempts, is_found};
 use crate::{
-    api::{Backup, Engine, Tenant},
+    api::{Backup, Engine, Tenant, names::tags},
     cloud::{Site, Tags},
     cluster::{Cluster, Kind},
     controllers::{
@@ -91,23 +91,27 @@ fn engine_of<C: Cluster>(
     (place, rules): (Option<&Place>, Option<&BackupRules>),
 ) -> Engine {
     let settled = backup.status.as_ref().and_then(|status| status.engine);
-    match (settled, rules) {
+    // The set that an object was made again for tells, whatever the rules say by now.
+    let found = place
+        .filter(|_| is_found(backup))
+        .and_then(|place| engine_of_set(ctx, backup, place));
+    match (settled.or(found), rules) {
         (Some(engine), _) => engine,
-        // The set that it was made again for tells, whatever the rules say by now.
-        (None, _) if is_found(backup) && place.is_some_and(|place| has_snapshots(ctx, backup, place)) => {
-            Engine::EC2
-        }
         (None, Some(rules)) if !has_attempts(backup) => rules.engine,
         // Before there was a choice there was one engine.
         (None, _) => Engine::EC2,
     }
 }
 
-/// Whether there are snapshots that carry the name of the Backup. Those of AWS Backup do not.
-fn has_snapshots<C: Cluster>(ctx: &Context<C>, backup: &Backup, place: &Place) -> bool {
+/// What made the set that AWS holds of a Backup: the snapshots of AWS Backup do not carry its name, the image does.
+fn engine_of_set<C: Cluster>(ctx: &Context<C>, backup: &Backup, place: &Place) -> Option<Engine> {
     let view = ctx.inventories.of(&place.site).view();
     let key = backup.key().to_string();
-    view.snapshots_of_backup(&key).present().is_some()
+    if view.snapshots_of_backup(&key).present().is_some() {
+        return Some(Engine::EC2);
+    }
+    let images = view.images_tagged(tags::BACKUP, &key);
+    images.present().map(|_| Engine::AWSBackup)
 }
 
 /// The Tenant that the Backup is of: not a later namesake.

@@ -1,7 +1,7 @@
 //! Counts the snapshots of accounts, and says whether their quotas have room for what a policy keeps.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use super::{tally::Member, truncated};
 use crate::{
     api::{BackupPolicy, BackupPolicyStatus, ConditionType, Reason, names::tags},
     clock::{elapsed, later},
-    cloud::{Lane, Observed, Site},
+    cloud::{Lane, Observed, Site, Snapshot},
     cluster::{Cluster, Happened},
     controllers::backup_sources::class_of,
     engine::Context,
@@ -135,26 +135,32 @@ async fn count<C: Cluster>(ctx: &Context<C>, site: &Site) -> Option<SnapshotCoun
         Observed::Absent => 0,
         Observed::Present(volumes) => volumes.len(),
     };
-    let (ours, by_aws_backup) = match view.snapshots_tagged(tags::CLUSTER, &cluster) {
+    // AWS Backup copies the tags of our volumes onto whatever it makes of them: ours are behind the images we asked for.
+    let images = view.images_tagged(tags::CLUSTER, &cluster);
+    let asked_for: BTreeSet<_> = images
+        .present()
+        .into_iter()
+        .flatten()
+        .filter(|image| image.tags.contains_key(tags::BACKUP))
+        .flat_map(|image| &image.snapshots)
+        .collect();
+    let ours = match view.snapshots_tagged(tags::CLUSTER, &cluster) {
         Observed::Unknown => return None,
-        Observed::Absent => (0, 0),
+        Observed::Absent => 0,
         Observed::Present(snapshots) => {
-            let is_aws = |tags: &crate::cloud::Tags| tags.contains_key(tags::AWS_BACKUP_SOURCE);
-            let by_aws_backup = snapshots.iter().filter(|snapshot| is_aws(&snapshot.tags)).count();
-            (snapshots.len() - by_aws_backup, by_aws_backup)
+            let is_ours = |snapshot: &&&Snapshot| {
+                !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE) || asked_for.contains(&snapshot.id)
+            };
+            snapshots.iter().filter(is_ours).count()
         }
     };
     let cloud = ctx.inventories.cloud(site, Lane::CleanUp);
     match cloud.count_snapshots().await {
-        Ok(total) => {
-            let (ours, by_aws_backup) = (many(ours), many(by_aws_backup));
-            Some(SnapshotCount {
-                others: total.saturating_sub(ours).saturating_sub(by_aws_backup),
-                by_aws_backup,
-                ours,
-                volumes: many(volumes),
-            })
-        }
+        Ok(total) => Some(SnapshotCount {
+            others: total.saturating_sub(many(ours)),
+            ours: many(ours),
+            volumes: many(volumes),
+        }),
         Err(error) => {
             tracing::debug!(%site, %error, "the snapshots of the account could not be counted");
             None
@@ -178,7 +184,7 @@ pub(super) fn condition(quotas: &Quotas, rules: Option<&BackupRules>) -> (Option
         .all
         .iter()
         .filter_map(|of| {
-            let why = of.count?.shortage(rules.good_days, rules.engine, of.quota)?;
+            let why = of.count?.shortage(rules.good_days, of.quota)?;
             Some(format!("{}: {why}", of.site))
         })
         .collect();

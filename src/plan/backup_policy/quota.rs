@@ -3,8 +3,6 @@
 //! Said beforehand: a quota that is used up shows otherwise only at half past midnight, in every run at once. It never
 //! stops a run; AWS decides. Numbers are rounded, so that what is said does not change with every count.
 
-use crate::api::Engine;
-
 /// AWS's own quota "Snapshots per Region", where a class does not say that it was raised.
 pub const SNAPSHOT_QUOTA: u64 = 100_000;
 
@@ -15,11 +13,9 @@ const BESIDE: u64 = 2;
 /// What was counted in an account and region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotCount {
-    /// Snapshots without our tags.
+    /// Snapshots that no Backup of ours made, whatever their tags.
     pub others: u64,
-    /// Snapshots with our tags that AWS Backup made: sets of engine AWSBackup, or a stranger's backups of our volumes.
-    pub by_aws_backup: u64,
-    /// Our own.
+    /// Our own, by either engine.
     pub ours: u64,
     /// Our volumes.
     pub volumes: u64,
@@ -27,21 +23,17 @@ pub struct SnapshotCount {
 
 impl SnapshotCount {
     /// Why there is too little room in a quota for so many good days of each volume; `None` where there is enough.
-    pub fn shortage(&self, good_days: u32, engine: Engine, quota: u64) -> Option<String> {
-        let (others, ours) = match engine {
-            Engine::EC2 => (self.others.saturating_add(self.by_aws_backup), self.ours),
-            Engine::AWSBackup => (self.others, self.ours.saturating_add(self.by_aws_backup)),
-        };
+    pub fn shortage(&self, good_days: u32, quota: u64) -> Option<String> {
         // Another policy of the account may keep more days: then there are more already.
         let kept = self
             .volumes
             .saturating_mul(u64::from(good_days) + BESIDE)
-            .max(ours);
-        (others.saturating_add(kept) > quota).then(|| {
+            .max(self.ours);
+        (self.others.saturating_add(kept) > quota).then(|| {
             format!(
                 "about {} snapshots to be kept and about {} that are not ours are more than the quota of {quota}",
                 rounded(kept),
-                rounded(others)
+                rounded(self.others)
             )
         })
     }

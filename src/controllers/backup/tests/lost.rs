@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{bed::Bed, *};
+use crate::cloud::Tags;
 
 const BY_HAND: &str = "before-upgrade";
 

@@ -2,7 +2,6 @@ use super::*;
 
 const COUNT: SnapshotCount = SnapshotCount {
     others: 1_234,
-    by_aws_backup: 400,
     ours: 6_000,
     volumes: 2_000,
 };
@@ -10,12 +9,12 @@ const COUNT: SnapshotCount = SnapshotCount {
 #[test]
 fn the_sets_to_come_count_and_not_those_there_are() {
     // 2,000 volumes, three good days and two sets beside them.
-    let needed = 1_234 + 400 + 10_000;
-    assert_eq!(COUNT.shortage(3, Engine::EC2, needed), None);
+    let needed = 1_234 + 10_000;
+    assert_eq!(COUNT.shortage(3, needed), None);
     assert_eq!(
-        COUNT.shortage(3, Engine::EC2, needed - 1).as_deref(),
+        COUNT.shortage(3, needed - 1).as_deref(),
         Some(
-            "about 10000 snapshots to be kept and about 1700 that are not ours are more than the quota of 11633"
+            "about 10000 snapshots to be kept and about 1300 that are not ours are more than the quota of 11233"
         )
     );
 }
@@ -26,14 +25,8 @@ fn what_is_kept_already_counts_where_it_is_more() {
         ours: 50_000,
         ..COUNT
     };
-    assert!(many.shortage(3, Engine::EC2, 51_000).is_some());
-    assert_eq!(many.shortage(3, Engine::EC2, 52_000), None);
-}
-
-#[test]
-fn snapshots_of_aws_backup_are_the_engines_own() {
-    assert_eq!(COUNT.shortage(3, Engine::AWSBackup, 1_234 + 10_000), None);
-    assert!(COUNT.shortage(3, Engine::AWSBackup, 1_234 + 9_999).is_some());
+    assert!(many.shortage(3, 51_000).is_some());
+    assert_eq!(many.shortage(3, 52_000), None);
 }
 
 #[test]
@@ -49,6 +42,6 @@ fn a_count_that_is_a_little_different_is_told_alike() {
     ] {
         assert_eq!(rounded(many), told);
     }
-    let told = |others| SnapshotCount { others, ..COUNT }.shortage(3, Engine::EC2, 10_000);
+    let told = |others| SnapshotCount { others, ..COUNT }.shortage(3, 10_000);
     assert_eq!(told(1_201), told(1_234));
 }
