@@ -236,8 +236,20 @@ vocabulary! {
         BackupLate,
         /// The run could not be started in time.
         BackupMissed,
+        /// A suspension is asked for, and it is over: backups go on.
+        SuspensionOver,
+        /// No suspension is asked for.
+        NotSuspended,
+        /// The engine needs what the Tenant's class does not have.
+        EngineUnavailable,
+        /// The account's quota has room for the snapshots to come.
+        QuotaAmple,
+        /// AWS Backup begins within the hour, so backups may start later than is promised.
+        StartMayBeLate,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
+        /// The class names no vault and role for AWS Backup, or its vault is not there.
+        NoVault,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
 

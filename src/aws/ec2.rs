@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use async_trait::async_trait;
 use aws_sdk_ec2::{Client, types::Filter};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -19,7 +20,8 @@ use super::{
 use crate::{
     api::names::tags,
     cloud::{
-        AccountId, CloudError, ClusterId, ErrorKind, ImageId, InstanceId, Lane, Listed, Operation, Region,
+        AccountId, CloudError, ClusterId, ErrorKind, ImageId, InstanceId, Lane, Listed, Operation, PaceApi,
+        Region,
     },
     governor::Governor,
 };
@@ -190,6 +192,16 @@ impl Ec2 {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         self.calls.count(operation, self.lane, ("dry_run", answer)).await
+    }
+}
+
+#[async_trait]
+impl PaceApi for Ec2 {
+    async fn book_calls(&self, operation: Operation, calls: u32) -> Result<(), CloudError> {
+        match &self.calls.governor {
+            Some(governor) => governor.book(operation, self.lane, calls),
+            None => Ok(()),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{
     AttachedVolume, BackupJob, BackupJobId, CloudError, Direction, Image, ImageId, Impaired, Instance,
     InstanceId, Lane, Launch, Listed, LockMode, MetadataOptions, NetworkInterfaceId, NewBackupJob, NewGroup,
-    NewSnapshotSet, Permission, Probe, Rule, SecurityGroup, SecurityGroupId, Sharing, Site, Snapshot,
-    SnapshotId, SnapshotLock, Subnet, SubnetId, Tags, Vault, VaultName, Volume, VpcId,
+    NewSnapshotSet, Operation, Permission, Probe, Rule, SecurityGroup, SecurityGroupId, Sharing, Site,
+    Snapshot, SnapshotId, SnapshotLock, Subnet, SubnetId, Tags, Vault, VaultName, Volume, VpcId,
 };
 
 /// Instances.
@@ -143,7 +143,7 @@ pub trait StorageApi: Send + Sync {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
 
     /// The snapshots that carry our cluster tag and that everybody may use: all pages or an error.
-    async fn list_public_snapshots(&self) -> Result<Listed<SnapshotId>, CloudError>;
+    async fn list_public_snapshots(&self) -> Result<Listed<Snapshot>, CloudError>;
 
     /// To whom a snapshot is opened. *Errors*: `NotFound` when it is gone.
     async fn sharing_of_snapshot(&self, id: &SnapshotId) -> Result<Sharing, CloudError>;
@@ -199,10 +199,32 @@ pub trait PermissionApi: Send + Sync {
     async fn permission(&self, probe: &Probe) -> Result<Permission, CloudError>;
 }
 
-/// All of AWS that one region of one account offers.
-pub trait Cloud: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi {}
+/// AWS's rate limits.
+#[async_trait]
+pub trait PaceApi: Send + Sync {
+    /// Asks for the turn of one call that is written down before it is made.
+    ///
+    /// *Guarantees*: as [`PaceApi::book_calls`].
+    async fn book(&self, operation: Operation) -> Result<(), CloudError> {
+        self.book_calls(operation, 1).await
+    }
 
-impl<T: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi> Cloud for T {}
+    /// Asks for the turn of so many calls of one operation, which the same pass then makes one after another.
+    ///
+    /// *Guarantees*: nothing is called and nothing waited for. After `Ok` these calls are made without another wait than
+    /// that for the few before them, if the first follows within some seconds, by the same pass or the next one of the
+    /// same object; where it does not follow, nothing is lost.
+    /// *Errors*: `Throttled` with the code `HeldBack`: `turn_at` says when to ask again, and the turn is kept until then.
+    async fn book_calls(&self, operation: Operation, calls: u32) -> Result<(), CloudError>;
+}
+
+/// All of AWS that one region of one account offers.
+pub trait Cloud:
+    InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi + PaceApi
+{
+}
+
+impl<T: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi + PaceApi> Cloud for T {}
 
 /// Gives the door to each site.
 pub trait Sites: Send + Sync {

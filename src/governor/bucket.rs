@@ -126,20 +126,41 @@ impl Bucket {
         self.speed = (self.speed / 2).max(LEAST_SPEED);
     }
 
+    /// Whether so many tokens are in it now, one for each of so many calls.
+    pub(super) fn holds(&mut self, now: Timestamp, tokens: u32, depth: Depth) -> bool {
+        self.missing(now, tokens, depth) == 0
+    }
+
+    /// How long it takes at its present speed until so many calls of one token were made, one after another.
+    pub(super) fn span_until(&mut self, now: Timestamp, tokens: u32, depth: Depth) -> Duration {
+        let missing = self.missing(now, tokens, depth);
+        span(missing, self.rate())
+    }
+
+    /// What it lacks for so many calls, which may be more than it can hold at a time.
+    fn missing(&mut self, now: Timestamp, tokens: u32, depth: Depth) -> i128 {
+        self.advance(now.as_nanosecond());
+        let kept = self.kept(depth);
+        (i128::from(tokens) * TOKEN + kept - self.level).max(0)
+    }
+
     /// How long it takes to gain so many tokens at its present speed.
     pub(super) fn span_of(&self, tokens: u32) -> Duration {
-        let nanos = i128::from(tokens) * TOKEN / self.rate();
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        span(i128::from(tokens) * TOKEN, self.rate())
     }
 
     /// What must be in it. A call larger than the bucket goes when the bucket is full and owes the rest, so that
     /// it is late, but not for ever.
     fn needed(&self, tokens: u32, depth: Depth) -> i128 {
-        let reserve = match depth {
+        (i128::from(tokens) * TOKEN + self.kept(depth)).min(self.capacity)
+    }
+
+    /// What a call leaves in it.
+    fn kept(&self, depth: Depth) -> i128 {
+        match depth {
             Depth::AboveReserve => self.reserve,
             Depth::ToTheBottom => 0,
-        };
-        (i128::from(tokens) * TOKEN + reserve).min(self.capacity)
+        }
     }
 
     fn rate(&self) -> i128 {
@@ -166,6 +187,10 @@ impl Bucket {
             self.at = to;
         }
     }
+}
+
+fn span(units: i128, rate: i128) -> Duration {
+    Duration::from_nanos(u64::try_from(units / rate).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

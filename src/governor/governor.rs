@@ -105,9 +105,8 @@ impl Governor {
     /// *Errors*: `Throttled` with the code `HeldBack` when the wait was or would be too long; the call must not be
     /// made.
     pub async fn admit(&self, operation: Operation, lane: Lane, units: u32) -> Result<(), CloudError> {
-        if is_booked(operation, lane)
-            && let Some(caller) = caller()
-            && let Some(turn_at) = self.book(operation, lane, units, caller)
+        if let Some(caller) = caller()
+            && let Some(turn_at) = self.come_back(operation, lane, units, caller)
         {
             return Err(held_back(operation, Some(turn_at)));
         }
@@ -132,6 +131,20 @@ impl Governor {
         }
     }
 
+    /// Asks for a turn for so many calls, each of one instance, and waits for nothing. Once it is granted, the caller's
+    /// next calls stand in line at once, so that what they are about to do can be written down between. One that nobody
+    /// can tell to come back stands in line.
+    ///
+    /// *Errors*: `Throttled` with the code `HeldBack` and the turn, where the line is too long.
+    pub fn book(&self, operation: Operation, lane: Lane, calls: u32) -> Result<(), CloudError> {
+        let Some(caller) = caller() else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let turn_at = self.with(operation, |door| door.line.book(now, lane, (calls, 1), caller));
+        turn_at.map_or(Ok(()), |turn_at| Err(held_back(operation, Some(turn_at))))
+    }
+
     /// AWS answered a call of this operation with `RequestLimitExceeded`: the next ones come more slowly.
     pub fn throttled(&self, operation: Operation) {
         let now = self.clock.now();
@@ -139,9 +152,14 @@ impl Governor {
     }
 
     /// When this call has its turn, if its line is too long to stand in.
-    fn book(&self, operation: Operation, lane: Lane, units: u32, caller: Caller) -> Option<Timestamp> {
+    fn come_back(&self, operation: Operation, lane: Lane, units: u32, caller: Caller) -> Option<Timestamp> {
         let now = self.clock.now();
-        self.with(operation, |door| door.line.book(now, lane, units, caller))
+        self.with(operation, |door| {
+            if door.line.claim(now, lane, &caller) || !is_booked(operation, lane) {
+                return None;
+            }
+            door.line.come_back(now, (lane, caller), (1, units))
+        })
     }
 
     fn with<T>(&self, operation: Operation, change: impl FnOnce(&mut Door) -> T) -> T {
@@ -219,15 +237,22 @@ impl Drop for InLine<'_> {
     }
 }
 
-/// Whether a call comes back at its turn where the line is long: what makes something new. Thousands of Tenants may want
-/// the same at once, each pass of theirs holds a place, and those behind it that want something else would wait with
-/// it. What comes after it, such as the rules of a group, comes no faster than groups are made and is finished first.
+/// Whether a call comes back at its turn where the line is long: what makes something new, and what is done to the copies
+/// of every Tenant at the same time of the day. Thousands of Tenants may want the same at once, each pass of theirs holds
+/// a place, and those behind it that want something else would wait with it. What comes after the making of a group,
+/// such as its rules, comes no faster than groups are made and is finished first.
 fn is_booked(operation: Operation, lane: Lane) -> bool {
-    let makes = matches!(
-        operation,
-        Operation::CreateSecurityGroup | Operation::RunInstances
-    );
-    makes && matches!(lane, Lane::UserChange | Lane::Drift)
+    match operation {
+        Operation::CreateSecurityGroup | Operation::RunInstances => {
+            matches!(lane, Lane::UserChange | Lane::Drift)
+        }
+        Operation::CreateSnapshots
+        | Operation::DeleteRecoveryPoint
+        | Operation::DeleteSnapshot
+        | Operation::LockSnapshot
+        | Operation::StartBackupJob => matches!(lane, Lane::Backup | Lane::CleanUp),
+        _ => false,
+    }
 }
 
 fn held_back(operation: Operation, turn_at: Option<Timestamp>) -> CloudError {
@@ -243,5 +268,7 @@ fn held_back(operation: Operation, turn_at: Option<Timestamp>) -> CloudError {
     }
 }
 
+#[cfg(test)]
+mod herd;
 #[cfg(test)]
 mod tests;

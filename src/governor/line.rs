@@ -42,6 +42,19 @@ const EARLY: Duration = Duration::from_secs(2);
 /// Who did not come so long after their turn does not come any more.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 
+/// How long a granted call may be on its way: what is written down before it takes the API server a moment, and a pass
+/// that comes later than this acts on no record any more.
+const GRANTED: Duration = Duration::from_secs(20);
+
+/// Calls whose turn has come and that were not made yet.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    calls: u32,
+    /// How many instances each touches.
+    units: u32,
+    until: Timestamp,
+}
+
 /// The line before one operation.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -52,6 +65,10 @@ pub(super) struct Line {
     booked: BTreeMap<Lane, Timestamp>,
     /// The turns of those who were told to come back.
     turns: BTreeMap<(Lane, Caller), Timestamp>,
+    /// Those whose turn has come and who have not called yet.
+    granted: BTreeMap<(Lane, Caller), Granted>,
+    /// When those who lost their turn were last looked for.
+    forgot_at: Timestamp,
     /// Up to when turns are given anew to those who came too late for theirs.
     late: Timestamp,
     /// Those who waited too long and were not told yet.
@@ -71,6 +88,8 @@ impl Line {
             lanes: Lanes::new(now),
             booked: BTreeMap::new(),
             turns: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            forgot_at: now,
             late: now,
             expired: BTreeSet::new(),
             watching: None,
@@ -78,48 +97,119 @@ impl Line {
         }
     }
 
-    /// Where the line of this lane is too long to stand in: when to come back. Each is given a turn of its own, and
-    /// stands in line whoever comes at their turn. Only what stands in the same lane counts, or a lane that others pass
-    /// over would look too long for ever and nobody in it would starve visibly.
+    /// When to come back for so many calls, where they cannot go soon. Where they can, they are *granted*: whoever asked
+    /// can write down first what it is about to do, and its calls then stand in line at once, however many asked since.
+    /// Nothing is taken from the buckets before, so a grant that is not used costs nobody a call.
     pub(super) fn book(
         &mut self,
         now: Timestamp,
         lane: Lane,
-        units: u32,
+        (calls, units): (u32, u32),
         caller: Caller,
     ) -> Option<Timestamp> {
-        let early = |turn: Timestamp| turn.checked_sub(EARLY).unwrap_or(turn);
+        self.granted.retain(|_, granted| granted.until > now);
         let place = (lane, caller);
-        let (calls, ahead) = self.lanes.waiting(lane);
+        if !self.granted.contains_key(&place)
+            && let Some(come_back) = self.come_back(now, place.clone(), (calls, units))
+        {
+            return Some(come_back);
+        }
+        let until = later(now, GRANTED);
+        self.granted.insert(place, Granted { calls, units, until });
+        None
+    }
+
+    /// Whether a call of this caller was granted before. It is one less then.
+    pub(super) fn claim(&mut self, now: Timestamp, lane: Lane, caller: &Caller) -> bool {
+        self.granted.retain(|_, granted| granted.until > now);
+        let place = (lane, caller.clone());
+        let Some(granted) = self.granted.get_mut(&place) else {
+            return false;
+        };
+        granted.calls = granted.calls.saturating_sub(1);
+        granted.until = later(now, GRANTED);
+        if granted.calls == 0 {
+            self.granted.remove(&place);
+        }
+        true
+    }
+
+    /// Where the line of this lane is too long to stand in: when to come back. Each is given a turn of its own, and
+    /// stands in line whoever comes at their turn. Only what stands in the same lane counts, or a lane that others pass
+    /// over would look too long for ever and nobody in it would starve visibly.
+    pub(super) fn come_back(
+        &mut self,
+        now: Timestamp,
+        place: (Lane, Caller),
+        (calls, units): (u32, u32),
+    ) -> Option<Timestamp> {
+        let early = |turn: Timestamp| turn.checked_sub(EARLY).unwrap_or(turn);
+        let lane = place.0;
+        let (ahead, ahead_units) = self.ahead(lane);
+        let all_units = ahead_units.saturating_add(calls.saturating_mul(units));
+        // There is enough for everyone who is here: where those who were told to come back do not, nobody waits for
+        // them, and whoever happens to come before its turn need not come again.
+        if self.holds(now, ahead.saturating_add(calls), all_units) {
+            self.turns.remove(&place);
+            return None;
+        }
+        let line = later(now, self.span_until(now, ahead, ahead_units));
+        let span = self.span_of(calls, calls.saturating_mul(units));
         if let Some(turn) = self.turns.get(&place).copied() {
             if early(turn) > now {
                 return Some(early(turn));
             }
-            let line = self.span_of(calls, ahead);
-            if line <= LONGEST_LINE * 2 {
+            if line <= later(now, LONGEST_LINE * 2) {
                 self.turns.remove(&place);
                 return None;
             }
             // Many come late at once: each again when those before it are through.
-            let again = later(self.late.max(later(now, line)), self.span_of(1, units));
+            let again = later(self.late.max(line), span);
             self.late = again;
             self.turns.insert(place, again);
             return Some(early(again));
         }
-        // Where those who were told to come back do not, nobody waits for them.
-        if calls == 0 && self.ready_at(now, units, Depth::AboveReserve) <= now {
-            return None;
-        }
-        let line = later(now, self.span_of(calls, ahead));
         let free_at = self.booked.get(&lane).map_or(line, |booked| line.max(*booked));
         if free_at <= later(now, LONGEST_LINE) {
             return None;
         }
-        self.turns.retain(|_, turn| later(*turn, GIVEN_UP) > now);
-        let turn = later(free_at, self.span_of(1, units));
+        self.forget_lost_turns(now);
+        let turn = later(free_at, span);
         self.booked.insert(lane, turn);
         self.turns.insert(place, turn);
         Some(early(turn))
+    }
+
+    /// How many calls of a lane go before one that comes now, and how many instances they touch together.
+    fn ahead(&self, lane: Lane) -> (u32, u32) {
+        let granted = self.granted.iter().filter(|((of, _), _)| *of == lane);
+        granted.fold(self.lanes.waiting(lane), |(calls, units), (_, granted)| {
+            let more = granted.calls.saturating_mul(granted.units);
+            (calls.saturating_add(granted.calls), units.saturating_add(more))
+        })
+    }
+
+    /// Those who did not come for so long. Seldom, since it looks at everyone.
+    fn forget_lost_turns(&mut self, now: Timestamp) {
+        if later(self.forgot_at, EARLY) <= now {
+            self.turns.retain(|_, turn| later(*turn, GIVEN_UP) > now);
+            self.forgot_at = now;
+        }
+    }
+
+    /// Whether the buckets hold what so many calls take.
+    fn holds(&mut self, now: Timestamp, calls: u32, units: u32) -> bool {
+        let resources = self.resources.as_mut();
+        self.requests.holds(now, calls, Depth::AboveReserve)
+            && resources.is_none_or(|resources| resources.holds(now, units, Depth::ToTheBottom))
+    }
+
+    /// How long it takes until so many calls are through.
+    fn span_until(&mut self, now: Timestamp, calls: u32, units: u32) -> Duration {
+        let requests = self.requests.span_until(now, calls, Depth::AboveReserve);
+        let resources = self.resources.as_mut();
+        let resources = resources.map(|resources| resources.span_until(now, units, Depth::ToTheBottom));
+        requests.max(resources.unwrap_or_default())
     }
 
     /// How long the buckets take to gain what so many calls take.

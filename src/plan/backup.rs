@@ -6,6 +6,7 @@
 //! Deliberately absent: deletion. Nothing a Backup does ever removes a snapshot.
 
 mod check;
+pub mod job;
 mod sets;
 
 use std::time::Duration;
@@ -71,6 +72,24 @@ pub enum Ended {
     Otherwise,
 }
 
+/// How long a run may take: the rules in force for its Tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long after its time it still begins.
+    pub starting_deadline: Duration,
+    /// How long it may take, and be tried again.
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            starting_deadline: STARTING_DEADLINE,
+            timeout: TIMEOUT,
+        }
+    }
+}
+
 /// A run, as its Backup object tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -86,6 +105,8 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
     /// Whether it ended.
     pub ended: Option<Ended>,
+    /// How long it may take.
+    pub limits: Limits,
 }
 
 /// The instance to be backed up.
@@ -186,6 +207,8 @@ pub enum Outcome {
     Running(Waiting, Facts),
     /// AWS refuses, and a person must act first.
     Stalled(CloudError),
+    /// Nothing is asked of AWS before a person changed this.
+    Lacking(String),
     /// The set is whole and was checked.
     Complete(Facts),
     /// It is given up.
@@ -211,6 +234,8 @@ pub enum Waiting {
     Start,
     /// For AWS to finish the snapshots.
     Snapshots,
+    /// For the job of AWS Backup.
+    Job,
     /// For what became of a call to show.
     Answer,
     /// For the pause before the next attempt.
@@ -272,7 +297,7 @@ fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
         return Plan::outcome(Outcome::Complete(facts));
     }
     if run.timeout().is_some_and(|end| now > end) {
-        return Plan::outcome(Outcome::Failed(out_of_time(&sets, world), sets.facts()));
+        return Plan::outcome(Outcome::Failed(out_of_time(run, &sets, world), sets.facts()));
     }
     if sets.is_pending() {
         return Plan::waiting(Outcome::Running(Waiting::Snapshots, sets.facts()), run.timeout());
@@ -317,25 +342,35 @@ fn unknown(run: &Run, now: Timestamp) -> Plan {
     Plan::waiting(outcome, Some(later(now, SWEEP)))
 }
 
-fn out_of_time(sets: &Sets<'_>, world: &World) -> String {
-    let hours = TIMEOUT.as_secs() / 3600;
+fn out_of_time(run: &Run, sets: &Sets<'_>, world: &World) -> String {
+    let within = spelled(run.limits.timeout);
     match &world.call {
-        _ if sets.is_pending() => format!("the snapshots were not complete within {hours} hours"),
+        _ if sets.is_pending() => format!("the snapshots were not complete within {within}"),
         Some(Call {
             end: CallEnd::Refused(_, error),
             ..
         }) => {
-            format!("no set was made within {hours} hours: {error}")
+            format!("no set was made within {within}: {error}")
         }
-        _ => format!("no set was made within {hours} hours"),
+        _ => format!("no set was made within {within}"),
+    }
+}
+
+/// A span as people say it, such as `6 hours`.
+fn spelled(span: Duration) -> String {
+    let minutes = span.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (hours, 0) => format!("{hours} hours"),
+        (0, minutes) => format!("{minutes} minutes"),
+        (hours, minutes) => format!("{hours} hours and {minutes} minutes"),
     }
 }
 
 /// Nothing was asked of AWS yet.
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
-    let deadline = later(run.due(), STARTING_DEADLINE);
+    let deadline = later(run.due(), run.limits.starting_deadline);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The set that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
@@ -343,7 +378,10 @@ fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
         Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
         Some(_) if now > deadline => return Plan::outcome(Outcome::Missed),
         None if now > deadline => {
-            let why = "it could not be started within 12 hours".to_owned();
+            let why = format!(
+                "it could not be started within {}",
+                spelled(run.limits.starting_deadline)
+            );
             return Plan::outcome(Outcome::Failed(why, Facts::default()));
         }
         Some(_) | None => {}
@@ -504,11 +542,11 @@ impl Run {
     /// When it is given up: of one that was not started, when it can be started no more.
     fn end(&self) -> Timestamp {
         self.timeout()
-            .unwrap_or_else(|| later(self.due(), STARTING_DEADLINE))
+            .unwrap_or_else(|| later(self.due(), self.limits.starting_deadline))
     }
 
     fn timeout(&self) -> Option<Timestamp> {
-        self.accepted.map(|at| later(at, TIMEOUT))
+        self.accepted.map(|at| later(at, self.limits.timeout))
     }
 
     /// The latest attempt; a set whose record was lost stands for one.

@@ -13,6 +13,7 @@ pub mod protected;
 pub mod selection;
 pub mod slot;
 pub mod tenant;
+pub mod vault;
 
 use jiff::Timestamp;
 
@@ -62,6 +63,15 @@ impl<S> Plan<S> {
     /// Adds something to wait for.
     pub fn wait(&mut self, reason: Reason, message: impl Into<String>) {
         self.waiting_for.push(Waiting::new(reason, message));
+    }
+
+    /// The same plan, its steps as another type has them.
+    pub fn map<T>(self, step: impl FnMut(S) -> T) -> Plan<T> {
+        Plan {
+            steps: self.steps.into_iter().map(step).collect(),
+            waiting_for: self.waiting_for,
+            look_again: self.look_again,
+        }
     }
 
     /// Looks again at `at`, or earlier if that was planned already.

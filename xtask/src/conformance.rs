@@ -20,7 +20,7 @@ const PROBE: &str = "../shared/probe/probe.py";
 const EXEMPTIONS: &str = "tests/simaws/conformance.tsv";
 
 /// The services that the operator calls.
-const SERVICES: &str = "sts,ec2";
+const SERVICES: &str = "sts,ec2,backup";
 
 type Check = (String, String);
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Scene;
 use crate::{
     api::{
-        Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Method, MethodState,
+        Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Engine, Method, MethodState,
         MethodStatus, Reason, time,
     },
     cloud::CloudError,
@@ -14,7 +15,7 @@ use crate::{
     controllers::backup_sources::{created, is_stalled_for},
     engine::{Failure, Refusal, Report},
     plan::{
-        backup::{self as planner, Ended, Facts, Outcome, Run, Waiting},
+        backup::{self as planner, Ended, Facts, Limits, Outcome, Run, Waiting},
         slot::Decision,
     },
     report::{
@@ -24,14 +25,14 @@ use crate::{
 };
 
 /// The run that an object stands for.
-pub(super) fn run_of(backup: &Backup) -> Run {
+pub(super) fn run_of(backup: &Backup, scene: &Scene) -> Run {
     let status = backup.status.as_ref();
     let slot = backup.spec.scheduled_time.as_ref().map(|time| time.0);
     let attempts = status
         .iter()
         .flat_map(|status| &status.methods)
         .flat_map(|method| &method.attempts);
-    let ended = match status.and_then(|status| status.phase) {
+    let ended = match phase_of(backup) {
         Some(BackupPhase::Complete) => Some(Ended::Complete),
         Some(BackupPhase::Partial | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired) => {
             Some(Ended::Otherwise)
@@ -42,9 +43,8 @@ pub(super) fn run_of(backup: &Backup) -> Run {
         slot,
         decision: slot.map(|_| decision_of(backup)),
         created: created(backup).unwrap_or(Timestamp::MAX),
-        accepted: status
-            .and_then(|status| status.accepted_at.as_ref())
-            .map(|time| time.0),
+        accepted: accepted(backup),
+        limits: limits(scene),
         attempts: attempts
             .filter_map(|attempt| {
                 Some(planner::Attempt {
@@ -57,8 +57,33 @@ pub(super) fn run_of(backup: &Backup) -> Run {
     }
 }
 
+/// How long the run may take. Without rules, for a Tenant that is gone, as always: no run is under way for ever.
+fn limits(scene: &Scene) -> Limits {
+    scene.rules.as_ref().map_or_else(Limits::default, |rules| Limits {
+        starting_deadline: rules.starting_deadline,
+        timeout: rules.timeout,
+    })
+}
+
+/// Where the run stands, as its object has it.
+pub(super) fn phase_of(backup: &Backup) -> Option<BackupPhase> {
+    backup.status.as_ref().and_then(|status| status.phase)
+}
+
+/// When the run was taken on.
+pub(super) fn accepted(backup: &Backup) -> Option<Timestamp> {
+    let accepted = backup.status.as_ref()?.accepted_at.as_ref()?;
+    Some(accepted.0)
+}
+
+/// Whether AWS was ever asked, as far as the object knows.
+pub(super) fn has_attempts(backup: &Backup) -> bool {
+    let mut methods = backup.status.iter().flat_map(|status| &status.methods);
+    methods.any(|method| !method.attempts.is_empty())
+}
+
 /// What a slot's object was made for. One with another word is run: that is never the worse mistake.
-fn decision_of(backup: &Backup) -> Decision {
+pub(super) fn decision_of(backup: &Backup) -> Decision {
     backup
         .spec
         .reason
@@ -68,9 +93,15 @@ fn decision_of(backup: &Backup) -> Decision {
 }
 
 /// The status before a call: with the attempt in it.
-pub(super) fn recorded(backup: &Backup, attempt: planner::Attempt, now: Timestamp) -> BackupStatus {
+pub(super) fn recorded(
+    backup: &Backup,
+    engine: Engine,
+    attempt: planner::Attempt,
+    now: Timestamp,
+) -> BackupStatus {
     let mut status = started(backup);
     status.phase = Some(BackupPhase::Running);
+    status.engine.get_or_insert(engine);
     status.accepted_at.get_or_insert(time(now));
     change_method(&mut status, |method| {
         method.state = MethodState::Running;
@@ -116,11 +147,17 @@ pub(super) fn status_of(
     now: Timestamp,
 ) -> Report<BackupStatus> {
     let mut status = started(backup);
-    let Some(end) = shown(outcome, trouble) else {
+    let Some(mut end) = shown(outcome, trouble) else {
         return Report::default();
     };
+    if *outcome == Outcome::Missed && decision_of(backup) == Decision::Suspended {
+        let message = "its policy was suspended when its time came";
+        end.because = Because::new(Reason::Suspended, message);
+    }
     let before = status.phase;
-    status.phase = Some(end.phase);
+    // What AWS was asked for stays under way, whatever it waits for now.
+    let is_under_way = before == Some(BackupPhase::Running) && end.phase == BackupPhase::Pending;
+    status.phase = if is_under_way { before } else { Some(end.phase) };
     if let Some(facts) = end.facts {
         put_facts(backup, &mut status, facts, max_skew);
     }
@@ -196,8 +233,16 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
             Shown::new(BackupPhase::Pending, reason, &message)
         }
         Outcome::Running(waiting, facts) => {
-            let (reason, message) = waits_for(*waiting, trouble);
-            Shown::new(BackupPhase::Running, reason, &message).method(MethodState::Running, Some(facts))
+            let (reason, mut message) = waits_for(*waiting, trouble);
+            let fault = facts.checks.iter().find_map(|check| check.fault.clone());
+            if let Some(fault) = &fault {
+                message = format!("{message}: {fault}");
+            }
+            Shown {
+                fault,
+                ..Shown::new(BackupPhase::Running, reason, &message)
+                    .method(MethodState::Running, Some(facts))
+            }
         }
         Outcome::Stalled(error) => {
             let message = error.to_string();
@@ -206,6 +251,7 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
                 .method(MethodState::Running, None)
                 .fault(message)
         }
+        Outcome::Lacking(lack) => Shown::new(BackupPhase::Pending, Reason::NoVault, lack),
         Outcome::Complete(facts) => Shown::new(
             BackupPhase::Complete,
             Reason::BackupComplete,
@@ -235,6 +281,7 @@ fn waits_for(waiting: Waiting, trouble: Option<&CloudError>) -> (Reason, String)
             "status.instanceId of its Tenant names an instance that was not launched for the Tenant",
         ),
         Waiting::Start => (Reason::BackupStarted, "AWS is asked for the snapshots"),
+        Waiting::Job => (Reason::BackupStarted, "AWS Backup works on its job"),
         Waiting::Snapshots => (Reason::BackupStarted, "AWS completes the snapshots"),
         Waiting::Answer => (
             Reason::BackupStarted,
@@ -255,7 +302,7 @@ fn standing(outcome: &Outcome, because: Because) -> Standing {
     match outcome {
         Outcome::Complete(_) => Standing::Ready(because),
         // Over and not good: only a person can make it good, by another Backup.
-        Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
+        Outcome::Lacking(_) | Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
             Standing::Stalled(because)
         }
         Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged => Standing::Working(because),
@@ -312,7 +359,7 @@ fn started(backup: &Backup) -> BackupStatus {
 }
 
 /// Changes the one method this build has.
-fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatus)) {
+pub(super) fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatus)) {
     let known = status
         .methods
         .iter_mut()

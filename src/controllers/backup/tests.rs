@@ -3,6 +3,7 @@
 mod bed;
 mod chaos;
 mod policies;
+mod suspensions;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,8 +11,11 @@ use simaws::FaultKind;
 
 use super::*;
 use crate::{
-    api::{BackupPhase, BackupSpec, ConditionType, Key, Time},
+    api::{BackupPhase, BackupSpec, ConditionType, Key, Tenant, Time, names::tags},
     aws::stage::time_out,
+    clock::elapsed,
+    cloud::Operation,
+    cluster::{Cluster, Kind},
     report::conditions::find_condition,
 };
 
@@ -116,7 +120,7 @@ async fn a_recorded_attempt_that_was_never_made_is_made_after_the_look() {
     bed.stage.advance(Duration::from_secs(30));
     let stored = bed.cluster.put(&backup);
     let attempt = planner::Attempt { n: 1, at: bed.now() };
-    let status = status::recorded(&stored, attempt, bed.now());
+    let status = status::recorded(&stored, Engine::EC2, attempt, bed.now());
     let version = stored.metadata.resource_version.clone().unwrap();
     bed.cluster
         .apply_status::<Backup>(&stored.key(), &version, &status)

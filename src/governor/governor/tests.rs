@@ -406,3 +406,90 @@ fn whoever_comes_at_its_turn_is_admitted() {
     pool.run_until_stalled();
     assert_eq!(block_on(admitted), Ok(()));
 }
+
+fn granted(stage: &Stage, name: &str, calls: u32) -> Result<(), CloudError> {
+    let booked = async {
+        stage
+            .governor
+            .book(Operation::CreateSnapshots, Lane::Backup, calls)
+    };
+    on_behalf_of(name, booked).now_or_never().unwrap()
+}
+
+fn called_by(stage: &Stage, name: &str) -> Option<Result<(), CloudError>> {
+    let call = stage.governor.admit(Operation::CreateSnapshots, Lane::Backup, 1);
+    on_behalf_of(name, call).now_or_never()
+}
+
+#[test]
+fn who_was_granted_a_turn_calls_at_once_however_many_asked_since() {
+    let stage = Stage::rested();
+    assert_eq!(granted(&stage, "first", 1), Ok(()));
+    for number in 0..1000 {
+        drop(granted(&stage, &format!("backup {number}"), 1));
+    }
+    assert_eq!(called_by(&stage, "first"), Some(Ok(())));
+    let second = called_by(&stage, "first");
+    assert!(
+        turn_of(second) > stage.clock.now(),
+        "its next call is another one"
+    );
+}
+
+#[test]
+fn asking_takes_nothing_and_what_was_granted_is_counted_until_it_is_made_or_lost() {
+    let stage = Stage::rested();
+    // 66 at once and twelve more within three seconds; one more is told to come a quarter of a second later.
+    let told = (0..200).map(|number| granted(&stage, &format!("backup {number}"), 1));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.iter().filter(|told| told.is_ok()).count(), 66 + 13);
+    assert_eq!(
+        stage.drain(Operation::CreateSnapshots, Lane::Backup),
+        66,
+        "nothing was taken"
+    );
+    // Nobody called. A turn was lost, and the bucket is full again.
+    stage.advance(30_000);
+    assert_eq!(granted(&stage, "another", 1), Ok(()));
+    assert_eq!(
+        granted(&stage, "backup 199", 1),
+        Ok(()),
+        "there is enough: its turn need not come"
+    );
+}
+
+#[test]
+fn who_was_granted_several_calls_makes_them_one_after_another() {
+    let stage = Stage::rested();
+    assert_eq!(granted(&stage, "a set", 3), Ok(()));
+    for number in 0..200 {
+        drop(granted(&stage, &format!("backup {number}"), 1));
+    }
+    for _ in 0..3 {
+        assert_eq!(called_by(&stage, "a set"), Some(Ok(())));
+    }
+    assert!(called_by(&stage, "a set").unwrap().is_err());
+    let (one, two) = (granted(&stage, "x", 4), granted(&stage, "y", 1));
+    let between = elapsed(turn_of(Some(one)), turn_of(Some(two)));
+    assert_eq!(
+        between,
+        Duration::from_millis(250),
+        "the turn is that of the last of its calls"
+    );
+}
+
+#[test]
+fn whom_nobody_can_tell_to_come_back_stands_in_line() {
+    let stage = Stage::fresh();
+    assert_eq!(
+        stage.governor.book(Operation::CreateSnapshots, Lane::Backup, 1),
+        Ok(())
+    );
+    assert!(
+        stage
+            .governor
+            .admit(Operation::CreateSnapshots, Lane::Backup, 1)
+            .now_or_never()
+            .is_none()
+    );
+}

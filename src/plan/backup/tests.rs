@@ -23,6 +23,7 @@ fn run() -> Run {
         accepted: None,
         attempts: Vec::new(),
         ended: None,
+        limits: Limits::default(),
     }
 }
 

@@ -6,22 +6,29 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use bytes::Bytes;
+use yagura::cloud::Operation;
+
 /// A request as it arrives.
 #[derive(Clone, Debug, Default)]
 pub struct Arrival {
     /// The operation.
     pub action: String,
-    /// All other fields of its form.
+    /// All other fields of its form, or of its path, query and body.
     pub params: BTreeMap<String, String>,
 }
 
 impl Arrival {
-    /// A request of this form.
-    pub fn read(form: &[u8]) -> Self {
-        let fields = form_urlencoded::parse(form).into_owned();
-        let mut params: BTreeMap<_, _> = fields.collect();
-        let action = params.remove("Action").unwrap_or_default();
-        Self { action, params }
+    /// A request of whatever protocol; `None` where it is none at all.
+    pub(crate) fn read(request: &HttpRequest) -> Option<Self> {
+        let body = Bytes::copy_from_slice(request.body().bytes()?);
+        let asked = http::Request::builder()
+            .method(request.method())
+            .uri(request.uri());
+        let (action, mut params) = simaws::asked(&asked.body(body).ok()?);
+        params.remove("Action");
+        Some(Self { action, params })
     }
 
     /// The value of a field.
@@ -40,6 +47,12 @@ impl Arrival {
     pub fn is_dry_run(&self) -> bool {
         self.get("DryRun") == Some("true")
     }
+
+    /// Whether it changes something; an operation that nobody knows is taken for one that does.
+    pub fn has_effect(&self) -> bool {
+        let operation = Operation::ALL.iter().find(|one| one.to_string() == self.action);
+        !self.is_dry_run() && operation.is_none_or(|operation| !operation.is_read())
+    }
 }
 
 type Look = Box<dyn FnMut(&Arrival) + Send>;
@@ -54,9 +67,9 @@ impl Eye {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(look));
     }
 
-    pub(crate) fn see(&self, form: &[u8]) {
+    pub(crate) fn see(&self, arrival: &Arrival) {
         if let Some(look) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            look(&Arrival::read(form));
+            look(arrival);
         }
     }
 }

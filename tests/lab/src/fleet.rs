@@ -65,7 +65,23 @@ pub(crate) fn within(namespace: &str, mut object: Value) -> Value {
     object
 }
 
-fn class() -> Value {
+/// Applies the same BackupPolicy, of this spec, in the namespaces of so many environments.
+///
+/// # Errors
+/// Where it is none.
+pub fn back_up(world: &World, tenants: usize, spec: &Value) -> Result<(), Broken> {
+    for number in 0..namespaces(tenants) {
+        let policy = json!({
+            "apiVersion": "yagura.dev/v1alpha1", "kind": "BackupPolicy",
+            "metadata": {"name": "daily"}, "spec": spec,
+        });
+        world.put::<BackupPolicy>(within(&namespace(number * PER_NAMESPACE), policy))?;
+    }
+    Ok(())
+}
+
+/// The class of every environment.
+pub(crate) fn class() -> Value {
     let mut class = objects::class();
     if let Some(spec) = class.get_mut("spec").and_then(Value::as_object_mut) {
         let selector = json!({"selector": {"matchLabels": {LABEL.0: LABEL.1}}});

@@ -294,7 +294,8 @@ fn duplicates(truth: &Truth, found: &mut Vec<String>) {
 /// Each Backup has one set: one snapshot of each volume.
 fn sets(declared: &Declared, truth: &Truth, found: &mut Vec<String>) {
     let mut by_backup = BTreeMap::<&str, Vec<&Snapshot>>::new();
-    for snapshot in &truth.snapshots {
+    let ours = truth.snapshots.iter();
+    for snapshot in ours.filter(|one| !one.is_of_aws_backup() && one.state != "error") {
         by_backup.entry(&snapshot.description).or_default().push(snapshot);
     }
     for (uid, snapshots) in by_backup {

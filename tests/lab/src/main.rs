@@ -17,6 +17,8 @@ enum Command {
     Converge(commands::converge::Converge),
     /// Cut every scenario off at each of its effects, before and after it, and restart the operator.
     Crash(commands::crash::Crash),
+    /// Let the daily slot come for many environments at once, under AWS's default limits.
+    Herd(commands::herd::Herd),
     /// Measure what an operator holds resident of installations.
     Memory(commands::memory::Memory),
     /// Count what installations take that have nothing to do.
@@ -29,17 +31,21 @@ enum Command {
     Stale(commands::stale::Stale),
     /// Let two operators act at once in every scenario.
     Twins(commands::twins::Twins),
+    /// Live through seven days: one slot each, with a volume that fails on one and outages over two.
+    Week(commands::week::Week),
 }
 
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Converge(converge) => converge.run(),
         Command::Crash(crash) => crash.run(),
+        Command::Herd(herd) => herd.run(),
         Command::Memory(memory) => memory.run(),
         Command::Rest(rest) => rest.run(),
         Command::Faults(faults) => faults.run(),
         Command::Run(run) => run.run(),
         Command::Stale(stale) => stale.run(),
         Command::Twins(twins) => twins.run(),
+        Command::Week(week) => week.run(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use yagura::api::names::tags;
@@ -22,6 +23,12 @@ pub struct Truth {
     pub volumes: Vec<Volume>,
     /// Snapshots.
     pub snapshots: Vec<Snapshot>,
+    /// Images, Amazon's own included.
+    pub images: Vec<Image>,
+    /// What AWS Backup made.
+    pub recovery_points: Vec<RecoveryPoint>,
+    /// What AWS Backup was asked for.
+    pub backup_jobs: Vec<Job>,
 }
 
 /// An instance.
@@ -34,6 +41,8 @@ pub struct Instance {
     pub state: String,
     /// The token of its launch.
     pub client_token: Option<String>,
+    /// Its address.
+    pub private_ip: String,
     /// Its interfaces.
     pub interface_ids: Vec<String>,
     /// Its volumes by device.
@@ -133,8 +142,92 @@ pub struct Snapshot {
     pub volume_id: String,
     /// Its description: the uid of its Backup.
     pub description: String,
+    /// `pending`, `completed` or `error`.
+    pub state: String,
+    /// When AWS began it.
+    pub started_at: Timestamp,
+    /// Its lock, one that has expired included.
+    pub lock: Option<Lock>,
+    /// Whether everybody may use it.
+    pub is_public: bool,
+    /// Which other accounts may.
+    pub shared_with: BTreeSet<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A machine image.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether everybody may use it.
+    pub is_public: bool,
+    /// Which other accounts may.
+    pub shared_with: BTreeSet<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A recovery point.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPoint {
+    /// Its ARN.
+    pub arn: String,
+    /// `CREATING`, `COMPLETED`, `PARTIAL`, `DELETING` or `EXPIRED`.
+    pub status: String,
+    /// Its image.
+    pub image_id: Option<String>,
+    /// The snapshots behind it.
+    pub snapshot_ids: BTreeSet<String>,
+    /// When AWS began it.
+    pub created_at: Timestamp,
+}
+
+/// A job of AWS Backup.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its id.
+    pub id: String,
+    /// What makes the call for it idempotent.
+    pub token: Option<String>,
+    /// Where it stands, in AWS's word.
+    pub state: String,
+    /// What its recovery point carries.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Job {
+    /// Whether it ended without what it was asked for.
+    pub fn has_failed(&self) -> bool {
+        ["FAILED", "ABORTED", "EXPIRED", "PARTIAL"].contains(&self.state.as_str())
+    }
+}
+
+/// The lock of a snapshot.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// Until when it holds; `None` while that is not known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// Whether AWS Backup made it.
+    pub fn is_of_aws_backup(&self) -> bool {
+        self.tags.contains_key(tags::AWS_BACKUP_SOURCE)
+    }
+
+    /// Whether a lock holds it at this instant.
+    pub fn is_locked(&self, at: Timestamp) -> bool {
+        let lock = self.lock.as_ref();
+        lock.is_some_and(|lock| lock.expires_at.is_none_or(|until| until > at))
+    }
 }
 
 impl Truth {
@@ -177,7 +270,13 @@ impl Truth {
         volumes.filter(|volume| instance.volumes.values().any(|id| *id == volume.id))
     }
 
-    /// The ids of everything that carries our cluster tag, with its tags.
+    /// The image of this id.
+    pub fn image(&self, id: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == id)
+    }
+
+    /// The ids of everything that carries our cluster tag, with its tags. On what AWS Backup made behind an image the
+    /// tags are its copy of the volumes'.
     pub fn ours(&self) -> BTreeMap<&str, &BTreeMap<String, String>> {
         let instances = self.instances.iter().filter(|instance| instance.is_live());
         let all = instances
@@ -188,7 +287,13 @@ impl Truth {
                     .iter()
                     .map(|one| (one.id.as_str(), &one.tags)),
             )
-            .chain(self.snapshots.iter().map(|one| (one.id.as_str(), &one.tags)));
+            .chain(self.images.iter().map(|one| (one.id.as_str(), &one.tags)))
+            .chain(
+                self.snapshots
+                    .iter()
+                    .filter(|one| !one.is_of_aws_backup())
+                    .map(|one| (one.id.as_str(), &one.tags)),
+            );
         all.filter(|(_, found)| says(found, tags::CLUSTER, CLUSTER_ID))
             .collect()
     }

@@ -4,6 +4,7 @@
 //! world as it is. What people declared is taken with a grace, for a call that was decided on before they changed their
 //! mind may still be under way.
 
+mod copies;
 mod declared;
 mod firewall;
 mod making;
@@ -144,6 +145,11 @@ fn judge_of(action: &str) -> Option<Judge> {
         "RunInstances" => making::launch,
         "CreateSecurityGroup" => making::group,
         "CreateSnapshots" => making::snapshots,
+        "StartBackupJob" => making::job,
+        "DeleteSnapshot" => copies::delete,
+        "DeleteRecoveryPoint" => copies::delete_point,
+        "LockSnapshot" => copies::lock,
+        "ModifySnapshotAttribute" | "ModifyImageAttribute" => copies::close,
         _ => return None,
     })
 }
@@ -155,6 +161,7 @@ impl Case<'_> {
             instances,
             security_groups,
             volumes,
+            images,
             snapshots,
             ..
         } = self.truth;
@@ -163,6 +170,7 @@ impl Case<'_> {
             .map(|one| (&one.id, &one.tags))
             .chain(security_groups.iter().map(|one| (&one.id, &one.tags)))
             .chain(volumes.iter().map(|one| (&one.id, &one.tags)))
+            .chain(images.iter().map(|one| (&one.id, &one.tags)))
             .chain(snapshots.iter().map(|one| (&one.id, &one.tags)));
         let mut found = all.filter(|(found, _)| *found == id);
         found.next().map(|(_, tags)| tags)

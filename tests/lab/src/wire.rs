@@ -12,14 +12,11 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use yagura::{
-    clock::{Clock, ManualClock},
-    cloud::Operation,
-};
+use yagura::clock::{Clock, ManualClock};
 
 use crate::{
     effects::{Effects, Fate, Loss, When},
-    eye::Eye,
+    eye::{Arrival, Eye},
 };
 
 /// How long requests and answers are under way.
@@ -107,7 +104,8 @@ impl HttpClient for Wire {
 impl Wire {
     async fn carry(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         self.way.travel().await;
-        let fate = match Asked::read(&request) {
+        let asked = Arrival::read(&request);
+        let fate = match &asked {
             Some(asked) if asked.has_effect() => self.way.effects.begin(|| asked.action.clone()),
             _ => Fate::Goes,
         };
@@ -115,8 +113,8 @@ impl Wire {
             self.way.cut(loss).await;
             return lost().await;
         }
-        if let Some(form) = request.body().bytes() {
-            self.eye.see(form);
+        if let Some(asked) = &asked {
+            self.eye.see(asked);
         }
         let answer = self.sim.call(request).await;
         if let Fate::Cut(When::After, loss) = fate {
@@ -125,32 +123,5 @@ impl Wire {
         }
         self.way.travel().await;
         answer
-    }
-}
-
-/// What a request asks for.
-struct Asked {
-    action: String,
-    is_dry_run: bool,
-}
-
-impl Asked {
-    fn read(request: &HttpRequest) -> Option<Self> {
-        let body = request.body().bytes()?;
-        let value = |name: &str| {
-            let mut fields = form_urlencoded::parse(body);
-            let field = fields.find(|(field, _)| field == name)?;
-            Some(field.1.into_owned())
-        };
-        Some(Self {
-            action: value("Action")?,
-            is_dry_run: value("DryRun").is_some_and(|value| value == "true"),
-        })
-    }
-
-    /// Whether it changes something; an operation that nobody knows is taken for one that does.
-    fn has_effect(&self) -> bool {
-        let operation = Operation::ALL.iter().find(|one| one.to_string() == self.action);
-        !self.is_dry_run && operation.is_none_or(|operation| !operation.is_read())
     }
 }

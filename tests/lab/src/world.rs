@@ -196,6 +196,13 @@ impl World {
         }
     }
 
+    /// The process in this place ends, and nobody takes its place before `until`.
+    pub fn stop(&mut self, place: usize, until: Timestamp) {
+        if let Some(place) = self.places.get_mut(place) {
+            *place = Place::Free(until);
+        }
+    }
+
     /// A user applies an object.
     ///
     /// # Errors
@@ -221,6 +228,18 @@ impl World {
     pub fn someone(&self, action: &str, params: &[(&str, &str)]) -> Result<String, Broken> {
         let answer = self.sim.act(None, action, params);
         answer.map_err(|error| Broken::SetUp(format!("{action}: {error}")))
+    }
+
+    /// Lets time pass in which no operator acts, before the first one begins.
+    pub fn wait(&mut self, span: Duration) {
+        let begin = later(self.clock.now(), span);
+        self.clock.advance_to(begin);
+        self.sim_clock.set(begin);
+        for place in &mut self.places {
+            if let Place::Free(at) = place {
+                *at = begin.max(*at);
+            }
+        }
     }
 
     /// Lets time pass.

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Options;
-use crate::answer::{document, invalid_action, request_id, respond, unauthorized};
+use crate::answer::{invalid_action, request_id, respond, unauthorized};
 use crate::clock::earlier;
 use crate::draw::{Draws, part_of};
 use crate::log::Call;
 use crate::ops::{self, Caller, Context, Operation};
-use crate::protocol::{Answer, ApiError, Lag, Request, Service, wildcard};
+use crate::protocol::{ApiError, Content, Lag, Request, Service, wildcard};
 use crate::state::{Region, World};
 
 /// A call that is not permitted.
@@ -92,7 +92,13 @@ impl Backend {
         self.present(account, region).part(kind)
     }
 
-    fn present(&mut self, account: Option<&str>, region: Option<&str>) -> &Region {
+    /// A place as it is now: account and region, without them the default ones.
+    pub(crate) fn present_at(&mut self, place: Option<(&str, &str)>) -> &mut Region {
+        let (account, region) = place.unzip();
+        self.present(account, region)
+    }
+
+    fn present(&mut self, account: Option<&str>, region: Option<&str>) -> &mut Region {
         let options = &self.options;
         let now = options.clock.now();
         let account = account.unwrap_or(&options.account);
@@ -122,23 +128,21 @@ impl Backend {
     pub(crate) fn execute(&mut self, request: &Request, call: u64, manner: &Manner) -> Executed {
         let (answer, done) = match self.refusal(request, manner.by_others) {
             Some(error) => (Err(error), Done::default()),
-            None => match (request.service, ops::ec2(&request.action)) {
+            None => match (request.service, ops::operation(request.service, &request.action)) {
                 (Service::Sts, _) => (self.run_sts(request), Done::default()),
                 (_, None) => (Err(invalid_action(request)), Done::default()),
                 (_, Some(operation)) if is_dry_run(request) => {
-                    let answer = self.try_ec2(request, operation, manner);
+                    let answer = self.attempt(request, operation, manner);
                     (Err(ops::dry_run(answer)), Done::default())
                 }
-                (_, Some(operation)) => {
-                    match (self.run_ec2(request, operation, manner), &manner.next_token) {
-                        ((Ok(content), done), Some(token)) => {
-                            let content = content.replaced("nextToken", token);
-                            let untrue = true;
-                            (Ok(content), Done { untrue, ..done })
-                        }
-                        (other, _) => other,
+                (_, Some(operation)) => match (self.run(request, operation, manner), &manner.next_token) {
+                    ((Ok(content), done), Some(token)) => {
+                        let content = content.with_next_token(token);
+                        let untrue = true;
+                        (Ok(content), Done { untrue, ..done })
                     }
-                }
+                    (other, _) => other,
+                },
             },
         };
         let id = request_id(call);
@@ -147,8 +151,13 @@ impl Backend {
             .err()
             .map_or("OK".to_owned(), |error| error.code.to_string());
         let response = match answer {
-            Ok(content) => respond(200, document(request, content, &id), &id),
-            Err(error) => respond(error.status, error.document(request.service, &id), &id),
+            Ok(content) => respond(request.service, Ok(()), content.document(request, &id), &id),
+            Err(error) => respond(
+                request.service,
+                Err(&error),
+                error.document(request.service, &id),
+                &id,
+            ),
         };
         Executed {
             response,
@@ -175,7 +184,7 @@ impl Backend {
             .or_else(|| (!by_others && is_denied(&self.denials, request)).then(|| unauthorized(request)))
     }
 
-    fn run_sts(&mut self, request: &Request) -> Answer {
+    fn run_sts(&mut self, request: &Request) -> Result<Content, ApiError> {
         let caller = Caller {
             account: self.account(request),
             access_key: request.access_key.clone(),
@@ -183,20 +192,31 @@ impl Backend {
         };
         ops::sts(&mut self.world, &caller, &request.action, &request.params)
             .unwrap_or_else(|| Err(invalid_action(request)))
+            .map(Content::Xml)
     }
 
     /// Runs an operation on a copy of its region, so that nothing it does can stay.
-    fn try_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> Answer {
+    fn attempt(
+        &mut self,
+        request: &Request,
+        operation: Operation,
+        manner: &Manner,
+    ) -> Result<Content, ApiError> {
         let place = (self.account(request), self.region_name(request).to_owned());
         let now = self.options.clock.now();
         let region = self.world.region(&place.0, &place.1, now);
         region.settle(now, &self.options.timings);
         let mut copy = region.clone();
         let what = (request, operation);
-        run_in((&mut copy, &mut self.world), &self.options, what, manner).0
+        run_in((&mut copy, &mut self.world), &self.options, what, manner).answer
     }
 
-    fn run_ec2(&mut self, request: &Request, operation: Operation, manner: &Manner) -> (Answer, Done) {
+    fn run(
+        &mut self,
+        request: &Request,
+        operation: Operation,
+        manner: &Manner,
+    ) -> (Result<Content, ApiError>, Done) {
         let place = (self.account(request), self.region_name(request).to_owned());
         let now = self.options.clock.now();
         let past = match operation.mutates {
@@ -209,11 +229,11 @@ impl Backend {
         let mut region = self.world.take(&place.0, &place.1, now);
         region.settle(now, &self.options.timings);
         let before = keeps.then(|| region.clone());
-        let (truth, replayed) = run_in((&mut region, &mut self.world), &self.options, what, manner);
+        let ran = run_in((&mut region, &mut self.world), &self.options, what, manner);
         self.world.give_back(region);
         if let Some(mut past) = past {
-            let (told, _) = run_in((&mut past, &mut self.world), &self.options, what, manner);
-            let untrue = told != truth;
+            let told = run_in((&mut past, &mut self.world), &self.options, what, manner).answer;
+            let untrue = told != ran.answer;
             return (
                 told,
                 Done {
@@ -222,7 +242,7 @@ impl Backend {
                 },
             );
         }
-        let effect = operation.mutates && truth.is_ok() && !replayed;
+        let effect = operation.mutates && ran.answer.is_ok() && !ran.replayed && !ran.ignored;
         if let Some(before) = before.filter(|_| effect) {
             let since = earlier(now, self.options.read_lag);
             let bounds = (self.options.history, since);
@@ -230,10 +250,10 @@ impl Backend {
         }
         let done = Done {
             effect,
-            replayed,
-            untrue: false,
+            replayed: ran.replayed,
+            untrue: ran.ignored,
         };
-        (truth, done)
+        (ran.answer, done)
     }
 
     /// The state that a read is to answer from when it is not the present one.
@@ -260,13 +280,20 @@ impl Backend {
     }
 }
 
-/// Runs an operation in a region; tells too whether it only repeated an earlier call.
+/// What running an operation gave.
+struct Ran {
+    answer: Result<Content, ApiError>,
+    replayed: bool,
+    ignored: bool,
+}
+
+/// Runs an operation in a region.
 fn run_in(
     (region, elsewhere): (&mut Region, &mut World),
     options: &Options,
     (request, operation): (&Request, Operation),
     manner: &Manner,
-) -> (Answer, bool) {
+) -> Ran {
     let mut ctx = Context {
         region,
         elsewhere,
@@ -279,9 +306,14 @@ fn run_in(
         group_quota: options.security_groups_per_region,
         doomed: manner.doomed.clone(),
         replayed: false,
+        ignored: false,
     };
-    let answer = (operation.run)(&mut ctx, &request.params);
-    (answer, ctx.replayed)
+    let answer = operation.answer(&mut ctx, &request.params);
+    Ran {
+        answer,
+        replayed: ctx.replayed,
+        ignored: ctx.ignored,
+    }
 }
 
 /// What an operation did.
@@ -292,12 +324,14 @@ struct Done {
     untrue: bool,
 }
 
-/// Whether a request only asks whether it would be permitted.
+/// Whether a request only asks whether it would be permitted, of a service that takes such questions.
 pub(crate) fn is_dry_run(request: &Request) -> bool {
-    request
+    let takes_them = request.service != Service::Backup;
+    let asked = request
         .params
         .get("DryRun")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    takes_them && asked
 }
 
 fn is_denied(denials: &[Denial], request: &Request) -> bool {

@@ -93,6 +93,9 @@ fn route(sim: &Sim, request: &http::Request<Bytes>) -> Result<Value, Refusal> {
             done()
         }
         (&Method::POST, ["instances", id, "checks"]) => steer::check(sim, id, request),
+        (&Method::POST, ["backups", id, "doom"]) => steer::doom_backups(sim, (id, &query), request),
+        (&Method::DELETE, ["backups", id, "doom"]) => Ok(steer::heal_backups(sim, (Some(id), &query))),
+        (&Method::DELETE, ["backups", "doom"]) => Ok(steer::heal_backups(sim, (None, &query))),
         (&Method::POST, ["roles"]) => steer::role(sim, request),
         (method, _) => Err(not_found(format!("no {method} {}", request.uri().path()))),
     }

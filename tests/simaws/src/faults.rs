@@ -24,7 +24,8 @@ pub enum FaultKind {
     Error,
     /// The body ends half way, and its length says so.
     Truncate,
-    /// The call succeeds, and what it made fails later: an instance terminates, a snapshot ends in `error`.
+    /// The call succeeds, and what it made fails later: an instance terminates, a snapshot ends in `error`,
+    /// a backup job fails; a recovery point that is deleted stays.
     Fail,
     /// The answer is that there were too many calls, as AWS gives it.
     Throttle,
@@ -48,10 +49,12 @@ impl FaultKind {
     fn suits(self, request: &Request) -> bool {
         let token = request.params.get("NextToken").unwrap_or_default();
         match self {
-            Self::StaleRead => ops::is_read(&request.action),
-            Self::EndlessToken => ops::is_listing(&request.action),
+            Self::StaleRead => ops::is_read(request.service, &request.action),
+            Self::EndlessToken => ops::is_listing(request.service, &request.action),
             // A page that is already the second of its kind is given as it is.
-            Self::DuplicatePage => ops::is_listing(&request.action) && !pages::is_repeat(token),
+            Self::DuplicatePage => {
+                ops::is_listing(request.service, &request.action) && !pages::is_repeat(token)
+            }
             _ => true,
         }
     }
@@ -102,7 +105,7 @@ pub struct FaultSpec {
     #[serde(default)]
     pub dry_run: bool,
     /// The error's code; absent: `RequestLimitExceeded`. Of a launch made to `fail`: its state reason's
-    /// code; absent: `Server.InternalError`.
+    /// code, of a backup job its status message; absent: `Server.InternalError`.
     #[serde(default)]
     pub code: Option<String>,
     /// The error's HTTP status; absent: 503.

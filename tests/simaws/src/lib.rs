@@ -1,4 +1,4 @@
-//! A simulated AWS: EC2 and STS as far as the operator calls them, at the HTTP level.
+//! A simulated AWS: EC2, STS and AWS Backup as far as the operator calls them, at the HTTP level.
 //!
 //! One [`Sim`] holds every account and region. It is used in two ways, with the same answers:
 //! in memory as the HTTP client under the real AWS SDK ([`Sim::connector`]: deterministic, fast),
@@ -38,6 +38,10 @@ pub use faults::{Effect, FaultKind, FaultSpec, FaultStatus, Matching};
 pub use limits::{BucketStatus, Limits};
 pub use log::Call;
 pub use options::Options;
+pub use protocol::asked;
 pub use server::Server;
 pub use sim::{Delayed, Hold, Outcome, Sim};
-pub use state::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Flow, Role, StatusCheck, Timings};
+pub use state::{
+    BackupDoom, BackupEnd, DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID, Flow, Role, StatusCheck,
+    Timings,
+};

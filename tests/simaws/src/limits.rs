@@ -72,7 +72,7 @@ impl Buckets {
         request: &Request,
         dry_run: bool,
     ) -> bool {
-        if self.limits == Limits::Off || request.service != Service::Ec2 {
+        if self.limits == Limits::Off {
             return true;
         }
         let mut take = |name: String, rate: Rate, tokens: u32| {
@@ -80,6 +80,13 @@ impl Buckets {
             let bucket = self.buckets.entry(key).or_insert_with(|| Bucket::full(rate, now));
             bucket.take(now, self.other_client, tokens)
         };
+        if request.service == Service::Backup {
+            let (name, rate) = table::of_backup(request);
+            return take(name, rate, 1) && take(table::ALL_OF_BACKUP.0.to_owned(), table::ALL_OF_BACKUP.1, 1);
+        }
+        if request.service != Service::Ec2 {
+            return true;
+        }
         let (name, rate) = table::of_requests(request);
         if !take(name, rate, 1) {
             return false;

@@ -13,7 +13,7 @@ pub struct Call {
     pub seq: u64,
     /// When it arrived.
     pub at: Timestamp,
-    /// `ec2` or `sts`.
+    /// `ec2`, `sts` or `backup`.
     pub service: &'static str,
     /// The operation.
     pub operation: String,

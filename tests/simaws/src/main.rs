@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
-use simaws::{Clock, Limits, Options, Sim};
+use simaws::{Clock, Limits, Options, Sim, Timings};
 
 const TEACH: &str = "\
 Point any AWS client at it; any credentials do:
@@ -34,7 +34,7 @@ What a test steers and reads is JSON under /_sim/ on the same port:
 Kinds of faults: hold, drop, error, truncate, fail, throttle, unavailable, deny, staleRead,
 endlessToken, duplicatePage, delay. All of it is described in tests/simaws/README.md.";
 
-/// A simulated AWS: EC2 and STS, in memory, for tests and demonstrations.
+/// A simulated AWS: EC2, STS and AWS Backup, in memory, for tests and demonstrations.
 #[derive(Parser)]
 #[command(version, after_help = TEACH)]
 struct Arguments {
@@ -71,6 +71,9 @@ struct Arguments {
     /// How many seconds old at most the state is that a read answers from, call by call.
     #[arg(long, default_value_t = 0.0, value_parser = seconds)]
     read_lag: f64,
+    /// From a backup job's creation to its start: a time, or LEAST..MOST (0s..1h), job by job.
+    #[arg(long, default_value = "2s", value_parser = range)]
+    backup_start: RangeInclusive<Duration>,
     /// How many security groups a region takes.
     #[arg(long, default_value_t = 2500)]
     security_groups_per_region: usize,
@@ -104,6 +107,11 @@ impl Arguments {
             },
             other_client: self.other_client,
             latency: self.latency,
+            timings: Timings {
+                backup_start: *self.backup_start.start(),
+                backup_start_spread: *self.backup_start.end() - *self.backup_start.start(),
+                ..Timings::default()
+            },
             describe_lag: Duration::from_secs_f64(self.describe_lag),
             describe_lag_spread: Duration::from_secs_f64(self.describe_lag_spread),
             read_lag: Duration::from_secs_f64(self.read_lag),

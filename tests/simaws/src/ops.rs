@@ -2,6 +2,7 @@
 //!
 //! Each checks everything before it changes anything, so that a refused call has no effect.
 
+mod backup;
 mod context;
 mod dry_run;
 mod image_attributes;
@@ -35,35 +36,66 @@ pub(crate) use context::Context;
 pub(crate) use dry_run::dry_run;
 pub(crate) use sts::{Caller, SESSION_SECRET, check_credentials, session_token};
 
-use crate::protocol::{Answer, Params};
+use crate::protocol::{Answer, ApiError, Content, Params, Service};
 
 type Run = fn(&mut Context<'_>, &Params) -> Answer;
 
-/// An EC2 operation.
+/// An operation on a region.
 #[derive(Clone, Copy)]
 pub(crate) struct Operation {
-    pub(crate) run: Run,
+    run: How,
     /// Whether it changes something.
     pub(crate) mutates: bool,
 }
 
-/// The EC2 operation of this name.
-pub(crate) fn ec2(action: &str) -> Option<Operation> {
-    reading(action)
-        .map(|run| Operation { run, mutates: false })
-        .or_else(|| mutating(action).map(|run| Operation { run, mutates: true }))
+/// By the format of its answer.
+#[derive(Clone, Copy)]
+enum How {
+    Ec2(Run),
+    Backup(backup::Run),
 }
 
-/// Whether an EC2 operation of this name only reads.
-pub(crate) fn is_read(action: &str) -> bool {
-    reading(action).is_some()
+impl Operation {
+    /// Carries it out.
+    pub(crate) fn answer(self, ctx: &mut Context<'_>, params: &Params) -> Result<Content, ApiError> {
+        match self.run {
+            How::Ec2(run) => run(ctx, params).map(Content::Xml),
+            How::Backup(run) => backup::answer(run, ctx, params).map(Content::Json),
+        }
+    }
 }
 
-/// Whether an EC2 operation of this name lists, page by page.
-pub(crate) fn is_listing(action: &str) -> bool {
-    is_read(action)
-        && !action.ends_with("Attribute")
-        && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
+/// The operation of a service that has this name.
+pub(crate) fn operation(service: Service, action: &str) -> Option<Operation> {
+    let of = |run, mutates| Operation { run, mutates };
+    match service {
+        Service::Ec2 => {
+            let reads = reading(action).map(|run| of(How::Ec2(run), false));
+            reads.or_else(|| mutating(action).map(|run| of(How::Ec2(run), true)))
+        }
+        Service::Backup => {
+            let reads = backup::reading(action).map(|run| of(How::Backup(run), false));
+            reads.or_else(|| backup::mutating(action).map(|run| of(How::Backup(run), true)))
+        }
+        Service::Sts | Service::Other => None,
+    }
+}
+
+/// Whether an operation of this name only reads.
+pub(crate) fn is_read(service: Service, action: &str) -> bool {
+    operation(service, action).is_some_and(|it| !it.mutates)
+}
+
+/// Whether an operation of this name lists, page by page.
+pub(crate) fn is_listing(service: Service, action: &str) -> bool {
+    let lists = match service {
+        Service::Backup => action.starts_with("List"),
+        _ => {
+            !action.ends_with("Attribute")
+                && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
+        }
+    };
+    lists && is_read(service, action)
 }
 
 /// Runs an STS operation; `None` when there is none of this name.

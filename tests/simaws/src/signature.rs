@@ -47,17 +47,20 @@ pub(crate) fn unknown_key(service: Service) -> ApiError {
             "The security token included in the request is invalid.",
         )
         .with_status(403),
+        Service::Backup => ApiError::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+        .with_status(403),
         Service::Ec2 | Service::Other => not_validated(),
     }
 }
 
 fn wrong_signature(service: Service) -> ApiError {
+    let text = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.";
     match service {
-        Service::Sts => ApiError::new(
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.",
-        )
-        .with_status(403),
+        Service::Sts => ApiError::new("SignatureDoesNotMatch", text).with_status(403),
+        Service::Backup => ApiError::new("InvalidSignatureException", text).with_status(403),
         Service::Ec2 | Service::Other => not_validated(),
     }
 }
@@ -105,6 +108,7 @@ impl<'a> Signature<'a> {
     fn canonical_request(&self, http: &http::Request<Bytes>) -> String {
         let uri = http.uri();
         let path = if uri.path().is_empty() { "/" } else { uri.path() };
+        let path = encoded(path);
         let mut query: Vec<String> = uri
             .query()
             .unwrap_or_default()
@@ -139,6 +143,20 @@ impl<'a> Signature<'a> {
             });
         mac(&key, text.as_bytes()).is_some_and(|mac| mac.verify_slice(&self.value).is_ok())
     }
+}
+
+/// A path as it is signed: what stands encoded in it is encoded once more.
+fn encoded(path: &str) -> String {
+    let mut text = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// A header's value as it is signed. The host is in the address until a connection writes it as a header.

@@ -1,5 +1,6 @@
 //! What the simulated AWS knows: accounts, regions, resources, and what time does to them.
 
+mod backup;
 mod cidr;
 mod flow;
 mod history;
@@ -15,6 +16,11 @@ mod storage;
 mod tags;
 mod world;
 
+pub(crate) use backup::{
+    Backup, BackupJob, JobState, Lifecycle, Notifications, PointStatus, RecoveryPoint, Resource,
+    ResourceKind, Timeline, Vault, VaultLock,
+};
+pub use backup::{BackupDoom, BackupEnd};
 pub(crate) use cidr::Cidr;
 pub use flow::Flow;
 pub(crate) use history::History;
@@ -31,7 +37,8 @@ pub(crate) use security_group::{Direction, Peer, Ports, Rule, RuleKey, SecurityG
 pub use settle::Timings;
 pub(crate) use snapshot_lock::{LockMode, LockState, SnapshotLock, days_later};
 pub(crate) use storage::{
-    Modification, Snapshot, SnapshotState, Volume, VolumeAttachment, VolumeSpec, VolumeState,
+    MOST_CONCURRENT, Modification, NewSnapshot, Snapshot, SnapshotState, Volume, VolumeAttachment,
+    VolumeSpec, VolumeState,
 };
 pub(crate) use tags::Tags;
 pub use world::Role;

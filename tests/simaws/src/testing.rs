@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::{Clock, Options, Outcome, Sim};
 
@@ -158,4 +159,85 @@ pub(crate) fn group(sim: &Sim, vpc: &str, name: &str) -> String {
         ("VpcId", vpc),
     ];
     call(sim, "CreateSecurityGroup", &params).text("groupId")
+}
+
+/// A request of AWS Backup by a key.
+pub(crate) fn rest_request(key: &str, (method, uri): (&str, &str), body: &Value) -> http::Request<Bytes> {
+    let credential = format!("{key}/20260101/ap-northeast-1/backup/aws4_request");
+    let authorization = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    http::Request::builder()
+        .method(method)
+        .uri(format!("http://backup.invalid{uri}"))
+        .header("authorization", authorization)
+        .header("user-agent", "test")
+        .body(Bytes::from(body))
+        .unwrap()
+}
+
+/// Asks AWS Backup, whatever comes of it: status and body, null where there is none.
+pub(crate) fn rest(sim: &Sim, method: &str, uri: &str, body: &Value) -> (u16, Value) {
+    match sim.handle(&rest_request("test", (method, uri), body)) {
+        Outcome::Answered(response) => {
+            let body = response.body();
+            let value = if body.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(body).unwrap()
+            };
+            (response.status().as_u16(), value)
+        }
+        Outcome::Held(_) | Outcome::Delayed(_) | Outcome::Lost => panic!("{method} {uri} was not answered"),
+    }
+}
+
+/// Asks AWS Backup for something that must succeed.
+pub(crate) fn rest_ok(sim: &Sim, method: &str, uri: &str, body: &Value) -> Value {
+    let (status, value) = rest(sim, method, uri, body);
+    assert_eq!(status, 200, "{method} {uri}: {value}");
+    value
+}
+
+/// Asks AWS Backup for something that must fail; gives the error's code.
+pub(crate) fn rest_refused(sim: &Sim, method: &str, uri: &str, body: &Value) -> String {
+    let (status, value) = rest(sim, method, uri, body);
+    assert!(status >= 400, "not an error: {value}");
+    value["Code"].as_str().unwrap().to_owned()
+}
+
+/// An ARN as a segment of a path.
+pub(crate) fn segment(arn: &str) -> String {
+    arn.replace(':', "%3A").replace('/', "%2F")
+}
+
+/// The ARN of an instance.
+pub(crate) fn instance_arn(id: &str) -> String {
+    format!("arn:aws:ec2:ap-northeast-1:111122223333:instance/{id}")
+}
+
+/// Makes a vault.
+pub(crate) fn vault(sim: &Sim, name: &str) {
+    rest_ok(sim, "PUT", &format!("/backup-vaults/{name}"), &json!({}));
+}
+
+/// Starts a backup of an instance into a vault, with more members than those that must be; gives the job's id.
+pub(crate) fn back_up(sim: &Sim, (vault, instance): (&str, &str), more: &Value) -> String {
+    let mut body = json!({
+        "BackupVaultName": vault,
+        "ResourceArn": instance_arn(instance),
+        "IamRoleArn": "arn:aws:iam::111122223333:role/backup",
+    });
+    let members = more.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(members);
+    let started = rest_ok(sim, "PUT", "/backup-jobs", &body);
+    started["BackupJobId"].as_str().unwrap().to_owned()
+}
+
+/// A job as DescribeBackupJob tells of it.
+pub(crate) fn job(sim: &Sim, id: &str) -> Value {
+    rest_ok(sim, "GET", &format!("/backup-jobs/{id}"), &Value::Null)
 }

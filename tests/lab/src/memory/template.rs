@@ -102,7 +102,7 @@ impl Template {
 }
 
 /// The names of the class's own group, which all environments share.
-fn quarantine(world: &World) -> Result<[String; 2], Broken> {
+pub(crate) fn quarantine(world: &World) -> Result<[String; 2], Broken> {
     let groups = Truth::of(world, None)?.security_groups.into_iter();
     let mut found = groups.filter(|group| group.name.starts_with("yagura-quarantine"));
     let found = found.next().map(|group| [group.id, group.name]);

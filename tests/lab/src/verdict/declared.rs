@@ -98,6 +98,11 @@ impl History {
         }
     }
 
+    /// What is declared and was done, past every cache.
+    pub(super) fn cluster(&self) -> &MemoryCluster {
+        &self.cluster
+    }
+
     /// Every Tenant that is or was.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &TenantFacts> {
         self.tenants.values()

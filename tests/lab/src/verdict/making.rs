@@ -47,12 +47,30 @@ pub(super) fn group(case: &Case<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A Backup has one set of snapshots.
+/// A Backup has one set of snapshots; one of which AWS says that it failed is none.
 pub(super) fn snapshots(case: &Case<'_>) -> Vec<String> {
     let description = case.call.get("Description").unwrap_or_default();
     let made = case.truth.snapshots.iter();
-    let made = made.filter(|snapshot| snapshot.description == description);
+    let made = made.filter(|snapshot| snapshot.description == description && snapshot.state != "error");
     made.map(|one| format!("makes a second set of {description} beside {}", one.id))
+        .collect()
+}
+
+/// So has it one job of AWS Backup; the same may be asked for again, for its token makes no second one.
+pub(super) fn job(case: &Case<'_>) -> Vec<String> {
+    let call = case.call;
+    let Some(token) = call.get("IdempotencyToken") else {
+        return vec!["starts a job without a token".to_owned()];
+    };
+    let Some(backup) = call.get(&format!("RecoveryPointTags.{}", tags::BACKUP)) else {
+        return vec!["starts a job for no Backup".to_owned()];
+    };
+    let jobs = case.truth.backup_jobs.iter();
+    let others = jobs.filter(|job| {
+        says(&job.tags, tags::BACKUP, backup) && job.token.as_deref() != Some(token) && !job.has_failed()
+    });
+    others
+        .map(|other| format!("starts a second job of {backup} beside {}", other.id))
         .collect()
 }
 

@@ -15,6 +15,9 @@ pub(super) struct SettingsChange {
     read_lag: Option<SignedDuration>,
     /// The least and the most.
     latency: Option<(SignedDuration, SignedDuration)>,
+    /// From a backup job's creation to its start.
+    backup_start: Option<SignedDuration>,
+    backup_start_spread: Option<SignedDuration>,
     limits: Option<Limits>,
     other_client: Option<f64>,
 }
@@ -24,6 +27,8 @@ pub(super) fn change(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> 
     let describe_lag = change.describe_lag.map(duration).transpose()?;
     let spread = change.describe_lag_spread.map(duration).transpose()?;
     let read_lag = change.read_lag.map(duration).transpose()?;
+    let backup_start = change.backup_start.map(duration).transpose()?;
+    let backup_start_spread = change.backup_start_spread.map(duration).transpose()?;
     let latency = match change.latency {
         Some((least, most)) => Some(duration(least)?..=duration(most)?),
         None => None,
@@ -33,6 +38,13 @@ pub(super) fn change(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> 
     }
     if let Some(part) = change.other_client {
         sim.set_other_client(part);
+    }
+    if backup_start.is_some() || backup_start_spread.is_some() {
+        let (least, spread) = sim.backup_start();
+        sim.set_backup_start(
+            backup_start.unwrap_or(least),
+            backup_start_spread.unwrap_or(spread),
+        );
     }
     if let Some(lag) = describe_lag {
         sim.set_describe_lag(lag);

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::handle;
-use crate::testing::{ask, call, run, sim, sim_with};
+use crate::testing::{advance, ask, back_up, call, job, run, sim, sim_with, vault};
 use crate::{Clock, Sim};
 
 fn control(sim: &Sim, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -219,4 +219,52 @@ fn a_role_is_set_up() {
         "AssumeRole",
         &[&assume[..], &[("ExternalId", "word")]].concat(),
     );
+}
+
+#[test]
+fn backups_are_doomed_and_healed_and_their_start_is_set() {
+    let sim = sim();
+    vault(&sim, "day");
+    let (one, two) = (run(&sim, &[]), run(&sim, &[]));
+    let settings = json!({ "backupStart": "1m", "backupStartSpread": "0s" });
+    assert_eq!(control(&sim, "POST", "settings", &settings).0, 200);
+    let doom = json!({ "message": "No room", "state": "PARTIAL" });
+    assert_eq!(
+        control(&sim, "POST", &format!("backups/{one}/doom"), &doom).0,
+        200
+    );
+    let doom = json!({ "message": "No key" });
+    assert_eq!(
+        control(&sim, "POST", &format!("backups/{two}/doom"), &doom).0,
+        200
+    );
+    let states = |sim: &Sim| {
+        let jobs = [&one, &two].map(|id| back_up(sim, ("day", id), &json!({})));
+        advance(sim, 59);
+        assert_eq!(job(sim, &jobs[0])["State"], "PENDING");
+        advance(sim, 7);
+        jobs.map(|id| job(sim, &id)["State"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(states(&sim), ["PARTIAL", "FAILED"]);
+    assert_eq!(
+        control(&sim, "DELETE", &format!("backups/{one}/doom"), &Value::Null).0,
+        200
+    );
+    assert_eq!(states(&sim), ["COMPLETED", "FAILED"]);
+    assert_eq!(control(&sim, "DELETE", "backups/doom", &Value::Null).0, 200);
+    assert_eq!(states(&sim), ["COMPLETED", "COMPLETED"]);
+    let wrong = json!({ "message": "x", "state": "SAD" });
+    assert_eq!(
+        control(&sim, "POST", &format!("backups/{one}/doom"), &wrong).0,
+        400
+    );
+}
+
+#[test]
+fn others_act_on_aws_backup_too() {
+    let sim = sim();
+    let act = json!({ "action": "CreateBackupVault", "params": { "BackupVaultName": "day" } });
+    assert_eq!(control(&sim, "POST", "act", &act).0, 200);
+    let (_, vaults) = control(&sim, "GET", "state/backupVaults", &Value::Null);
+    assert_eq!(vaults[0]["name"], "day");
 }

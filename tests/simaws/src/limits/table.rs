@@ -1,4 +1,5 @@
-//! How many calls AWS takes: the EC2 Developer Guide's "Request throttling for the Amazon EC2 API".
+//! How many calls AWS takes: the EC2 Developer Guide's "Request throttling for the Amazon EC2 API", and "AWS
+//! Backup endpoints and quotas" of the General Reference.
 
 use crate::protocol::Request;
 
@@ -16,6 +17,10 @@ const fn rate(capacity: u32, refill: f64) -> Rate {
 const READING: Rate = rate(100, 20.0);
 const READING_EVERYTHING: Rate = rate(50, 10.0);
 const CHANGING: Rate = rate(50, 5.0);
+
+/// What all calls of AWS Backup draw from, beside the bucket of their action. For AWS Backup only rates are
+/// published, and no sizes: a bucket is assumed to hold what flows in within a second.
+pub(super) const ALL_OF_BACKUP: (&str, Rate) = ("backup:*", rate(50, 50.0));
 
 /// Who asks one of these for everything in one answer draws from a smaller bucket.
 const READ_BY_PAGES: [&str; 6] = [
@@ -86,6 +91,20 @@ pub(super) fn of_instances(request: &Request) -> Option<(String, Rate, u32)> {
         u32::try_from(request.params.list("InstanceId").len()).unwrap_or(u32::MAX)
     };
     Some((format!("{action}, instances"), *rate, instances))
+}
+
+/// The bucket of AWS Backup's that a request draws one token from, by name. What is neither a reading nor named
+/// in AWS's table is assumed to be as slow as the changes that are.
+pub(super) fn of_backup(request: &Request) -> (String, Rate) {
+    let action = request.action.as_str();
+    let rate = if action.starts_with("List") {
+        rate(20, 20.0)
+    } else if is_reading(action) {
+        rate(15, 15.0)
+    } else {
+        rate(5, 5.0)
+    };
+    (format!("backup:{action}"), rate)
 }
 
 fn is_reading(action: &str) -> bool {

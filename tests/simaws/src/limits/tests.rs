@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{Bucket, Limits, table};
 use crate::clock::later;
-use crate::testing::{advance, ask, call, group, run, signed, sim_with};
+use crate::testing::{advance, ask, call, group, rest, run, signed, sim_with};
 use crate::{Clock, FaultKind, FaultSpec, Outcome, Sim};
 
 fn limited() -> Sim {
@@ -49,6 +50,15 @@ fn each_class_has_its_bucket_and_its_refill() {
         ("CreateSnapshot", &[], 100, 5),
         ("CreateTags", &[], 100, 10),
         ("CopyImage", &[], 100, 1),
+        ("LockSnapshot", &[], 50, 5),
+        ("UnlockSnapshot", &[], 50, 5),
+        ("DescribeLockedSnapshots", &[], 100, 20),
+        ("DeleteSnapshot", &[], 100, 5),
+        ("ModifySnapshotAttribute", &[], 100, 5),
+        ("DescribeSnapshotAttribute", &[], 100, 20),
+        ("ModifyImageAttribute", &[], 100, 5),
+        ("DescribeImageAttribute", &[], 100, 20),
+        ("GetSnapshotBlockPublicAccessState", &[], 100, 20),
         ("RunInstances", &[], 5, 2),
         ("StopInstances", &[], 50, 5),
         ("TerminateInstances", &[], 100, 5),
@@ -200,4 +210,67 @@ fn a_group_a_call_converges_at_the_rate_of_aws() {
         clock.advance(Duration::from_millis(200));
         group(&sim, crate::DEFAULT_VPC_ID, &format!("h-{at}"));
     }
+}
+
+/// How many of so many calls of AWS Backup are let in.
+fn admitted_to_backup(sim: &Sim, calls: usize, (method, uri): (&str, &str)) -> usize {
+    let answers = (0..calls).map(|_| rest(sim, method, uri, &Value::Null));
+    answers
+        .filter(|(_, told)| told["Code"] != "ThrottlingException")
+        .count()
+}
+
+#[test]
+fn aws_backup_takes_so_many_calls_of_an_action_a_second() {
+    for (call, per_second) in [
+        (("PUT", "/backup-jobs"), 5),
+        (("PUT", "/backup-vaults/day"), 5),
+        (("DELETE", "/backup-vaults/day/recovery-points/x"), 5),
+        (("PUT", "/backup-vaults/day/vault-lock"), 5),
+        (("GET", "/backup-jobs/x"), 15),
+        (("GET", "/backup-vaults/day/access-policy"), 15),
+        (("GET", "/backup-jobs"), 20),
+        (("GET", "/backup-vaults/day/recovery-points"), 20),
+    ] {
+        let sim = limited();
+        for _ in 0..3 {
+            assert_eq!(admitted_to_backup(&sim, 60, call), per_second, "{call:?}");
+            advance(&sim, 1);
+        }
+        advance(&sim, 60);
+        assert_eq!(
+            admitted_to_backup(&sim, 60, call),
+            per_second,
+            "no more is saved up"
+        );
+    }
+}
+
+#[test]
+fn all_calls_of_aws_backup_together_have_a_limit_too() {
+    let sim = limited();
+    let reads = [
+        ("GET", "/backup-jobs"),
+        ("GET", "/backup-vaults"),
+        ("GET", "/backup-vaults/day/recovery-points"),
+    ];
+    let let_in: Vec<usize> = reads
+        .into_iter()
+        .map(|call| admitted_to_backup(&sim, 30, call))
+        .collect();
+    assert_eq!(let_in, [20, 20, 10]);
+    // EC2's buckets are its own.
+    assert_eq!(admitted(&sim, 130, "DescribeVpcs", &[]), 100);
+    let (status, told) = rest(&sim, "GET", "/backup-jobs", &Value::Null);
+    assert_eq!(
+        (status, &*told["Code"].to_string()),
+        (400, "\"ThrottlingException\"")
+    );
+    assert!(sim.calls().pop().unwrap().throttled);
+    let all = sim
+        .limits()
+        .into_iter()
+        .find(|it| it.bucket == "backup:*")
+        .unwrap();
+    assert_eq!((all.capacity, all.taken), (50, 50));
 }

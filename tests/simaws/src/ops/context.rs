@@ -19,6 +19,8 @@ pub(crate) struct Context<'a> {
     pub(crate) doomed: Option<String>,
     /// Set when the call only repeats an earlier one with its client token.
     pub(crate) replayed: bool,
+    /// Set when the call is answered as if it had done something, and has not.
+    pub(crate) ignored: bool,
 }
 
 impl Context<'_> {
@@ -78,16 +80,7 @@ pub(crate) fn tags(params: &Params) -> Result<Tags, ApiError> {
     for tag in params.structs("Tag") {
         let key = tag.required("Key")?.to_owned();
         let value = tag.owned("Value").unwrap_or_default();
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(ApiError::value(
-                "Tag keys starting with 'aws:' are reserved for internal use",
-            ));
-        }
-        if key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(ApiError::value(
-                "Tag key exceeds 128 or tag value exceeds 256 characters",
-            ));
-        }
+        check_tag(&key, &value)?;
         if tags.insert(key.clone(), value).is_some() {
             return Err(ApiError::value(format!("Duplicate tag key '{key}' specified.")));
         }
@@ -96,9 +89,29 @@ pub(crate) fn tags(params: &Params) -> Result<Tags, ApiError> {
     Ok(tags)
 }
 
-/// Refuses more tags than a resource takes.
+/// Refuses a tag that is AWS's own or too long.
+pub(crate) fn check_tag(key: &str, value: &str) -> Result<(), ApiError> {
+    if is_reserved(key) {
+        return Err(ApiError::value(
+            "Tag keys starting with 'aws:' are reserved for internal use",
+        ));
+    }
+    if key.chars().count() > 128 || value.chars().count() > 256 {
+        return Err(ApiError::value(
+            "Tag key exceeds 128 or tag value exceeds 256 characters",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a tag is AWS's own.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
+}
+
+/// Refuses more tags than a resource takes. AWS's own do not count.
 pub(crate) fn within_tag_limit(tags: &Tags) -> Result<(), ApiError> {
-    if tags.len() > MOST_TAGS {
+    if tags.keys().filter(|key| !is_reserved(key)).count() > MOST_TAGS {
         return Err(ApiError::new(
             "TagLimitExceeded",
             format!("The maximum number of Tags for a resource has been reached. The limit is {MOST_TAGS}"),

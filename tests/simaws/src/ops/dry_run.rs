@@ -1,13 +1,13 @@
 //! DryRun: what is said instead of an answer.
 
-use crate::protocol::{Answer, ApiError};
+use crate::protocol::{ApiError, Content};
 
 /// What a permitted call with DryRun is answered, given what the operation would have answered. AWS looks at
 /// the request and at whether what it names exists, for permissions may depend on that; it does not look
 /// at whether the call would succeed in the resources' present state.
-pub(crate) fn dry_run(answer: Answer) -> ApiError {
+pub(crate) fn dry_run(answer: Result<Content, ApiError>) -> ApiError {
     match answer {
-        Err(error) if is_about_the_request(&error.code) => error,
+        Err(error) if !error.about_state && is_about_the_request(&error.code) => error,
         _ => ApiError::new(
             "DryRunOperation",
             "Request would have succeeded, but DryRun flag is set.",

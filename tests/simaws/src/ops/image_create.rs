@@ -36,10 +36,11 @@ pub(super) fn create(ctx: &mut Context<'_>, params: &Params) -> Answer {
         devices,
         is_public: false,
         shared_with: BTreeSet::new(),
+        by_backup: false,
         tags: tags.remove("image").unwrap_or_default(),
         created_at: ctx.region.now,
     };
-    ctx.region.images.insert(id.clone(), image);
+    ctx.region.add_image(image);
     if reboots && instance.state == InstanceState::Running {
         ctx.region.instance_mut(instance_id)?.reboots += 1;
     }

@@ -18,17 +18,31 @@ pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let visible = ctx.visible_before();
     let asked = Asked::read(ctx.region, params, "ExecutableBy", IDS.parameter);
     let region = &*ctx.region;
-    let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
+    let limit = PageLimit::Strict(1000);
+    // AWS Backup makes an image for each backup, and most calls are for the caller's own: no copy of their ids.
+    if asked.only_own() && params.list(IDS.parameter).is_empty() {
+        let page = list((region, &region.images), params, IDS, limit, visible)?;
+        let wanted = page.items.into_iter().filter(|it| asked.wants(*it));
+        return Ok(answer(
+            wanted.map(|image| render_image(image, region)),
+            page.next_token,
+        ));
+    }
     // An image is as far as its snapshots, and those are in its own account's region.
+    let others = ctx.elsewhere.accounts_in(&region.name, (region.now, ctx.timings));
     let others: Vec<&Region> = others.filter(|it| it.account != region.account).collect();
     let home = |image: &Image| others.iter().find(|it| it.account == image.owner).copied();
     let seen: BTreeMap<String, &Image> = asked.seen(region, others.iter().copied());
-    let page = list((region, &seen), params, IDS, PageLimit::Strict(1000), visible)?;
+    let page = list((region, &seen), params, IDS, limit, visible)?;
     let wanted = page.items.into_iter().filter(|it| asked.wants(**it));
     let items = wanted.map(|image| render_image(image, home(image).unwrap_or(region)));
-    Ok(Element::content()
-        .list("imagesSet", items)
-        .maybe("nextToken", page.next_token))
+    Ok(answer(items, page.next_token))
+}
+
+fn answer(images: impl Iterator<Item = Element>, next_token: Option<String>) -> Element {
+    Element::content()
+        .list("imagesSet", images)
+        .maybe("nextToken", next_token)
 }
 
 pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
@@ -58,11 +72,12 @@ pub(super) fn register(ctx: &mut Context<'_>, params: &Params) -> Answer {
         devices,
         is_public: false,
         shared_with: BTreeSet::new(),
+        by_backup: false,
         tags: tags_for(params, "image")?,
         created_at: ctx.region.now,
     };
     let id = image.id.clone();
-    ctx.region.images.insert(id.clone(), image);
+    ctx.region.add_image(image);
     Ok(Element::content().text("imageId", id))
 }
 
@@ -74,9 +89,8 @@ pub(super) fn name(region: &Region, params: &Params) -> Result<String, ApiError>
         let text = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'";
         return Err(ApiError::new("InvalidAMIName.Malformed", text));
     }
-    let own = |image: &&Image| image.name == name && image.owner == region.account;
-    if let Some(image) = region.images.values().find(own) {
-        let text = format!("AMI name {name} is already in use by AMI {}", image.id);
+    if let Some(image) = region.image_named(name) {
+        let text = format!("AMI name {name} is already in use by AMI {image}");
         return Err(ApiError::new("InvalidAMIName.Duplicate", text));
     }
     Ok(name.to_owned())
@@ -116,9 +130,12 @@ pub(super) fn own<'a>(region: &'a Region, id: &str) -> Result<&'a Image, ApiErro
 pub(super) fn deregister(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let id = params.required(IDS.parameter)?;
     let image = own(ctx.region, id)?;
+    if image.by_backup {
+        return Err(snapshots::managed_by_backup("AMI", id));
+    }
     let with_snapshots = params.flag("DeleteAssociatedSnapshots")?.unwrap_or(false);
     let snapshots: Vec<String> = image.snapshot_ids().cloned().collect();
-    ctx.region.images.remove(id);
+    ctx.region.remove_image(id);
     let content = Element::success();
     if !with_snapshots {
         return Ok(content);

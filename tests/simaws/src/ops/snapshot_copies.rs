@@ -51,6 +51,7 @@ pub(super) fn copy(ctx: &mut Context<'_>, params: &Params) -> Answer {
         shared_with: BTreeSet::new(),
         is_public: false,
         lock: None,
+        by_backup: false,
         tags,
     };
     let content = Element::content().text("snapshotId", &copy.id);

@@ -1,12 +1,10 @@
 //! Locking snapshots.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::Context;
 use super::context::no_tag_filters;
-use crate::protocol::{Answer, ApiError, Element, Ids, Listed, PageLimit, Params, item, list, timestamp};
+use crate::protocol::{Answer, ApiError, Element, Ids, Listed, PageLimit, Params, item, list_as, timestamp};
 use crate::state::{
     LockMode, LockState, Region, Snapshot, SnapshotLock, SnapshotState, Tags, days_later, kind,
 };
@@ -177,17 +175,11 @@ pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let region = &*ctx.region;
     // A snapshot named by id has to exist; that it is not locked is no error.
     let by_id = !params.list(IDS.parameter).is_empty();
-    let considered = region
-        .snapshots
-        .iter()
-        .filter(|(_, it)| by_id || it.lock.is_some());
-    let locked: BTreeMap<String, Locked<'_>> = considered
-        .map(|(id, snapshot)| {
-            let no_tags = Tags::new();
-            (id.clone(), Locked { snapshot, no_tags })
-        })
-        .collect();
-    let page = list((region, &locked), params, IDS, PageLimit::Strict(1000), visible)?;
+    let what = (IDS, PageLimit::Strict(1000));
+    let page = list_as(&region.snapshots, params, what, (region, visible), |snapshot| {
+        let no_tags = Tags::new();
+        (by_id || snapshot.lock.is_some()).then_some(Locked { snapshot, no_tags })
+    })?;
     let items = page.items.iter().filter_map(|it| {
         let lock = it.snapshot.lock.as_ref()?;
         let named = item()

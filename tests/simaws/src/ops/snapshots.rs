@@ -1,22 +1,19 @@
 //! Snapshots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::context::{tag_specifications, tags_for, within_tag_limit};
 use super::sharing::Asked;
 use super::{Context, render};
 use crate::clock::later;
 use crate::protocol::{Answer, ApiError, Element, Ids, PageLimit, Params, item, list};
-use crate::state::{Image, Region, Snapshot, SnapshotState, Tags, kind};
+use crate::state::{MOST_CONCURRENT, NewSnapshot, Region, Snapshot, Tags, kind};
 
 const IDS: Ids = Ids {
     parameter: "SnapshotId",
     kind: kind::SNAPSHOT,
     refuse_pages: true,
 };
-
-/// AWS's fixed limit for one volume of the usual types.
-const MOST_CONCURRENT: usize = 5;
 
 /// AWS's limit of volumes in one CreateSnapshots.
 const MOST_VOLUMES: usize = 128;
@@ -137,26 +134,12 @@ pub(super) fn start(
     description: Option<&str>,
     tags: Tags,
 ) -> Result<Snapshot, ApiError> {
-    let due = later(ctx.region.now, ctx.timings.snapshot);
-    let spec = ctx.region.volume(volume_id)?.spec.clone();
-    let id = ctx.region.ids.id(kind::SNAPSHOT.prefix);
-    Ok(Snapshot {
-        id,
-        owner: ctx.region.account.clone(),
-        volume_id: volume_id.to_owned(),
-        volume_size: spec.size,
-        description: description.unwrap_or_default().to_owned(),
-        encrypted: spec.encrypted,
-        kms_key_id: spec.kms_key_id,
-        state: SnapshotState::Pending,
-        due: Some(due),
-        doomed: ctx.doomed.is_some(),
-        started_at: ctx.region.now,
-        completed_at: None,
-        shared_with: BTreeSet::new(),
-        is_public: false,
-        lock: None,
+    ctx.region.new_snapshot(NewSnapshot {
+        volume_id,
+        description: description.unwrap_or_default(),
         tags,
+        due: later(ctx.region.now, ctx.timings.snapshot),
+        doomed: ctx.doomed.is_some(),
     })
 }
 
@@ -170,9 +153,11 @@ pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
 /// Refuses to delete what an image holds or a lock keeps.
 pub(super) fn check_deletable(region: &Region, id: &str) -> Result<(), ApiError> {
     let snapshot = region.snapshot(id)?;
-    let holds = |image: &&Image| image.snapshot_ids().any(|held| held == id);
-    if let Some(image) = region.images.values().find(holds) {
-        let text = format!("The snapshot {id} is currently in use by {}", image.id);
+    if snapshot.by_backup {
+        return Err(managed_by_backup("snapshot", id));
+    }
+    if let Some(image) = region.image_of_snapshot(id) {
+        let text = format!("The snapshot {id} is currently in use by {image}");
         return Err(ApiError::new("InvalidSnapshot.InUse", text));
     }
     if snapshot.is_locked(region.now) {
@@ -183,6 +168,14 @@ pub(super) fn check_deletable(region: &Region, id: &str) -> Result<(), ApiError>
         ));
     }
     Ok(())
+}
+
+/// What EC2 says instead of ending a thing of AWS Backup's. A DryRun does not say it.
+pub(super) fn managed_by_backup(noun: &str, id: &str) -> ApiError {
+    ApiError::value(format!(
+        "This {noun} is managed by the AWS Backup service and cannot be deleted via EC2 APIs. If you wish to delete this {noun}, please do so via the Backup console. ({id})"
+    ))
+    .of_state()
 }
 
 #[cfg(test)]

@@ -29,14 +29,15 @@ pub(crate) fn check_credentials(world: &World, request: &Request, now: Timestamp
     else {
         return Ok(());
     };
-    let sts = request.service == Service::Sts;
     let error = match world.sessions.get(key) {
         Some(session) if now < session.expires_at => return Ok(()),
-        Some(_) if sts => ApiError::new(
-            "ExpiredToken",
-            "The security token included in the request is expired",
-        )
-        .with_status(403),
+        Some(_) if matches!(request.service, Service::Sts | Service::Backup) => {
+            let code = match request.service {
+                Service::Backup => "ExpiredTokenException",
+                _ => "ExpiredToken",
+            };
+            ApiError::new(code, "The security token included in the request is expired").with_status(403)
+        }
         // EC2 has a code of its own for it.
         Some(_) => ApiError::new("RequestExpired", "Request has expired."),
         None => unknown_key(request.service),

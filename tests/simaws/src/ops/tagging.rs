@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Context;
-use super::context::{tags, within_tag_limit};
+use super::context::{check_tag, is_reserved, tags, within_tag_limit};
 use crate::protocol::{Answer, ApiError, Element, Ids, Listed, PageLimit, Params, item, list};
 use crate::state::{IdKind, Region, Tags, kind};
 
@@ -121,10 +121,14 @@ pub(super) fn create(ctx: &mut Context<'_>, params: &Params) -> Answer {
 pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let ids = resources(ctx.region, params)?;
     let wanted = params.structs("Tag");
+    for tag in &wanted {
+        check_tag(tag.required("Key")?, "")?;
+    }
     for id in &ids {
         let tags = tags_of(ctx.region, id)?;
         if wanted.is_empty() {
-            tags.clear();
+            // AWS's own tags stay.
+            tags.retain(|key, _| is_reserved(key));
         }
         for tag in &wanted {
             let key = tag.required("Key")?;

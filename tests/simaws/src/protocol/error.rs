@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::json;
+
 use super::{Element, Service};
 
 /// An error as AWS answers it.
@@ -10,6 +12,8 @@ pub(crate) struct ApiError {
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
     pub(crate) status: u16,
+    /// Whether it is about the resources' present state, at which a DryRun does not look.
+    pub(crate) about_state: bool,
 }
 
 impl ApiError {
@@ -19,12 +23,19 @@ impl ApiError {
             code: code.into(),
             message: message.into(),
             status: 400,
+            about_state: false,
         }
     }
 
     /// The same error under another status.
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+
+    /// The same error, of which a DryRun says nothing.
+    pub(crate) fn of_state(mut self) -> Self {
+        self.about_state = true;
         self
     }
 
@@ -43,7 +54,7 @@ impl ApiError {
         Self::new("InvalidParameterCombination", message)
     }
 
-    /// The XML body in the shape of the service.
+    /// The body in the shape of the service.
     pub(crate) fn document(&self, service: Service, request_id: &str) -> Vec<u8> {
         let error = Element::new("Error");
         match service {
@@ -54,6 +65,9 @@ impl ApiError {
                 )
                 .text("RequestID", request_id)
                 .document(None),
+            Service::Backup => json!({ "Code": self.code, "Message": self.message })
+                .to_string()
+                .into_bytes(),
             Service::Sts => {
                 let fault = if self.status >= 500 { "Receiver" } else { "Sender" };
                 let error = error

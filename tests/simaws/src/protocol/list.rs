@@ -58,8 +58,8 @@ pub(crate) struct Ids {
 }
 
 /// One page.
-pub(crate) struct Listing<'a, T> {
-    pub(crate) items: Vec<&'a T>,
+pub(crate) struct Listing<T> {
+    pub(crate) items: Vec<T>,
     pub(crate) next_token: Option<String>,
 }
 
@@ -105,7 +105,19 @@ pub(crate) fn list<'a, T: Listed>(
     ids: Ids,
     limit: PageLimit,
     visible: Visible,
-) -> Result<Listing<'a, T>, ApiError> {
+) -> Result<Listing<&'a T>, ApiError> {
+    list_as(resources, params, (ids, limit), (region, visible), Some)
+}
+
+/// The same of what `view` makes of the resources; those it makes nothing of are not listed. Only as many are
+/// viewed as it takes to fill the page.
+pub(crate) fn list_as<'a, T, U: Listed>(
+    resources: &'a BTreeMap<String, T>,
+    params: &Params,
+    (ids, limit): (Ids, PageLimit),
+    (region, visible): (&Region, Visible),
+    view: impl Fn(&'a T) -> Option<U>,
+) -> Result<Listing<U>, ApiError> {
     let wanted = params.list(ids.parameter);
     let page = Page::read(params, limit)?;
     if ids.refuse_pages && !wanted.is_empty() && page.size.is_some() {
@@ -114,11 +126,15 @@ pub(crate) fn list<'a, T: Listed>(
             ids.kind.parameter
         )));
     }
-    let filters = Filters::read(params, T::FILTERS)?;
-    let is_visible = |id: &str, resource: &T| visible.shows(id, resource.created_at());
+    let filters = Filters::read(params, U::FILTERS)?;
+    let seen = |id: &str, resource: &'a T| view(resource).filter(|it| visible.shows(id, it.created_at()));
     for id in &wanted {
         ids.kind.check(id)?;
-        if !resources.get(id).is_some_and(|resource| is_visible(id, resource)) {
+        if resources
+            .get(id)
+            .and_then(|resource| seen(id, resource))
+            .is_none()
+        {
             return Err(ids.kind.not_found(id));
         }
     }
@@ -134,9 +150,9 @@ pub(crate) fn list<'a, T: Listed>(
     let mut items = Vec::new();
     let mut last = None;
     for (id, resource) in candidates {
-        if !is_visible(id, resource) || !filters.admit(resource, region) {
+        let Some(resource) = seen(id, resource).filter(|it| filters.admit(it, region)) else {
             continue;
-        }
+        };
         if page.size.is_some_and(|size| items.len() >= size) {
             return Ok(Listing {
                 items,

@@ -1,24 +1,29 @@
 //! One request, read: who asks which service in which region for what.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 
-use super::Params;
+use super::{Params, rest};
 
 /// A service that is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Ec2,
     Sts,
+    Backup,
     /// Signed for a service that is not simulated.
     Other,
 }
 
 impl Service {
+    /// Of its XML, if it speaks that.
     pub(crate) fn namespace(self) -> &'static str {
         match self {
             Self::Ec2 | Self::Other => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Self::Backup => "",
         }
     }
 
@@ -26,6 +31,7 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
+            Self::Backup => "backup",
             Self::Other => "other",
         }
     }
@@ -43,19 +49,22 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads the form in the body and, as AWS does for GET, in the query string.
+    /// Reads what a request says in the protocol of its service.
     pub(crate) fn read(request: &http::Request<Bytes>) -> Self {
-        let mut params = Params::parse(request.body());
-        if let Some(query) = request.uri().query() {
-            params.extend(Params::parse(query.as_bytes()));
-        }
+        let is_rest = rest::is_rest(request.uri().path());
+        let (action, params) = if is_rest {
+            rest::read(request)
+        } else {
+            form(request)
+        };
         let scope = Scope::read(request.headers(), &params);
-        let action = params.owned("Action").unwrap_or_default();
         let service = match scope.service.as_deref() {
             Some("sts") => Service::Sts,
             Some("ec2") => Service::Ec2,
+            Some("backup") => Service::Backup,
             Some(_) => Service::Other,
-            // An unsigned request does not say; STS's API version does.
+            // An unsigned request does not say; a path does, and STS's API version.
+            None if is_rest => Service::Backup,
             None if params.get("Version") == Some("2011-06-15") => Service::Sts,
             None if matches!(action.as_str(), "GetCallerIdentity" | "AssumeRole") => Service::Sts,
             None => Service::Ec2,
@@ -72,6 +81,27 @@ impl Request {
             params,
         }
     }
+}
+
+/// The operation that a request asks for, with its parameters, as the call log has them.
+pub fn asked(request: &http::Request<Bytes>) -> (String, BTreeMap<String, String>) {
+    let Request { action, params, .. } = Request::read(request);
+    let params = params.iter();
+    (
+        action,
+        params
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    )
+}
+
+/// Reads the form in the body and, as AWS does for GET, in the query string.
+fn form(request: &http::Request<Bytes>) -> (String, Params) {
+    let mut params = Params::parse(request.body());
+    if let Some(query) = request.uri().query() {
+        params.extend(Params::parse(query.as_bytes()));
+    }
+    (params.owned("Action").unwrap_or_default(), params)
 }
 
 /// The credential scope of a signature: `KEY/DATE/REGION/SERVICE/aws4_request`.

@@ -48,6 +48,28 @@ fn what_was_changed_after_signing_does_not_fit() {
 }
 
 #[test]
+fn what_is_encoded_in_a_path_is_signed_encoded_once_more() {
+    let path = "/backup-vaults/day/recovery-points/arn%3Aaws%3Aec2%3Aap-northeast-1%3A%3Aimage%2Fami-1";
+    // As botocore signs it.
+    let signature = "72887d05c21db80237dd3e2d7806c929a1392089aa8fb19ea4340e2686c40c03";
+    let http = http::Request::delete(format!("http://backup.invalid{path}"))
+        .header("x-amz-date", "20260101T000000Z")
+        .header(
+            "authorization",
+            format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/ap-northeast-1/backup/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature={signature}"
+            ),
+        )
+        .body(Bytes::new())
+        .unwrap();
+    let request = Request::read(&http);
+    assert_eq!(super::check(&http, &request, |_| Some(SECRET.to_owned())), Ok(()));
+    let refused = super::check(&http, &request, |_| Some("other".to_owned())).unwrap_err();
+    assert_eq!(refused.code, "InvalidSignatureException");
+}
+
+#[test]
 fn hexadecimal_reads_back() {
     assert_eq!(unhex(&hex(&[0, 9, 171, 255])), Some(vec![0, 9, 171, 255]));
     assert_eq!((unhex("0"), unhex("0g")), (None, None));

@@ -22,6 +22,20 @@ impl Sim {
         self.lock().backend.options.read_lag = lag;
     }
 
+    /// How long after its creation a backup job runs at the least, and how much later than that at most, job
+    /// by job; for jobs that are made from now on.
+    pub fn set_backup_start(&self, least: Duration, spread: Duration) {
+        let timings = &mut self.lock().backend.options.timings;
+        timings.backup_start = least;
+        timings.backup_start_spread = spread;
+    }
+
+    /// The same two times as they are.
+    pub(crate) fn backup_start(&self) -> (Duration, Duration) {
+        let timings = self.lock().backend.options.timings;
+        (timings.backup_start, timings.backup_start_spread)
+    }
+
     /// Whether too many calls are refused; buckets keep what is in them.
     pub fn set_limits(&self, limits: Limits) {
         self.lock().buckets.limits = limits;

@@ -2,7 +2,7 @@
 
 use super::Sim;
 use crate::faults::{FaultKind, FaultSpec};
-use crate::{Role, StatusCheck};
+use crate::{BackupDoom, Role, StatusCheck};
 
 impl Sim {
     /// Makes a status check of an instance fail from now on, in whatever account and region it is; false
@@ -36,6 +36,26 @@ impl Sim {
             code: Some(reason.into()),
             ..FaultSpec::new("RunInstances", FaultKind::Fail)
         })
+    }
+
+    /// Lets every backup job of an instance or volume that runs from now on end as told instead of completing;
+    /// `place` is account and region, without it the default ones.
+    pub fn doom_backups(
+        &self,
+        place: Option<(&str, &str)>,
+        resource_id: impl Into<String>,
+        doom: BackupDoom,
+    ) {
+        let mut state = self.lock();
+        let dooms = &mut state.backend.present_at(place).backup.dooms;
+        dooms.insert(resource_id.into(), doom);
+    }
+
+    /// Lets them complete again, those of one resource or of all.
+    pub fn heal_backups(&self, place: Option<(&str, &str)>, resource_id: Option<&str>) {
+        let mut state = self.lock();
+        let dooms = &mut state.backend.present_at(place).backup.dooms;
+        dooms.retain(|id, _| resource_id.is_some_and(|wanted| wanted != id));
     }
 
     /// Sets a role up, in place of what it was before.

@@ -1,6 +1,8 @@
 mod act;
+mod backup;
 mod determinism;
 mod flows;
+mod herd;
 mod latency;
 mod more_faults;
 mod stale;

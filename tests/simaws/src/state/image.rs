@@ -24,6 +24,8 @@ pub(crate) struct Image {
     pub(crate) is_public: bool,
     /// Accounts that may start instances of it.
     pub(crate) shared_with: BTreeSet<String>,
+    /// AWS Backup's: EC2 does not deregister it.
+    pub(crate) by_backup: bool,
     pub(crate) tags: Tags,
     pub(crate) created_at: Timestamp,
 }
@@ -67,6 +69,42 @@ impl Image {
         self.devices
             .iter()
             .filter_map(|device| device.snapshot_id.as_ref())
+    }
+}
+
+impl Region {
+    /// Adds an image that is new.
+    pub(crate) fn add_image(&mut self, image: Image) {
+        if image.owner == self.account {
+            self.image_names.insert(image.name.clone(), image.id.clone());
+        }
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.insert((snapshot.clone(), image.id.clone()));
+        }
+        self.images.insert(image.id.clone(), image);
+    }
+
+    /// Removes an image; its snapshots stay.
+    pub(crate) fn remove_image(&mut self, id: &str) {
+        let Some(image) = self.images.remove(id) else {
+            return;
+        };
+        self.image_names.remove(&image.name);
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.remove(&(snapshot.clone(), image.id.clone()));
+        }
+    }
+
+    /// The image of the account that has this name.
+    pub(crate) fn image_named(&self, name: &str) -> Option<&str> {
+        self.image_names.get(name).map(String::as_str)
+    }
+
+    /// An image that holds this snapshot.
+    pub(crate) fn image_of_snapshot(&self, id: &str) -> Option<&str> {
+        let from = (id.to_owned(), String::new());
+        let (snapshot, image) = self.image_snapshots.range(from..).next()?;
+        (snapshot == id).then_some(image)
     }
 }
 

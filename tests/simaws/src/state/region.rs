@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule, RuleKey,
-    SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
+    Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule,
+    RuleKey, SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
 };
 use crate::protocol::{ApiError, Params};
 
@@ -80,10 +80,18 @@ pub(crate) struct Region {
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
     #[serde(serialize_with = "world::values")]
     pub(crate) flows: BTreeMap<String, Flow>,
+    #[serde(flatten)]
+    pub(crate) backup: Backup,
     pub(crate) snapshot_public_access: PublicAccess,
     /// VPC and name of each group: ten thousand groups are made one by one, and each name is looked for.
     #[serde(skip)]
     group_names: BTreeSet<(String, String)>,
+    /// Name and id of the account's own images: AWS Backup makes ten thousand, each with a new name.
+    #[serde(skip)]
+    pub(super) image_names: BTreeMap<String, String>,
+    /// Snapshot and image: each snapshot that is to be deleted is looked for.
+    #[serde(skip)]
+    pub(super) image_snapshots: BTreeSet<(String, String)>,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -114,6 +122,9 @@ impl Region {
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
             flows: BTreeMap::new(),
+            backup: Backup::default(),
+            image_names: BTreeMap::new(),
+            image_snapshots: BTreeSet::new(),
             group_names: BTreeSet::new(),
             snapshot_public_access: PublicAccess::default(),
             tokens: BTreeMap::new(),
@@ -182,10 +193,11 @@ impl Region {
             }],
             is_public: true,
             shared_with: BTreeSet::new(),
+            by_backup: false,
             tags: Tags::new(),
             created_at,
         };
-        self.images.insert(image.id.clone(), image);
+        self.add_image(image);
     }
 
     /// The things of one kind, named as in the JSON of the whole.
@@ -201,6 +213,9 @@ impl Region {
             "images" => list(&self.images),
             "profileAssociations" => list(&self.profile_associations),
             "flows" => list(&self.flows),
+            "backupVaults" => list(&self.backup.vaults),
+            "backupJobs" => list(self.backup.jobs()),
+            "recoveryPoints" => list(self.backup.points()),
             _ => None,
         }
     }

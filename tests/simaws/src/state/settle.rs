@@ -18,6 +18,15 @@ pub struct Timings {
     pub volume: Duration,
     /// How long a terminated instance is still listed.
     pub terminated: Duration,
+    /// From a backup job's creation to its start, if its resource has no other job then. AWS says "within an
+    /// hour".
+    pub backup_start: Duration,
+    /// How much later than that at most, job by job.
+    pub backup_start_spread: Duration,
+    /// From the completion of a job's snapshots to its own.
+    pub backup_finish: Duration,
+    /// From DeleteRecoveryPoint to the recovery point's end.
+    pub recovery_point_deletion: Duration,
 }
 
 impl Default for Timings {
@@ -28,6 +37,10 @@ impl Default for Timings {
             snapshot: Duration::from_secs(5),
             volume: Duration::from_secs(1),
             terminated: Duration::from_secs(3600),
+            backup_start: Duration::from_secs(2),
+            backup_start_spread: Duration::ZERO,
+            backup_finish: Duration::from_secs(1),
+            recovery_point_deletion: Duration::from_secs(2),
         }
     }
 }
@@ -45,6 +58,8 @@ impl Region {
             self.settle_instance(&id, at, timings);
             self.settle_volume(&id, at);
             self.settle_snapshot(&id, at);
+            self.settle_job(&id, at, timings);
+            self.settle_point(&id, at);
         }
         self.now = self.now.max(now);
     }

@@ -1,89 +1,65 @@
-//! What a run depends on: its Tenant, the instance, and the snapshots in AWS.
+//! What engine EC2 looks at: the instance and the run's snapshots in AWS.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::collections::BTreeSet;
 
-use super::{Place, identity_of, status::run_of};
+use super::super::{
+    scene::{Place, Scene, identity_of},
+    status::{has_attempts, phase_of},
+};
 use crate::{
-    api::{Backup, Tenant, names::tags},
+    api::{Backup, BackupPhase, Tenant, names::tags},
     cloud::{InstanceId, Lane, Observed, Snapshot, SnapshotId, VolumeId},
     cluster::{Cluster, Kind},
-    controllers::backup_sources::{class_of, is_of, terms_of},
     engine::{Context, Failure},
     inventory::View,
     plan::{
-        backup::{self as planner, Call, Gone, Target, belongs},
+        backup::{Call, Gone, Target, World, belongs},
         tenant::TenantIdentity,
     },
 };
 
-/// What is known around one run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct World {
-    /// The Tenant, unless it is gone.
-    pub(super) tenant: Option<Arc<Tenant>>,
-    /// Where it is; `None` while no class says so.
-    pub(super) place: Option<Place>,
-    /// What the plan is made from.
-    pub(super) seen: planner::World,
-}
-
-/// Looks at the caches and at the inventory.
-pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, call: Option<Call>) -> World {
-    let tenant = tenant_of(ctx, backup);
-    let site = tenant
-        .as_ref()
-        .and_then(|tenant| class_of(ctx, tenant))
-        .map(|class| class.site());
+/// Looks at the inventory.
+pub(super) fn observe<C: Cluster>(
+    ctx: &Context<C>,
+    backup: &Backup,
+    scene: &Scene,
+    call: Option<Call>,
+) -> World {
     let mut world = World {
-        place: tenant
-            .as_ref()
-            .zip(site)
-            .map(|(tenant, site)| Place::of(ctx, tenant, site)),
-        tenant,
-        seen: planner::World {
-            target: Observed::Unknown,
-            is_foreign: false,
-            gone: None,
-            snapshots: Observed::Unknown,
-            sweeps: Vec::new(),
-            searched: false,
-            untagged: Vec::new(),
-            call,
-        },
+        target: Observed::Unknown,
+        is_foreign: false,
+        gone: None,
+        snapshots: Observed::Unknown,
+        sweeps: Vec::new(),
+        searched: false,
+        untagged: Vec::new(),
+        call,
     };
-    let (Some(tenant), Some(place)) = (&world.tenant, &world.place) else {
-        world.seen.gone = Some(if world.tenant.is_some() {
+    let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
+        world.gone = Some(if scene.tenant.is_some() {
             Gone::Class
         } else {
             Gone::Tenant
         });
-        if world.tenant.is_none() {
+        if scene.tenant.is_none() {
             // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
-            world.seen.target = Observed::Absent;
-            world.seen.snapshots = if run_of(backup).attempts.is_empty() {
-                Observed::Absent
-            } else {
+            world.target = Observed::Absent;
+            world.snapshots = if has_attempts(backup) {
                 Observed::Unknown
+            } else {
+                Observed::Absent
             };
         }
         return world;
     };
     let view = ctx.inventories.of(&place.site).view();
     match target(&view, tenant, &identity_of(ctx, tenant)) {
-        Some(target) => world.seen.target = target,
-        None => (world.seen.target, world.seen.is_foreign) = (Observed::Absent, true),
+        Some(target) => world.target = target,
+        None => (world.target, world.is_foreign) = (Observed::Absent, true),
     }
-    world.seen.snapshots = snapshots(&view, backup);
-    world.seen.sweeps = view.snapshots_listed().into_iter().flatten().collect();
+    world.snapshots = snapshots(&view, backup);
+    world.sweeps = view.snapshots_listed().into_iter().flatten().collect();
     world
-}
-
-/// The Tenant that the Backup is of: not a later namesake.
-fn tenant_of<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Arc<Tenant>> {
-    let tenant = ctx
-        .cluster
-        .cached::<Tenant>(&backup.key().sibling(&backup.spec.tenant_ref))?;
-    is_of(backup, &tenant).then_some(tenant)
 }
 
 /// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
@@ -112,7 +88,7 @@ fn lacks_any(view: &View, found: &[Snapshot], recorded: &BTreeSet<SnapshotId>) -
 
 /// The snapshots that completed the run; none before.
 fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
-    if run_of(backup).ended != Some(planner::Ended::Complete) {
+    if phase_of(backup) != Some(BackupPhase::Complete) {
         return BTreeSet::new();
     }
     let methods = backup.status.iter().flat_map(|status| &status.methods);
@@ -168,9 +144,10 @@ fn target(view: &View, tenant: &Tenant, identity: &TenantIdentity) -> Option<Obs
 pub(super) async fn search<C: Cluster>(
     ctx: &Context<C>,
     backup: &Backup,
+    scene: &Scene,
     world: &mut World,
 ) -> Result<(), Failure> {
-    let Some(place) = &world.place else {
+    let Some(place) = &scene.place else {
         return Ok(());
     };
     let mut found = ctx
@@ -180,18 +157,17 @@ pub(super) async fn search<C: Cluster>(
         .await?;
     found.retain(|snapshot| belongs(snapshot, backup.uid(), None));
     let ids: BTreeSet<_> = found.iter().map(|snapshot| snapshot.id.clone()).collect();
-    let seen = &mut world.seen;
-    seen.searched = true;
+    world.searched = true;
     if found.is_empty() || !recorded(backup).is_subset(&ids) {
         return Ok(());
     }
     let key = backup.key().to_string();
-    seen.untagged = found
+    world.untagged = found
         .iter()
         .filter(|snapshot| lacks_tags(snapshot, place, &key))
         .map(|snapshot| snapshot.id.clone())
         .collect();
-    seen.snapshots = Observed::Present(found);
+    world.snapshots = Observed::Present(found);
     Ok(())
 }
 
@@ -205,10 +181,4 @@ fn lacks_tags(snapshot: &Snapshot, place: &Place, key: &str) -> bool {
         || !found.contains_key(tags::SLOT)
         || !is(tags::BACKUP, Some(key))
         || ![tags::CLUSTER, tags::UID].into_iter().all(is_found_by)
-}
-
-/// How late a run may begin by the terms of its Tenant.
-pub(super) fn max_skew<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Duration> {
-    let tenant = tenant_of(ctx, backup)?;
-    Some(terms_of(ctx, &tenant)?.backup.start_skew_max)
 }

@@ -1,0 +1,104 @@
+//! What a run depends on whatever its engine: its Tenant, where that is, and the rules in force for it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::status::has_attempts;
+use crate::{
+    api::{Backup, Engine, Tenant},
+    cloud::{Site, Tags},
+    cluster::{Cluster, Kind},
+    controllers::{
+        backup_sources::{class_of, is_of, terms_of},
+        schedule::in_force,
+    },
+    engine::Context,
+    plan::{backup_policy::BackupRules, tenant::TenantIdentity},
+};
+
+/// What does not depend on the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scene {
+    /// The Tenant, unless it is gone.
+    pub(super) tenant: Option<Arc<Tenant>>,
+    /// Where it is; `None` while no class says so.
+    pub(super) place: Option<Place>,
+    /// The rules in force for it.
+    pub(super) rules: Option<BackupRules>,
+    /// The engine of the run.
+    pub(super) engine: Engine,
+    /// How late a run may begin by the terms of the Tenant.
+    pub(super) max_skew: Option<Duration>,
+}
+
+/// Where a Tenant's resources are, and whose they are.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    /// The account and region.
+    pub(super) site: Site,
+    /// The tags that say whose something is.
+    pub(super) owner: Tags,
+}
+
+impl Place {
+    fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, site: Site) -> Self {
+        Self {
+            site,
+            owner: identity_of(ctx, tenant).tags(),
+        }
+    }
+}
+
+pub(super) fn identity_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> TenantIdentity {
+    TenantIdentity {
+        cluster: ctx.identity.cluster_id.to_string(),
+        cluster_uid: ctx.identity.cluster_uid.clone(),
+        tenant: tenant.key(),
+        uid: tenant.uid().to_owned(),
+        label: tenant.spec.label.to_string(),
+        customer: tenant.spec.customer.clone(),
+    }
+}
+
+/// Looks at the caches.
+pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
+    let tenant = tenant_of(ctx, backup);
+    let class = tenant.as_ref().and_then(|tenant| class_of(ctx, tenant));
+    let place = tenant
+        .as_ref()
+        .zip(class)
+        .map(|(tenant, class)| Place::of(ctx, tenant, class.site()));
+    let rules = tenant
+        .as_ref()
+        .and_then(|tenant| in_force(ctx, tenant))
+        .map(|in_force| in_force.rules);
+    let max_skew = tenant
+        .as_ref()
+        .and_then(|tenant| terms_of(ctx, tenant))
+        .map(|terms| terms.backup.start_skew_max);
+    Scene {
+        engine: engine_of(backup, rules.as_ref()),
+        tenant,
+        place,
+        rules,
+        max_skew,
+    }
+}
+
+/// What takes the snapshots: as settled when the first attempt was recorded, else as the rules say now.
+fn engine_of(backup: &Backup, rules: Option<&BackupRules>) -> Engine {
+    let settled = backup.status.as_ref().and_then(|status| status.engine);
+    match (settled, rules) {
+        (Some(engine), _) => engine,
+        (None, Some(rules)) if !has_attempts(backup) => rules.engine,
+        // Before there was a choice there was one engine.
+        (None, _) => Engine::EC2,
+    }
+}
+
+/// The Tenant that the Backup is of: not a later namesake.
+fn tenant_of<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Option<Arc<Tenant>> {
+    let tenant = ctx
+        .cluster
+        .cached::<Tenant>(&backup.key().sibling(&backup.spec.tenant_ref))?;
+    is_of(backup, &tenant).then_some(tenant)
+}

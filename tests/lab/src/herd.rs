@@ -1,0 +1,286 @@
+//! Every environment is due at the same minute: how soon AWS takes the last call, under its own limits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::json;
+use simaws::Limits;
+use yagura::{
+    api::{Backup, BackupPhase, BackupPolicy, Tenant, names::tags},
+    clock::{Clock, elapsed, later},
+    cluster::Cluster,
+    governor::Share,
+    report::conditions::is_true,
+};
+
+use crate::{Broken, Settings, World, converge::is_ready, fleet, standing, truth::Truth};
+
+/// 00:00 in Tokyo: half an hour before the slot of the terms.
+const BEGIN: Timestamp = Timestamp::constant(1_795_532_400, 0);
+
+/// The slot, so long after the begin.
+const SLOT_AFTER: Duration = Duration::from_secs(1800);
+
+/// Part of the floor's rate that is asked for at least.
+const LEAST_RATE: f64 = 0.95;
+
+/// How long after the last call the last set may still be on its way to be complete, checked and told of.
+const AFTERMATH: Duration = Duration::from_secs(3600);
+
+/// What is declared, and under which limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setup {
+    /// How many environments are due at once.
+    pub tenants: usize,
+    /// Which part of AWS's limits the operator takes.
+    pub share: f64,
+    /// Decides every order and latency.
+    pub seed: u64,
+}
+
+impl Setup {
+    /// The soonest that AWS can take the last call, were each made as early as its limits let it: the bucket of
+    /// CreateSnapshots holds 100 tokens and gains 5 a second.
+    pub fn floor(&self) -> Duration {
+        let (capacity, refill) = (100, 5.0);
+        Duration::from_secs_f64(self.tenants.saturating_sub(capacity) as f64 / refill)
+    }
+
+    /// How late the last one may be.
+    pub fn bar(&self) -> Duration {
+        self.floor().div_f64(LEAST_RATE)
+    }
+}
+
+/// How late something came: of so many the median, the latest of 99 in a hundred, and the latest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// The median.
+    pub p50: Duration,
+    /// Of 99 in a hundred.
+    pub p99: Duration,
+    /// The latest.
+    pub max: Duration,
+}
+
+impl Spread {
+    /// Of these.
+    pub fn of(mut spans: Vec<Duration>) -> Self {
+        spans.sort_unstable();
+        let at = |part: usize| {
+            let place = (spans.len() * part).div_ceil(100).saturating_sub(1);
+            spans.get(place).copied().unwrap_or_default()
+        };
+        Self {
+            p50: at(50),
+            p99: at(99),
+            max: at(100),
+        }
+    }
+}
+
+/// How it went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Herded {
+    /// What was declared.
+    pub setup: Setup,
+    /// When AWS took the last call, after the slot.
+    pub last_call: Duration,
+    /// How many calls AWS refused for coming too fast, of any operation.
+    pub throttled: u64,
+    /// How many environments have no complete set of the slot.
+    pub missed: usize,
+    /// How many have more than one.
+    pub doubled: usize,
+    /// How late AWS began each set, by its own word.
+    pub lateness: Spread,
+    /// From the slot until each set was first seen to be locked; empty while nothing locks.
+    pub protected: Option<Spread>,
+    /// How many writes to Kubernetes each Backup took, its own and those of its Tenant and policy.
+    pub writes: f64,
+    /// How many writes there were before the slot, when nothing had to be done but to notice that all is well.
+    pub idle_writes: u64,
+    /// How many calls there were of each operation from the slot on.
+    pub calls: BTreeMap<String, usize>,
+}
+
+impl Herded {
+    /// What is not as it should be.
+    pub fn faults(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.last_call > self.setup.bar() {
+            let (last, bar) = (self.last_call.as_secs_f64(), self.setup.bar().as_secs_f64());
+            found.push(format!("the last call came after {last:.1} s, not {bar:.1} s"));
+        }
+        let counts = [
+            (self.throttled, "calls were throttled"),
+            (self.missed as u64, "environments have no complete set"),
+            (self.doubled as u64, "have more than one"),
+        ];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        found.extend(counts.map(|(count, what)| format!("{count} {what}")));
+        found
+    }
+}
+
+/// Lets the slot come for all of them.
+///
+/// # Errors
+/// Where they do not stand before it, or where it does not end.
+pub fn herd(setup: Setup) -> Result<Herded, Broken> {
+    let mut settings = Settings::seeded(setup.seed);
+    settings.start = BEGIN;
+    settings.share = Share::try_from(setup.share).map_err(|error| Broken::SetUp(error.to_string()))?;
+    settings.aws.limits = Limits::Aws;
+    // That quota is not what is measured.
+    settings.aws.security_groups_per_region = setup.tenants + 100;
+    let mut world = World::new(settings)?;
+    standing::fill(&mut world, 0..setup.tenants)?;
+    fleet::back_up(&world, setup.tenants, &json!({}))?;
+    let slot = later(BEGIN, SLOT_AFTER);
+
+    let writes = world.cluster.writes();
+    let before = elapsed(world.clock.now(), slot).saturating_sub(Duration::from_secs(1));
+    world.run_for(before)?;
+    all_stand(&world)?;
+    let idle_writes = world.cluster.writes() - writes;
+
+    let (writes, call) = (world.cluster.writes(), last_call(&world));
+    world.run_until("the last call", setup.bar() * 3 + AFTERMATH, |world| {
+        answered(world) >= setup.tenants
+    })?;
+    let ended = world.run_until("the end of the last Backup", AFTERMATH, |world| {
+        all_ended(world, setup.tenants)
+    });
+    match ended {
+        // What is not there then is missed, and said so.
+        Ok(()) | Err(Broken::Late { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let truth = Truth::of(&world, None)?;
+    let sets = Sets::of(&truth, &world, slot);
+    let calls = world.sim.calls_since(call);
+    let last = calls
+        .iter()
+        .filter(|one| one.effect && one.operation == CALL)
+        .map(|one| one.at);
+    let mut counts = BTreeMap::<String, usize>::new();
+    for one in &calls {
+        *counts.entry(one.operation.clone()).or_default() += 1;
+    }
+    Ok(Herded {
+        setup,
+        last_call: last.max().map_or(Duration::MAX, |at| elapsed(slot, at)),
+        throttled: world.sim.throttled(),
+        missed: setup.tenants.saturating_sub(sets.lateness.len()),
+        doubled: sets.doubled,
+        lateness: Spread::of(sets.lateness),
+        protected: protected(&world, slot),
+        writes: (world.cluster.writes() - writes) as f64 / setup.tenants as f64,
+        idle_writes,
+        calls: counts,
+    })
+}
+
+/// What takes a set.
+const CALL: &str = "CreateSnapshots";
+
+fn last_call(world: &World) -> u64 {
+    world.sim.calls().last().map_or(0, |call| call.seq)
+}
+
+fn answered(world: &World) -> usize {
+    let counts = world.sim.counts();
+    let good = counts.get(CALL).and_then(|codes| codes.get("OK")).copied();
+    usize::try_from(good.unwrap_or_default()).unwrap_or(usize::MAX)
+}
+
+/// A herd of environments that are not Ready would be no herd.
+fn all_stand(world: &World) -> Result<(), Broken> {
+    let tenants = world.cluster.cached_all::<Tenant>();
+    let idle: Vec<_> = tenants.iter().filter(|tenant| !is_ready(tenant)).collect();
+    let policies = world.cluster.cached_all::<BackupPolicy>();
+    let is_accepted = |policy: &BackupPolicy| {
+        let status = policy.status.as_ref();
+        status.is_some_and(|status| is_true(&status.conditions, "Ready"))
+    };
+    let refused = policies.iter().filter(|policy| !is_accepted(policy)).count();
+    match idle.first() {
+        None if refused == 0 => Ok(()),
+        None => Err(Broken::SetUp(format!("{refused} policies are not accepted"))),
+        Some(tenant) => Err(Broken::SetUp(format!(
+            "{} Tenants are not Ready: {:?}",
+            idle.len(),
+            tenant.status.as_ref().map(|status| &status.conditions)
+        ))),
+    }
+}
+
+fn all_ended(world: &World, tenants: usize) -> bool {
+    let backups = world.cluster.cached_all::<Backup>();
+    let has_ended = |backup: &Backup| {
+        let status = backup.status.as_ref();
+        let phase = status.and_then(|status| status.phase);
+        phase.is_some_and(|phase| !matches!(phase, BackupPhase::Pending | BackupPhase::Running))
+    };
+    backups.len() >= tenants && backups.iter().all(|backup| has_ended(backup))
+}
+
+/// The sets that AWS truly holds of a slot.
+struct Sets {
+    /// How late each complete one began.
+    lateness: Vec<Duration>,
+    /// How many environments have more than one snapshot of a volume.
+    doubled: usize,
+}
+
+impl Sets {
+    fn of(truth: &Truth, world: &World, slot: Timestamp) -> Self {
+        let mut by_owner = BTreeMap::<&str, Vec<_>>::new();
+        let slot_text = slot.to_string();
+        for snapshot in &truth.snapshots {
+            let is_of_slot = snapshot.tags.get(tags::SLOT) == Some(&slot_text);
+            if let Some(uid) = snapshot.tags.get(tags::UID).filter(|_| is_of_slot) {
+                by_owner.entry(uid).or_default().push(snapshot);
+            }
+        }
+        let tenants = world.cluster.cached_all::<Tenant>();
+        let volumes: BTreeMap<_, BTreeSet<&str>> = truth
+            .instances
+            .iter()
+            .filter_map(|one| {
+                let ids = one.volumes.values().map(String::as_str).collect();
+                Some((one.tags.get(tags::UID)?.as_str(), ids))
+            })
+            .collect();
+        let (mut lateness, mut doubled) = (Vec::new(), 0);
+        for tenant in &tenants {
+            let uid = yagura::cluster::Kind::uid(&**tenant);
+            let set = by_owner.get(uid).map(Vec::as_slice).unwrap_or_default();
+            let good = set.iter().filter(|one| one.state == "completed");
+            let taken: BTreeSet<_> = good.map(|one| one.volume_id.as_str()).collect();
+            let begun = set.iter().map(|one| one.started_at).min();
+            if let Some(begun) = begun.filter(|_| volumes.get(uid) == Some(&taken)) {
+                lateness.push(elapsed(slot, begun));
+            }
+            doubled += usize::from(set.len() > taken.len());
+        }
+        Self { lateness, doubled }
+    }
+}
+
+/// When each set was protected, where all are.
+fn protected(world: &World, slot: Timestamp) -> Option<Spread> {
+    let backups = world.cluster.cached_all::<Backup>();
+    let spans: Option<Vec<_>> = backups
+        .iter()
+        .map(|backup| {
+            let at = backup.status.as_ref()?.protected_at.as_ref()?;
+            Some(elapsed(slot, at.0))
+        })
+        .collect();
+    spans.filter(|spans| !spans.is_empty()).map(Spread::of)
+}
