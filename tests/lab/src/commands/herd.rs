@@ -3,7 +3,10 @@
 use std::{fs, process::ExitCode, time::Instant};
 
 use clap::Args;
-use lab::herd::{Herded, Setup, Spread, herd};
+use lab::{
+    Engine,
+    herd::{Herded, Setup, Spread, herd},
+};
 
 /// Let the daily slot come for many environments at once, under AWS's default limits.
 ///
@@ -15,6 +18,9 @@ pub(crate) struct Herd {
     /// How many environments.
     #[arg(long, default_value_t = 10_000)]
     tenants: usize,
+    /// What takes the copies.
+    #[arg(long, default_value = "ec2")]
+    engine: Engine,
     /// Which part of AWS's limits the operator takes.
     #[arg(long, default_value_t = 1.0)]
     share: f64,
@@ -33,6 +39,7 @@ impl Herd {
         let begun = Instant::now();
         let setup = Setup {
             tenants: self.tenants,
+            engine: self.engine,
             share: self.share,
             seed: self.seed,
         };
@@ -56,9 +63,14 @@ impl Herd {
 
 #[expect(clippy::print_stdout, reason = "the command's result")]
 fn print(herded: &Herded) {
-    let Setup { tenants, share, .. } = herded.setup;
+    let Setup {
+        tenants,
+        engine,
+        share,
+        ..
+    } = herded.setup;
     let seconds = |span: std::time::Duration| span.as_secs_f64();
-    println!("{tenants} Tenants due at 00:30, share {share}");
+    println!("{tenants} Tenants due at 00:30, engine {engine:?}, share {share}");
     println!(
         "  last call accepted after {:.1} s: floor {:.1} s, bar {:.1} s; throttled {}; missed {}; more than one set {}",
         seconds(herded.last_call),
