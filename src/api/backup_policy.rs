@@ -190,7 +190,8 @@ pub struct BackupPolicyStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveBackup>,
 
-    /// The suspension under way, or the last one while its policy still asks for it.
+    /// The suspension under way, or the last one, until two days after it ended: one that is asked for sooner is
+    /// the same one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
 

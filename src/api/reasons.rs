@@ -53,6 +53,10 @@ vocabulary! {
         Permitted,
         /// Another policy is in force for some of the policy's Tenants.
         Conflict,
+        /// No backup is begun for a while, as a person asked.
+        Suspended,
+        /// The account's quota has room for the snapshots that the policy keeps.
+        QuotaSufficient,
         /// Every method of the Backup succeeded.
         Complete,
         /// The Backup is given up.
@@ -204,6 +208,20 @@ vocabulary! {
         NeverReady,
         /// The newest complete Backup is older than it should be.
         BackupOverdue,
+        /// Fewer good days are held than are wanted.
+        GoodDaysMissing,
+        /// Snapshots that are guaranteed can be deleted: nothing locks them.
+        NotLocked,
+        /// AWS did not say whether snapshots that are guaranteed are locked.
+        LockNotRead,
+        /// The vault of AWS Backup has no lock, or one shorter than the guarantee.
+        VaultNotLocked,
+        /// Snapshots or images of the Tenant can be used by others.
+        CopiesShared,
+        /// A person suspended the policy for a while.
+        Suspended,
+        /// The account's quota leaves too little room for the snapshots to come.
+        QuotaShort,
         /// The backup's time has come and the run was recorded.
         BackupDue,
         /// AWS was asked for the snapshots.
@@ -218,8 +236,20 @@ vocabulary! {
         BackupLate,
         /// The run could not be started in time.
         BackupMissed,
+        /// A suspension is asked for, and it is over: backups go on.
+        SuspensionOver,
+        /// No suspension is asked for.
+        NotSuspended,
+        /// The engine needs what the Tenant's class does not have.
+        EngineUnavailable,
+        /// The account's quota has room for the snapshots to come.
+        QuotaAmple,
+        /// AWS Backup begins within the hour, so backups may start later than is promised.
+        StartMayBeLate,
         /// A Backup of the slot's name exists that is not the slot's.
         ForeignBackup,
+        /// The class names no vault and role for AWS Backup, or its vault is not there.
+        NoVault,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
 

@@ -116,10 +116,9 @@ impl StorageApi for Ec2 {
         Ok(())
     }
 
-    async fn list_public_snapshots(&self) -> Result<Listed<SnapshotId>, CloudError> {
-        let Listed { items, pages } = self.snapshots(Some(self.ours()), Some("all")).await?;
-        let items = convert::each(Operation::DescribeSnapshots, items, convert::snapshot_id)?;
-        Ok(Listed { items, pages })
+    async fn list_public_snapshots(&self) -> Result<Listed<Snapshot>, CloudError> {
+        let listed = self.snapshots(Some(self.ours()), Some("all")).await?;
+        convert::each_of(Operation::DescribeSnapshots, listed, convert::snapshot)
     }
 
     async fn sharing_of_snapshot(&self, id: &SnapshotId) -> Result<Sharing, CloudError> {

@@ -143,7 +143,7 @@ pub trait StorageApi: Send + Sync {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
 
     /// The snapshots that carry our cluster tag and that everybody may use: all pages or an error.
-    async fn list_public_snapshots(&self) -> Result<Listed<SnapshotId>, CloudError>;
+    async fn list_public_snapshots(&self) -> Result<Listed<Snapshot>, CloudError>;
 
     /// To whom a snapshot is opened. *Errors*: `NotFound` when it is gone.
     async fn sharing_of_snapshot(&self, id: &SnapshotId) -> Result<Sharing, CloudError>;

@@ -3,6 +3,7 @@
 //! It makes no Backup: that is the schedule's work, by what is published here. A change of the schedule is accepted
 //! only when the one before owes nothing any more, or an outage and an edit together would lose a date.
 
+mod suspension;
 mod tally;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -20,7 +21,7 @@ use crate::{
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
     plan::{
         Plan,
-        backup_policy::{InForce, in_force},
+        backup_policy::{InForce, Suspending, in_force},
         selection::{Share, share_of},
         slot::{History, due},
     },
@@ -147,7 +148,8 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
         }
         let tally = tally(policy, in_force, &world.members, world.terms.as_deref(), now);
         let mut status = values(policy, in_force, &tally);
-        let events = edges(&status, refusal);
+        let mut events = edges(&status, refusal);
+        events.extend(suspension::edges(&status, &in_force.suspending));
         let mut conditions = Conditions::over(&status.conditions, policy.generation(), now);
         let conflict = conflict(&world.share);
         conditions.set(
@@ -155,6 +157,8 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
             Some(conflict.reason == Reason::Contested),
             &conflict,
         );
+        let suspended = suspension::condition(in_force);
+        conditions.set(ConditionType::Suspended, Some(suspended.0), &suspended.1);
         status.conditions = conditions.settle(&standing(in_force, refusal));
         Report {
             status: Some(status),
@@ -272,7 +276,7 @@ fn values(policy: &BackupPolicy, in_force: &InForce, tally: &Tally) -> BackupPol
         accepted: in_force.accepted.clone(),
         accepted_schedule_at: in_force.schedule_at.map(time),
         effective: Some(in_force.effective.clone()),
-        suspension: None,
+        suspension: in_force.suspending.kept().cloned(),
         next_run_time: tally.next_run.map(time),
         last_run: tally.last_run.clone(),
         tenants: Some(tally.counts.clone()),
@@ -285,7 +289,10 @@ fn standing(in_force: &InForce, refusal: Option<&Refusal>) -> Standing {
     let values = &in_force.effective;
     match refusal {
         None => {
-            let message = format!("daily at {} {}", values.at, values.time_zone);
+            let mut message = format!("daily at {} {}", values.at, values.time_zone);
+            if let Suspending::Yes { span, .. } = &in_force.suspending {
+                message.push_str(&format!("; suspended until {}", span.until.0));
+            }
             Standing::Ready(Because::new(Reason::Succeeded, message))
         }
         Some(refusal) => {

@@ -21,7 +21,7 @@ use crate::{
         Plan,
         backup_policy::{BackupRules, by_terms, rule_by_terms, rule_of, rules_of},
         selection::winner,
-        slot::{Decision, Due, History, Rule, backup_name, due, next_run},
+        slot::{Decision, Due, History, Rule, backup_name, due, next_due},
     },
 };
 
@@ -159,7 +159,7 @@ impl<C: Cluster> Reconciler<C> for Schedule {
             report.look_again = resolved
                 .desired
                 .as_ref()
-                .and_then(|in_force| next_run(&in_force.rule, &history(world, &BTreeSet::new()), now));
+                .and_then(|in_force| next_due(&in_force.rule, &history(world, &BTreeSet::new()), now));
         }
         report
     }
@@ -303,6 +303,10 @@ fn told(step: &Step, backup: &str) -> Option<Happened> {
         Decision::Missed => Some(Happened::warning(
             Reason::BackupMissed,
             format!("the run of Backup {backup} was missed: its starting deadline passed"),
+        )),
+        Decision::Suspended => Some(Happened::warning(
+            Reason::BackupMissed,
+            format!("the run of Backup {backup} was missed: its policy is suspended"),
         )),
     }
 }

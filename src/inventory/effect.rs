@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::cloud::{
-    Instance, InstanceId, MetadataOptions, NetworkInterfaceId, Rule, SecurityGroup, SecurityGroupId,
-    Snapshot, Tags, VolumeId,
+    ImageId, Instance, InstanceId, MetadataOptions, NetworkInterfaceId, Rule, SecurityGroup, SecurityGroupId,
+    Snapshot, SnapshotId, SnapshotLock, Tags, VolumeId,
 };
 
 /// What one call did or found. Recorded right after the call ended.
@@ -55,6 +55,16 @@ pub enum Effect {
     },
     /// These snapshots were begun.
     SnapshotsCreated(Vec<Snapshot>),
+    /// This snapshot was deleted, or a look by its id found that it is.
+    Deleted(SnapshotId),
+    /// This image was deleted, or a look by its id found that it is.
+    ImageDeleted(ImageId),
+    /// The lock of a snapshot is now this.
+    Locked(SnapshotLock),
+    /// This snapshot is open to nobody any more.
+    SnapshotClosed(SnapshotId),
+    /// This image is open to nobody any more.
+    ImageClosed(ImageId),
     /// A look by id, token or label found this instance, whatever its tags.
     Seen(Instance),
     /// A look by id or name found this group, whatever its tags.

@@ -1,6 +1,9 @@
 //! What is known of one kind of resource: the last listing, the one before, and our writes since.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -28,6 +31,8 @@ pub(super) struct Overlaid<T> {
 pub(super) struct Facts<T: Resource> {
     pub(super) listing: Option<Arc<Listing<T>>>,
     pub(super) overlay: Arc<BTreeMap<T::Id, Overlaid<T>>>,
+    /// What we deleted and a listing may still show.
+    pub(super) gone: Arc<BTreeSet<T::Id>>,
 }
 
 impl<T: Resource> Clone for Facts<T> {
@@ -35,6 +40,7 @@ impl<T: Resource> Clone for Facts<T> {
         Self {
             listing: self.listing.clone(),
             overlay: Arc::clone(&self.overlay),
+            gone: Arc::clone(&self.gone),
         }
     }
 }
@@ -44,6 +50,7 @@ impl<T: Resource> Default for Facts<T> {
         Self {
             listing: None,
             overlay: Arc::default(),
+            gone: Arc::default(),
         }
     }
 }
@@ -73,6 +80,9 @@ impl<T: Resource> Facts<T> {
                 false => Observed::Unknown,
             };
         }
+        if self.gone.contains(id) {
+            return Observed::Absent;
+        }
         let Some(listing) = self.believed(now) else {
             return Observed::Unknown;
         };
@@ -81,6 +91,43 @@ impl<T: Resource> Facts<T> {
             None if listing.is_confirmed() && !listing.missed.contains_key(id) => Observed::Absent,
             None => Observed::Unknown,
         }
+    }
+
+    /// Everything that was last known, however long ago. What a listing missed once is in it.
+    pub(super) fn last_known(&self) -> impl Iterator<Item = &T> {
+        let listing = self.listing.as_deref().into_iter();
+        let items = listing.flat_map(|listing| listing.items().iter().chain(listing.missed.values()));
+        let listed = items.map(Arc::as_ref);
+        let listed =
+            listed.filter(|item| !self.overlay.contains_key(item.id()) && !self.gone.contains(item.id()));
+        listed.chain(self.overlay.values().map(|overlaid| overlaid.item.as_ref()))
+    }
+
+    /// What is found by this term as it was last known.
+    pub(super) fn last_known_having(
+        &self,
+        key: &'static str,
+        value: &'static str,
+    ) -> impl Iterator<Item = &T> {
+        let listed = self.listing.as_deref().into_iter();
+        let listed = listed.flat_map(move |listing| listing.having(key, value));
+        let listed =
+            listed.filter(|item| !self.overlay.contains_key(item.id()) && !self.gone.contains(item.id()));
+        let overlaid = self.overlay.values().map(|overlaid| overlaid.item.as_ref());
+        listed.chain(overlaid.filter(move |item| has_term(*item, key, value)))
+    }
+
+    /// The one of this id as it was last known.
+    pub(super) fn last_known_by_id(&self, id: &T::Id) -> Option<&T> {
+        if let Some(overlaid) = self.overlay.get(id) {
+            return Some(&overlaid.item);
+        }
+        if self.gone.contains(id) {
+            return None;
+        }
+        let listing = self.listing.as_deref()?;
+        let item = listing.find(id).or_else(|| listing.missed.get(id))?;
+        Some(item)
     }
 
     /// What is found by this term, in the order of ids.
@@ -107,7 +154,7 @@ impl<T: Resource> Facts<T> {
         let Some(listing) = self.believed(now) else {
             return Observed::Unknown;
         };
-        let is_overlaid = |item: &T| self.overlay.contains_key(item.id());
+        let is_overlaid = |item: &T| self.overlay.contains_key(item.id()) || self.gone.contains(item.id());
         // One that may or may not be there still: without it the rest is not all.
         let missed = listing.missed.values().filter(|item| !is_overlaid(item));
         let outdated = self

@@ -8,21 +8,30 @@
 //!
 //! A write of ours is recorded as an [`Effect`], and the view shows it at once, until a listing begun later does.
 //!
+//! What only some care for is known beside the resources: locks, public snapshots and images by listings of their own,
+//! jobs and vaults of AWS Backup while somebody watches them, and to which accounts single copies are opened by a
+//! rotation of readings. Nothing waits for these but who needs them: an account that denies one is looked after all
+//! the same.
+//!
 //! Deliberately absent: resources without our cluster tag. Who has bound an id and does not find it here looks
 //! by that id before believing anything.
 
 mod checks;
+mod copies;
 mod effect;
 mod facts;
 mod listing;
+mod marks;
 mod owner;
 mod protection;
+mod sharing;
 mod shelf;
 mod sites;
 mod state;
 mod sweep;
 mod timetable;
 mod view;
+mod watches;
 
 pub use effect::Effect;
 pub use owner::Owner;
@@ -30,7 +39,7 @@ pub use sites::{Inventories, OnSweep, Spawner};
 pub use state::Swept;
 pub use sweep::{Inventory, ListingStatus};
 pub use timetable::{LONGEST, ListingKind, PERIOD};
-pub use view::{MAX_AGE, View};
+pub use view::{CopyId, Exposed, MAX_AGE, View};
 
 #[cfg(test)]
 mod tests;

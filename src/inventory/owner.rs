@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt::Debug, hash::Hash};
 use crate::{
     api::names::tags,
     cloud::{
-        Instance, InstanceId, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Tags, Volume, VolumeId,
-        VpcId,
+        Image, ImageId, Instance, InstanceId, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, Tags,
+        Volume, VolumeId, VpcId,
     },
 };
 
@@ -19,12 +19,15 @@ pub(super) const ATTACHED_TO: &str = "attached-to";
 /// The term by which groups are found besides their tags: VPC and name.
 pub(super) const NAMED: &str = "named";
 
+/// The term by which images are found that everybody may use.
+pub(super) const PUBLIC: (&str, &str) = ("public", "true");
+
 /// The object that a resource was made for, as its tags say it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// The value of the tag `yagura.dev/tenant`, `namespace/name`.
     Tenant(String),
-    /// The value of the tag `yagura.dev/backup`; of snapshots only.
+    /// The value of the tag `yagura.dev/backup`; of snapshots and images only.
     Backup(String),
     /// The value of the tag `yagura.dev/class`, of what the tenants of a class share.
     Class(String),
@@ -140,10 +143,65 @@ impl Resource for Snapshot {
     }
 
     fn owners(&self, owners: &mut BTreeSet<Owner>) {
-        // Its tenant is not woken: a thousand snapshots complete in a night, and the Backup says what they mean.
-        let backup = self.tags.get(tags::BACKUP).cloned().map(Owner::Backup);
-        owners.extend(backup.or_else(|| self.tags.get(tags::TENANT).cloned().map(Owner::Tenant)));
+        owners.extend(owner_of_copy(&self.tags));
     }
+}
+
+impl Resource for Image {
+    type Id = ImageId;
+
+    fn id(&self) -> &ImageId {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn visit_terms(&self, visit: &mut dyn FnMut(&'static str, &str)) {
+        for key in INDEXED {
+            if let Some(value) = self.tags.get(key) {
+                visit(key, value);
+            }
+        }
+        if self.public {
+            let (key, value) = PUBLIC;
+            visit(key, value);
+        }
+    }
+
+    fn owners(&self, owners: &mut BTreeSet<Owner>) {
+        owners.extend(owner_of_copy(&self.tags));
+    }
+}
+
+/// Its tenant is not woken: a thousand snapshots complete in a night, and the Backup says what they mean.
+fn owner_of_copy(carried: &Tags) -> Option<Owner> {
+    let backup = carried.get(tags::BACKUP).cloned().map(Owner::Backup);
+    backup.or_else(|| carried.get(tags::TENANT).cloned().map(Owner::Tenant))
+}
+
+/// Who is to know that a copy is open to others: its Backup, and the tenant whose data it holds.
+pub(super) fn owners_of_exposed(carried: &Tags, owners: &mut BTreeSet<Owner>) {
+    owners.extend(carried.get(tags::BACKUP).cloned().map(Owner::Backup));
+    owners.extend(carried.get(tags::TENANT).cloned().map(Owner::Tenant));
+}
+
+/// Whether a snapshot is ours to guard. What was released is touched no more; what AWS Backup made has the tags of our
+/// volumes, and is not ours.
+pub(super) fn is_guarded_snapshot(carried: &Tags) -> bool {
+    !carried.contains_key(tags::RELEASED) && !carried.contains_key(tags::AWS_BACKUP_SOURCE)
+}
+
+/// Whether an image is ours to guard: AWS Backup copies an instance's tags onto each that it makes, but only those of
+/// our own jobs name a Backup.
+pub(super) fn is_guarded_image(carried: &Tags) -> bool {
+    let is_others = carried.contains_key(tags::AWS_BACKUP_SOURCE) && !carried.contains_key(tags::BACKUP);
+    !carried.contains_key(tags::RELEASED) && !is_others
 }
 
 /// Names are unique in a VPC without regard to case.

@@ -26,6 +26,8 @@ pub(super) enum Change<T> {
     Whole(Arc<T>),
     /// Some of it was changed.
     Edit(Arc<dyn Fn(&mut T) + Send + Sync>),
+    /// It was deleted.
+    Gone,
 }
 
 struct Write<T> {
@@ -37,6 +39,10 @@ struct Write<T> {
 impl<T> Write<T> {
     fn is_whole(&self) -> bool {
         matches!(self.change, Change::Whole(_))
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.change, Change::Gone)
     }
 }
 
@@ -86,6 +92,8 @@ impl<T: Resource> Shelf<T> {
         for item in before.iter().flat_map(|before| before.missed.values()) {
             item.owners(changed);
         }
+        // What we deleted is gone without doubt once a listing does not show it.
+        missed.retain(|id, _| !self.facts.gone.contains(id));
         missed.extend(self.settle(&items, begun, changed));
         let previous_at = before.map(|listing| listing.begun_at);
         self.facts.listing = Some(Arc::new(Listing::new((begun.at, previous_at), items, missed)));
@@ -117,7 +125,13 @@ impl<T: Resource> Shelf<T> {
                 .map(|write| write.at)
                 .max();
             let before = writes.len();
+            let gone_at = writes.last().filter(|last| last.is_gone()).map(|last| last.at);
             match (shown, whole) {
+                // A listing may be behind a deletion as behind a creation.
+                (Some(_), _) if gone_at.is_some_and(|at| elapsed(at, begun.at) < CREATION_LAG) => {
+                    return true;
+                }
+                (None, _) if gone_at.is_some() => writes.retain(|write| write.turn > begun.turn),
                 // A listing that lags behind the creation cannot be ahead of what we did to it since.
                 (None, Some(at)) if begun.at < at || elapsed(at, begun.at) < CREATION_LAG => return true,
                 (None, Some(_)) => {
@@ -138,6 +152,7 @@ impl<T: Resource> Shelf<T> {
 
     fn overlay_all(&mut self) {
         self.facts.overlay = Arc::default();
+        self.facts.gone = Arc::default();
         let ids: Vec<_> = self.pending.keys().cloned().collect();
         for id in ids {
             self.overlay(&id);
@@ -162,7 +177,14 @@ impl<T: Resource> Shelf<T> {
                         edit(Arc::make_mut(&mut shown.item));
                     }
                 }
+                Change::Gone => shown = None,
             }
+        }
+        let is_gone = self.pending.get(id).and_then(|writes| writes.last());
+        if is_gone.is_some_and(Write::is_gone) {
+            Arc::make_mut(&mut self.facts.gone).insert(id.clone());
+        } else if self.facts.gone.contains(id) {
+            Arc::make_mut(&mut self.facts.gone).remove(id);
         }
         let overlay = Arc::make_mut(&mut self.facts.overlay);
         match shown {

@@ -122,7 +122,8 @@ impl Inventories {
     /// How each listing of each site in use stands.
     pub fn listings(&self) -> Vec<(Site, ListingStatus)> {
         let of_site = |(site, inventory): (Site, Arc<Inventory>)| {
-            inventory.listings().map(|listing| (site.clone(), listing))
+            let listings = inventory.listings().into_iter();
+            listings.map(move |listing| (site.clone(), listing))
         };
         self.all().into_iter().flat_map(of_site).collect()
     }

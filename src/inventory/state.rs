@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     checks::Checks,
+    copies::Copies,
     effect::Effect,
     facts::Turn,
     owner::{Owner, Resource},
@@ -15,19 +16,23 @@ use super::{
     view::View,
 };
 use crate::cloud::{
-    CloudError, Impaired, Instance, InstanceId, Listed, NetworkInterfaceId, SecurityGroup, SecurityGroupId,
-    Snapshot, SnapshotId, Tags, Volume, VolumeId,
+    BackupJob, CloudError, Image, ImageId, Impaired, Instance, InstanceId, Listed, NetworkInterfaceId,
+    SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, SnapshotLock, Tags, Vault, VaultName, Volume,
+    VolumeId,
 };
 
 /// What one listing brought, or several.
 #[derive(Clone, Debug, Default)]
 pub struct Swept {
     /// The owners of every resource that is different from what the listing before found, vanished ones included, of
-    /// those whose writes of ours the listings caught up with, and of instances whose checks turned.
+    /// those whose writes of ours the listings caught up with, of instances whose checks turned, of snapshots whose lock
+    /// is another or whose sharing is, and who watches a job that is in another state.
     pub changed: BTreeSet<Owner>,
     /// Something can now be told absent, and before could not: whoever waited for that looks again, also without a
     /// resource to be named by. Said once for all kinds, when none is still on its way there.
     pub became_conclusive: bool,
+    /// It was looked for copies of ours that are open to others, and there are such.
+    pub is_exposed: bool,
     /// The calls that failed; what they would have told stays as old as it was.
     pub failed: Vec<CloudError>,
 }
@@ -37,6 +42,7 @@ impl Swept {
     pub(super) fn join(&mut self, other: Self) {
         self.changed.extend(other.changed);
         self.became_conclusive |= other.became_conclusive;
+        self.is_exposed |= other.is_exposed;
         self.failed.extend(other.failed);
     }
 }
@@ -48,6 +54,11 @@ pub(super) enum Answer {
     Groups(Listed<SecurityGroup>),
     Snapshots(Listed<Snapshot>),
     StatusChecks(Listed<Impaired>),
+    Locks(Listed<SnapshotLock>),
+    PublicSnapshots(Listed<Snapshot>),
+    Images(Listed<Image>),
+    BackupJobs(Listed<BackupJob>),
+    Vaults(Listed<(VaultName, Option<Vault>)>),
 }
 
 impl Answer {
@@ -58,6 +69,11 @@ impl Answer {
             Self::Groups(listed) => listed.pages,
             Self::Snapshots(listed) => listed.pages,
             Self::StatusChecks(listed) => listed.pages,
+            Self::Locks(listed) => listed.pages,
+            Self::PublicSnapshots(listed) => listed.pages,
+            Self::Images(listed) => listed.pages,
+            Self::BackupJobs(listed) => listed.pages,
+            Self::Vaults(listed) => listed.pages,
         }
     }
 }
@@ -65,12 +81,15 @@ impl Answer {
 #[derive(Default)]
 pub(super) struct State {
     turn: Turn,
-    timetable: Timetable,
+    pub(super) timetable: Timetable,
     instances: Shelf<Instance>,
     volumes: Shelf<Volume>,
     groups: Shelf<SecurityGroup>,
-    snapshots: Shelf<Snapshot>,
+    pub(super) snapshots: Shelf<Snapshot>,
+    pub(super) images: Shelf<Image>,
     checks: Checks,
+    /// What keeps and guards snapshots and images.
+    pub(super) copies: Copies,
     protection: Protection,
     /// The listings that failed the last time.
     failing: BTreeSet<ListingKind>,
@@ -99,10 +118,6 @@ impl State {
         self.begin(at)
     }
 
-    pub(super) fn timetable(&self) -> &Timetable {
-        &self.timetable
-    }
-
     pub(super) fn view(&self, now: Timestamp) -> View {
         View {
             now,
@@ -110,6 +125,8 @@ impl State {
             volumes: self.volumes.facts().clone(),
             groups: self.groups.facts().clone(),
             snapshots: self.snapshots.facts().clone(),
+            images: self.images.facts().clone(),
+            copies: self.copies.known().clone(),
             checks: self.checks.clone(),
             protection: Arc::clone(self.protection.known()),
         }
@@ -123,16 +140,15 @@ impl State {
             ListingKind::Groups => self.groups.facts().listed_at(),
             ListingKind::Snapshots => self.snapshots.facts().listed_at(),
             ListingKind::StatusChecks => self.checks.listed_at(),
+            ListingKind::Images => self.images.facts().listed_at(),
+            other => self.copies.listed_at(other),
         }
     }
 
-    /// Whether every kind of resource was listed at least once. The checks are not waited for: an account that
-    /// denies them is looked after all the same.
+    /// Whether every kind of resource was listed at least once, as far as anything waits for it.
     pub(super) fn has_swept(&self) -> bool {
-        ListingKind::ALL
-            .into_iter()
-            .filter(|kind| *kind != ListingKind::StatusChecks)
-            .all(|kind| self.listed_at(kind).is_some())
+        let mut needed = ListingKind::ALL.into_iter().filter(|kind| kind.is_needed());
+        needed.all(|kind| self.listed_at(kind).is_some())
     }
 
     /// Takes what a listing of this kind found, or that it failed.
@@ -144,7 +160,7 @@ impl State {
         now: Timestamp,
     ) -> Swept {
         let mut swept = Swept::default();
-        let was_conclusive = self.is_conclusive(kind, now);
+        let was_conclusive = self.tells(kind, now);
         let ended = match answer {
             Ok(answer) => {
                 self.failing.remove(&kind);
@@ -160,8 +176,9 @@ impl State {
             }
         };
         self.timetable.end(kind, begun.at, (ended, now));
-        self.is_news_kept |= !was_conclusive && self.is_conclusive(kind, now);
+        self.is_news_kept |= kind.is_told() && !was_conclusive && self.tells(kind, now);
         swept.became_conclusive = self.tells_news(now);
+        swept.is_exposed = kind.shows_exposure() && self.is_exposed(now);
         swept
     }
 
@@ -183,24 +200,33 @@ impl State {
                     }
                 }
             }
+            Answer::Images(listed) => self.images.list(listed.items, begun, changed),
+            Answer::Locks(listed) => self.take_locks(listed, begun, changed),
+            Answer::PublicSnapshots(listed) => self.take_public(listed.items, begun, changed),
+            Answer::BackupJobs(listed) => self.take_jobs(listed.items, begun, changed),
+            Answer::Vaults(listed) => self.take_vaults(listed.items, begun.at),
         }
     }
 
-    fn is_conclusive(&self, kind: ListingKind, now: Timestamp) -> bool {
+    /// Whether this kind can be told absent.
+    fn tells(&self, kind: ListingKind, now: Timestamp) -> bool {
         match kind {
             ListingKind::Instances => self.instances.facts().is_conclusive(now),
             ListingKind::Volumes => self.volumes.facts().is_conclusive(now),
             ListingKind::Groups => self.groups.facts().is_conclusive(now),
             ListingKind::Snapshots => self.snapshots.facts().is_conclusive(now),
             ListingKind::StatusChecks => self.checks.is_conclusive(now),
+            ListingKind::Images => self.images.facts().is_conclusive(now),
+            other => self.copies.is_conclusive(other, now),
         }
     }
 
     /// Whether it is said now that something became conclusive: it wakes everything, so it waits for the kinds that
     /// will be so in a moment, and not for those that fail.
     fn tells_news(&mut self, now: Timestamp) -> bool {
-        let is_settled = |kind: &ListingKind| self.is_conclusive(*kind, now) || self.failing.contains(kind);
-        let is_told = self.is_news_kept && ListingKind::ALL.iter().all(is_settled);
+        let is_settled = |kind: ListingKind| self.tells(kind, now) || self.failing.contains(&kind);
+        let mut kinds = ListingKind::ALL.into_iter().filter(|kind| kind.is_told());
+        let is_told = self.is_news_kept && kinds.all(is_settled);
         self.is_news_kept &= !is_told;
         is_told
     }
@@ -268,6 +294,17 @@ impl State {
                     keep_volumes(instance, &volumes);
                 });
             }
+            Effect::Deleted(id) => {
+                self.snapshots.write(&id, Change::Gone, done);
+                self.copies.snapshot_closed(&id, done);
+            }
+            Effect::ImageDeleted(id) => self.images.write(&id, Change::Gone, done),
+            Effect::Locked(lock) => self.copies.locked(lock, done),
+            Effect::SnapshotClosed(id) => self.copies.snapshot_closed(&id, done),
+            Effect::ImageClosed(id) => {
+                self.copies.image_closed(&id, done);
+                edit(&mut self.images, &id, done, |image| image.public = false);
+            }
         }
     }
 
@@ -277,6 +314,7 @@ impl State {
             Some("i") => edit_tags(&mut self.instances, &InstanceId::from(id), tags, done),
             Some("vol") => edit_tags(&mut self.volumes, &VolumeId::from(id), tags, done),
             Some("sg") => edit_tags(&mut self.groups, &SecurityGroupId::from(id), tags, done),
+            Some("ami") => edit_tags(&mut self.images, &ImageId::from(id), tags, done),
             Some("snap") => edit_tags(&mut self.snapshots, &SnapshotId::from(id), tags, done),
             // Interfaces and the like are tagged too, but nothing here shows their tags.
             _ => {}

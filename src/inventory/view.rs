@@ -10,16 +10,21 @@ use jiff::Timestamp;
 
 use super::{
     checks::Checks,
+    copies::Known,
     facts::Facts,
     owner::{ATTACHED_TO, INDEXED, NAMED, Resource, group_term},
 };
 use crate::{
     api::names::tags,
     cloud::{
-        Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, StatusCheck,
-        Volume, VolumeId, VpcId,
+        Image, Instance, InstanceId, Observed, SecurityGroup, SecurityGroupId, Snapshot, SnapshotId,
+        StatusCheck, Volume, VolumeId, VpcId,
     },
 };
+
+mod copies;
+
+pub use copies::{CopyId, Exposed};
 
 /// How old a listing may be and still be believed. Ten of the usual periods of 30 s, and two of the longest that many
 /// pages lead to: one that fails now and then stops nothing, and nobody acts on a picture that a person may have
@@ -38,6 +43,8 @@ pub struct View {
     pub(super) volumes: Facts<Volume>,
     pub(super) groups: Facts<SecurityGroup>,
     pub(super) snapshots: Facts<Snapshot>,
+    pub(super) images: Facts<Image>,
+    pub(super) copies: Known,
     pub(super) checks: Checks,
     pub(super) protection: Arc<BTreeMap<InstanceId, bool>>,
 }

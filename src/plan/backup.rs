@@ -6,6 +6,7 @@
 //! Deliberately absent: deletion. Nothing a Backup does ever removes a snapshot.
 
 mod check;
+pub mod job;
 mod sets;
 
 use std::time::Duration;
@@ -206,6 +207,8 @@ pub enum Outcome {
     Running(Waiting, Facts),
     /// AWS refuses, and a person must act first.
     Stalled(CloudError),
+    /// Nothing is asked of AWS before a person changed this.
+    Lacking(String),
     /// The set is whole and was checked.
     Complete(Facts),
     /// It is given up.
@@ -231,6 +234,8 @@ pub enum Waiting {
     Start,
     /// For AWS to finish the snapshots.
     Snapshots,
+    /// For the job of AWS Backup.
+    Job,
     /// For what became of a call to show.
     Answer,
     /// For the pause before the next attempt.
@@ -365,7 +370,7 @@ fn spelled(span: Duration) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = later(run.due(), run.limits.starting_deadline);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The set that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));

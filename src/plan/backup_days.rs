@@ -1,16 +1,13 @@
-//! How many good days of backups a Tenant holds, and whether that is what was promised.
+//! How many good days of backups a Tenant holds.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{
-    backup::TIMEOUT,
-    slot::{STARTING_DEADLINE, Schedule},
-};
+use super::slot::Schedule;
 use crate::{
-    api::{Backup, BackupPhase, Method, MethodState, MethodStatus, Reason},
-    clock::{elapsed, later},
+    api::{Backup, BackupPhase, Method, MethodState, MethodStatus},
+    clock::elapsed,
     terms,
 };
 
@@ -79,98 +76,6 @@ fn has_succeeded(backup: &Backup, method: Method) -> bool {
 
 fn methods(backup: &Backup) -> impl Iterator<Item = &MethodStatus> {
     backup.status.iter().flat_map(|status| &status.methods)
-}
-
-/// What decides whether a Tenant is protected.
-#[derive(Clone, Debug)]
-pub struct Protection<'a> {
-    /// When it was Ready for the first time.
-    pub first_ready: Option<Timestamp>,
-    /// The policy in force; `None` where the terms rule.
-    pub policy: Option<&'a str>,
-    /// The schedule in force.
-    pub schedule: &'a Schedule,
-    /// The methods in force.
-    pub methods: &'a [Method],
-    /// What the terms promise.
-    pub promised: &'a BTreeSet<terms::Method>,
-    /// How many good days are to be held.
-    pub wanted: u32,
-    /// The good days held.
-    pub good: &'a GoodDays,
-}
-
-/// Whether a Tenant is backed up as the terms promise: status, reason and message of its condition `Protected`.
-///
-/// The message names no date and no count beyond what is wanted, so that it changes only when the answer does.
-pub fn protection(facts: &Protection<'_>, now: Timestamp) -> (bool, Reason, String) {
-    if facts.first_ready.is_none() {
-        let message = "backups begin when the Tenant was Ready for the first time".to_owned();
-        return (false, Reason::NeverReady, message);
-    }
-    let held = held(facts);
-    if let Some(missing) = missing(facts) {
-        let message = format!("the terms promise {missing}, which this release does not back up; {held}");
-        return (false, Reason::MethodsMissing, message);
-    }
-    if facts.good.days.is_empty() {
-        return (false, Reason::NoBackupYet, held);
-    }
-    if is_overdue(facts, now) {
-        return (
-            false,
-            Reason::BackupOverdue,
-            format!("the last day that was due has no complete backup; {held}"),
-        );
-    }
-    match facts.policy {
-        Some(policy) => (
-            true,
-            Reason::ByPolicy,
-            format!("by BackupPolicy {policy}; {held}"),
-        ),
-        None => (
-            true,
-            Reason::ByTerms,
-            format!("by the terms, as no BackupPolicy is for the Tenant; {held}"),
-        ),
-    }
-}
-
-/// Whether the newest date whose run must have ended by now has no good set, nor any date since.
-pub fn is_overdue(facts: &Protection<'_>, now: Timestamp) -> bool {
-    let Some(first_ready) = facts.first_ready else {
-        return false;
-    };
-    let longest = STARTING_DEADLINE + TIMEOUT;
-    let mut last = None;
-    let mut date = facts.schedule.local_date(now);
-    // A run lasts 18 hours at most, so the newest that ended is of today or one of the two days before.
-    for _ in 0..3 {
-        let slot = facts.schedule.slot_on(date);
-        last = last.or(slot.filter(|slot| slot.at > first_ready && later(slot.at, longest) <= now));
-        let Ok(yesterday) = date.yesterday() else { break };
-        date = yesterday;
-    }
-    last.is_some_and(|slot| facts.good.days.last().is_none_or(|newest| *newest < slot.date))
-}
-
-fn held(facts: &Protection<'_>) -> String {
-    let days = u32::try_from(facts.good.days.len())
-        .unwrap_or(u32::MAX)
-        .min(facts.wanted);
-    format!("good days held: {days} of {}", facts.wanted)
-}
-
-/// What the terms promise and nothing backs up, as `Files and Database`.
-fn missing(facts: &Protection<'_>) -> Option<String> {
-    let effective: BTreeSet<_> = facts.methods.iter().map(|&method| promised_as(method)).collect();
-    let names: Vec<_> = facts
-        .promised
-        .difference(&effective)
-        .map(ToString::to_string)
-        .collect();
-    (!names.is_empty()).then(|| names.join(" and "))
 }
 
 /// The method as terms name it.

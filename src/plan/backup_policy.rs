@@ -3,6 +3,8 @@
 //!
 //! A mistake never removes protection: it changes nothing of what is in force.
 
+mod suspension;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +21,8 @@ use crate::{
     },
     terms::BackupTerms,
 };
+
+pub use suspension::{APART, SUSPENDED_AT_MOST, Suspending, asked, suspending};
 
 /// A user's mistake in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct InForce {
     pub schedule_at: Option<Timestamp>,
     /// The values.
     pub effective: EffectiveBackup,
+    /// What its suspension comes to.
+    pub suspending: Suspending,
     /// What is wrong with the present spec.
     pub mistake: Option<Mistake>,
 }
@@ -138,6 +144,13 @@ pub struct BackupRules {
     pub timeout: Duration,
 }
 
+impl BackupRules {
+    /// How long after its slot a run may still be under way: begun at the last moment, and tried until its end.
+    pub fn longest_run(&self) -> Duration {
+        self.starting_deadline.saturating_add(self.timeout)
+    }
+}
+
 /// The values in force as plans use them; `None` where a status holds what nobody can read.
 pub fn rules_of(effective: &EffectiveBackup) -> Option<BackupRules> {
     let good_days = u32::try_from(effective.good_days).ok()?;
@@ -166,6 +179,7 @@ pub fn in_force(policy: &BackupPolicy, terms: &BackupTerms, now: Timestamp) -> I
     match effective(&policy.spec, terms) {
         Ok(effective) => InForce {
             schedule_at: schedule_changed(&status, &effective, generation, now),
+            suspending: suspending(&status, asked(&policy.spec), now),
             accepted: Some(AcceptedBackupPolicy {
                 generation,
                 spec: policy.spec.clone(),
@@ -173,12 +187,13 @@ pub fn in_force(policy: &BackupPolicy, terms: &BackupTerms, now: Timestamp) -> I
             effective,
             mistake: None,
         },
-        Err(mistake) => last_accepted(status, terms, mistake, now),
+        Err(mistake) => last_accepted(&policy.spec, status, terms, mistake, now),
     }
 }
 
 /// What stays in force while the present spec cannot be accepted.
 fn last_accepted(
+    refused: &BackupPolicySpec,
     status: BackupPolicyStatus,
     terms: &BackupTerms,
     mistake: Mistake,
@@ -196,8 +211,11 @@ fn last_accepted(
         Some(accepted) => schedule_changed(&status, &effective, accepted.generation, now),
         None => None,
     };
+    // To end a suspension is never refused, whatever else stands in the spec.
+    let asked = asked(refused).and_then(|_| asked(&status.accepted.as_ref()?.spec));
     InForce {
         schedule_at,
+        suspending: suspending(&status, asked, now),
         accepted: status.accepted,
         effective,
         mistake: Some(mistake),
@@ -225,21 +243,33 @@ fn schedule_changed(
 pub fn rule_of(policy: &BackupPolicy) -> Option<Rule> {
     let status = policy.status.as_ref()?;
     status.accepted.as_ref()?;
-    let effective = status.effective.as_ref()?;
+    let rules = rules_of(status.effective.as_ref()?)?;
     Some(Rule {
-        schedule: Schedule::new(&effective.at, &effective.time_zone).ok()?,
+        schedule: rules.schedule,
         created: policy.metadata.creation_timestamp.as_ref().map(|time| time.0),
         changed: status.accepted_schedule_at.as_ref().map(|time| time.0),
+        starting_deadline: rules.starting_deadline,
+        suspended: suspension::of_status(status),
     })
+}
+
+impl InForce {
+    /// The rule of a policy that has this in force.
+    pub fn rule(&self, policy: &BackupPolicy) -> Option<Rule> {
+        let rules = rules_of(&self.effective)?;
+        Some(Rule {
+            schedule: rules.schedule,
+            created: policy.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            changed: self.schedule_at,
+            starting_deadline: rules.starting_deadline,
+            suspended: self.suspending.in_force(),
+        })
+    }
 }
 
 /// The rule of a Tenant that no policy is for.
 pub fn rule_by_terms(terms: &BackupTerms) -> Rule {
-    Rule {
-        schedule: Schedule::from(terms),
-        created: None,
-        changed: None,
-    }
+    Rule::always(Schedule::from(terms))
 }
 
 /// The strictest of several terms: the most good days, and among equals always the same.

@@ -9,9 +9,11 @@ pub mod class;
 pub mod firewall;
 pub mod incident;
 pub mod permission;
+pub mod protected;
 pub mod selection;
 pub mod slot;
 pub mod tenant;
+pub mod vault;
 
 use jiff::Timestamp;
 

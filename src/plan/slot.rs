@@ -15,7 +15,10 @@ use jiff::{
 
 use crate::terms::BackupTerms;
 
-pub use due::{Decision, Due, History, MISSED_DATES, ON_TIME, Rule, STARTING_DEADLINE, due, next_run};
+pub use due::{
+    Decision, Due, History, MISSED_DATES, ON_TIME, Rule, STARTING_DEADLINE, Suspended, due, next_due,
+    next_run,
+};
 
 /// The zone data compiled into this build: a slot must not move because a machine's data is older or missing.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);

@@ -185,7 +185,7 @@ pub struct IncidentSummary {
 
 impl Facts {
     /// Whether AWS was looked at recently enough to know anything about it.
-    pub(super) fn sees_aws(&self) -> bool {
+    pub fn sees_aws(&self) -> bool {
         self.heartbeat
             .is_some_and(|at| elapsed(at, self.now) <= VIEW_MAX_AGE)
     }

@@ -161,7 +161,7 @@ fn unseen() -> Finding {
 const NAMED: usize = 3;
 
 /// The first few of many things, and how many more there are.
-fn list<T: fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
     let all: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
     let rest = all.len().saturating_sub(NAMED);
     let named: Vec<String> = all.into_iter().take(NAMED).collect();

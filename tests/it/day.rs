@@ -20,13 +20,17 @@ const TENANTS: usize = 20;
 const SWEEP: Duration = Duration::from_secs(120);
 
 /// What a sweep calls.
-pub(crate) const SWEEP_CALLS: [&str; 6] = [
+pub(crate) const SWEEP_CALLS: [&str; 10] = [
     "DescribeInstances",
     "DescribeInstanceStatus",
     "DescribeVolumes",
     "DescribeSecurityGroups",
     "DescribeSnapshots",
     "DescribeInstanceAttribute",
+    "DescribeLockedSnapshots",
+    "DescribeImages",
+    "DescribeSnapshotAttribute",
+    "DescribeImageAttribute",
 ];
 
 /// The world of the day.

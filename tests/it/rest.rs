@@ -19,8 +19,8 @@ const TENANTS: usize = 20;
 /// For how many sweeps.
 const SWEEPS: usize = 30;
 
-/// Each sweep lists snapshots once, on one page here.
-const ONCE_A_SWEEP: &str = "DescribeSnapshots";
+/// Each sweep lists volumes once, on one page here.
+const ONCE_A_SWEEP: &str = "DescribeVolumes";
 
 /// How many sweeps the last status may take to settle once everything is Ready.
 const SETTLING: usize = 20;

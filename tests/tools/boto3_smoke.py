@@ -131,6 +131,28 @@ def back_up(ec2, instance):
     wait_for(states, {"completed"})
 
 
+def aws_backup(ec2, backup, instance):
+    backup.create_backup_vault(BackupVaultName="smoke")
+    job = backup.start_backup_job(
+        BackupVaultName="smoke",
+        ResourceArn=f"arn:aws:ec2:ap-northeast-1:111122223333:instance/{instance}",
+        IamRoleArn="arn:aws:iam::111122223333:role/backup",
+        IdempotencyToken="smoke",
+        RecoveryPointTags={"slot": "smoke"},
+    )["BackupJobId"]
+    wait_for(lambda: backup.describe_backup_job(BackupJobId=job)["State"], "COMPLETED")
+    point = backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"]
+    image = ec2.describe_images(ImageIds=[point.split("/")[-1]])["Images"][0]
+    assert {"Key": "slot", "Value": "smoke"} in image["Tags"], image
+    where = dict(BackupVaultName="smoke", RecoveryPointArn=point)
+    backup.put_backup_vault_lock_configuration(BackupVaultName="smoke", MinRetentionDays=1)
+    assert refusal(backup.delete_recovery_point, **where) == "InvalidRequestException"
+    backup.delete_backup_vault_lock_configuration(BackupVaultName="smoke")
+    backup.delete_recovery_point(**where)
+    listed = lambda: backup.list_recovery_points_by_backup_vault(BackupVaultName="smoke")["RecoveryPoints"]
+    wait_for(listed, [])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", required=True)
@@ -144,6 +166,7 @@ def main():
     instance = launch(ec2, group)
     tamper(ec2, instance, group)
     back_up(ec2, instance)
+    aws_backup(ec2, client("backup", endpoint), instance)
     print("boto3 and the simulated AWS agree")
 
 

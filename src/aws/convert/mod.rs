@@ -9,9 +9,7 @@ mod tags;
 
 pub(super) use instance::instance;
 pub(super) use network::{new_group, sdk_rules, security_group, vpc_cidrs};
-pub(super) use storage::{
-    image, instant, locked, snapshot, snapshot_id, snapshot_info, snapshot_lock, volume,
-};
+pub(super) use storage::{image, instant, locked, snapshot, snapshot_info, snapshot_lock, volume};
 pub(super) use tags::{sdk_tags, tag_specification};
 
 use crate::cloud::{CloudError, ErrorKind, Listed, Operation};

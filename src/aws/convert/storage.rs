@@ -79,10 +79,6 @@ fn state(state: Option<sdk::SnapshotState>) -> Result<SnapshotState, Unreadable>
     }
 }
 
-pub(in crate::aws) fn snapshot_id(snapshot: sdk::Snapshot) -> Result<SnapshotId, Unreadable> {
-    required(snapshot.snapshot_id, "snapshotId").map(SnapshotId::new)
-}
-
 pub(in crate::aws) fn snapshot_lock(lock: sdk::LockedSnapshotsInfo) -> Result<SnapshotLock, Unreadable> {
     read_lock(lock.snapshot_id, lock.lock_state, lock.lock_expires_on)
 }

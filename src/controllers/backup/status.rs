@@ -83,7 +83,7 @@ pub(super) fn has_attempts(backup: &Backup) -> bool {
 }
 
 /// What a slot's object was made for. One with another word is run: that is never the worse mistake.
-fn decision_of(backup: &Backup) -> Decision {
+pub(super) fn decision_of(backup: &Backup) -> Decision {
     backup
         .spec
         .reason
@@ -147,11 +147,17 @@ pub(super) fn status_of(
     now: Timestamp,
 ) -> Report<BackupStatus> {
     let mut status = started(backup);
-    let Some(end) = shown(outcome, trouble) else {
+    let Some(mut end) = shown(outcome, trouble) else {
         return Report::default();
     };
+    if *outcome == Outcome::Missed && decision_of(backup) == Decision::Suspended {
+        let message = "its policy was suspended when its time came";
+        end.because = Because::new(Reason::Suspended, message);
+    }
     let before = status.phase;
-    status.phase = Some(end.phase);
+    // What AWS was asked for stays under way, whatever it waits for now.
+    let is_under_way = before == Some(BackupPhase::Running) && end.phase == BackupPhase::Pending;
+    status.phase = if is_under_way { before } else { Some(end.phase) };
     if let Some(facts) = end.facts {
         put_facts(backup, &mut status, facts, max_skew);
     }
@@ -227,8 +233,16 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
             Shown::new(BackupPhase::Pending, reason, &message)
         }
         Outcome::Running(waiting, facts) => {
-            let (reason, message) = waits_for(*waiting, trouble);
-            Shown::new(BackupPhase::Running, reason, &message).method(MethodState::Running, Some(facts))
+            let (reason, mut message) = waits_for(*waiting, trouble);
+            let fault = facts.checks.iter().find_map(|check| check.fault.clone());
+            if let Some(fault) = &fault {
+                message = format!("{message}: {fault}");
+            }
+            Shown {
+                fault,
+                ..Shown::new(BackupPhase::Running, reason, &message)
+                    .method(MethodState::Running, Some(facts))
+            }
         }
         Outcome::Stalled(error) => {
             let message = error.to_string();
@@ -237,6 +251,7 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
                 .method(MethodState::Running, None)
                 .fault(message)
         }
+        Outcome::Lacking(lack) => Shown::new(BackupPhase::Pending, Reason::NoVault, lack),
         Outcome::Complete(facts) => Shown::new(
             BackupPhase::Complete,
             Reason::BackupComplete,
@@ -266,6 +281,7 @@ fn waits_for(waiting: Waiting, trouble: Option<&CloudError>) -> (Reason, String)
             "status.instanceId of its Tenant names an instance that was not launched for the Tenant",
         ),
         Waiting::Start => (Reason::BackupStarted, "AWS is asked for the snapshots"),
+        Waiting::Job => (Reason::BackupStarted, "AWS Backup works on its job"),
         Waiting::Snapshots => (Reason::BackupStarted, "AWS completes the snapshots"),
         Waiting::Answer => (
             Reason::BackupStarted,
@@ -286,7 +302,7 @@ fn standing(outcome: &Outcome, because: Because) -> Standing {
     match outcome {
         Outcome::Complete(_) => Standing::Ready(because),
         // Over and not good: only a person can make it good, by another Backup.
-        Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
+        Outcome::Lacking(_) | Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
             Standing::Stalled(because)
         }
         Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged => Standing::Working(because),
@@ -343,7 +359,7 @@ fn started(backup: &Backup) -> BackupStatus {
 }
 
 /// Changes the one method this build has.
-fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatus)) {
+pub(super) fn change_method(status: &mut BackupStatus, change: impl FnOnce(&mut MethodStatus)) {
     let known = status
         .methods
         .iter_mut()

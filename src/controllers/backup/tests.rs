@@ -3,6 +3,7 @@
 mod bed;
 mod chaos;
 mod policies;
+mod suspensions;
 
 use std::{collections::BTreeSet, time::Duration};
 

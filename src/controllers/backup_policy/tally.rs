@@ -10,10 +10,10 @@ use crate::{
     cluster::Kind,
     controllers::{backup_sources::slots, schedule::first_ready},
     plan::{
-        backup::TIMEOUT,
-        backup_days::{GoodDays, Protection, began, good_days, is_overdue},
-        backup_policy::InForce,
-        slot::{History, Rule, STARTING_DEADLINE, Schedule, next_run},
+        backup_days::{GoodDays, began, good_days},
+        backup_policy::{BackupRules, InForce, rules_of},
+        protected::Calendar,
+        slot::{History, Schedule, next_run},
     },
     terms::Terms,
 };
@@ -64,29 +64,26 @@ pub(super) fn tally(
     now: Timestamp,
 ) -> Tally {
     let values = &in_force.effective;
-    let (Ok(schedule), Some(terms)) = (Schedule::new(&values.at, &values.time_zone), terms) else {
+    let (Some(rules), Some(_)) = (rules_of(values), terms) else {
         return Tally::default();
     };
+    let schedule = &rules.schedule;
     let mut tally = Tally {
-        next_run: next(policy, in_force, &schedule, members, now),
+        next_run: next(policy, in_force, members, now),
         good_days: members
             .iter()
-            .map(|member| count(member.good_days(&schedule, in_force).days.len()))
+            .map(|member| count(member.good_days(schedule, in_force).days.len()))
             .min(),
         ..Tally::default()
     };
     for member in members {
-        let good = member.good_days(&schedule, in_force);
-        let facts = Protection {
+        let good = member.good_days(schedule, in_force);
+        let calendar = Calendar {
             first_ready: first_ready(&member.tenant),
-            policy: None,
-            schedule: &schedule,
-            methods: &values.methods,
-            promised: &terms.backup.methods,
-            wanted: 0,
-            good: &good,
+            schedule,
+            longest: rules.longest_run(),
         };
-        let is_protected = !good.days.is_empty() && !is_overdue(&facts, now);
+        let is_protected = !good.days.is_empty() && !calendar.is_overdue(&good, now);
         let last = member.last().and_then(|backup| backup.status.as_ref());
         let counts = &mut tally.counts;
         counts.matched += 1;
@@ -95,31 +92,25 @@ pub(super) fn tally(
         counts.missed += i32::from(last.is_some_and(|status| status.phase == Some(BackupPhase::Missed)));
     }
     last_run(policy, members, &mut tally);
-    let overdue_at = tally.last_run.as_ref().map(|run| overdue_at(run.scheduled_at.0));
-    let moments = [tally.next_run, overdue_at].into_iter().flatten();
+    let overdue_at = tally
+        .last_run
+        .as_ref()
+        .map(|run| overdue_at(run.scheduled_at.0, &rules));
+    let changes_at = in_force.suspending.changes_at();
+    let moments = [tally.next_run, overdue_at, changes_at].into_iter().flatten();
     tally.look_again = moments.filter(|moment| *moment > now).min();
     tally
 }
 
 /// When a slot without a good set makes its Tenant unprotected.
-fn overdue_at(slot: Timestamp) -> Timestamp {
-    later(slot, STARTING_DEADLINE + TIMEOUT + Duration::from_secs(1))
+fn overdue_at(slot: Timestamp, rules: &BackupRules) -> Timestamp {
+    later(slot, rules.longest_run() + Duration::from_secs(1))
 }
 
 /// When the next Backups start: of the Tenant that is first.
-fn next(
-    policy: &BackupPolicy,
-    in_force: &InForce,
-    schedule: &Schedule,
-    members: &[Member],
-    now: Timestamp,
-) -> Option<Timestamp> {
+fn next(policy: &BackupPolicy, in_force: &InForce, members: &[Member], now: Timestamp) -> Option<Timestamp> {
     let none = BTreeSet::new();
-    let rule = Rule {
-        schedule: schedule.clone(),
-        created: policy.metadata.creation_timestamp.as_ref().map(|time| time.0),
-        changed: in_force.schedule_at,
-    };
+    let rule = in_force.rule(policy)?;
     let of_members = members.iter().filter_map(|member| {
         let taken = slots(member.backups.iter().map(|backup| &**backup));
         let history = History {
@@ -129,9 +120,15 @@ fn next(
         };
         next_run(&rule, &history, now)
     });
-    of_members
-        .min()
-        .or_else(|| schedule.next_after(now).map(|slot| slot.at))
+    of_members.min().or_else(|| {
+        // None of them was Ready yet, or there is none.
+        let of_all = History {
+            first_ready: Some(now),
+            taken: &none,
+            sets: &none,
+        };
+        next_run(&rule, &of_all, now)
+    })
 }
 
 /// The newest slot of the policy over all its Tenants.

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 
 use super::InForce;
 use crate::{
-    api::{AcceptedAccess, BackupPolicy, Incident, Key, Tenant, TenantClass, TenantStatus, names, time},
+    api::{
+        AcceptedAccess, BackupPolicy, Condition, ConditionType, Incident, Key, Tenant, TenantClass,
+        TenantStatus, names, time,
+    },
     clock::later,
     cloud::{Direction, Instance, InstanceId, Observed, SecurityGroupId},
     cluster::{Cluster, Kind},
@@ -20,25 +23,26 @@ use crate::{
     engine::Context,
     inventory::{MAX_AGE, View},
     plan::{
-        backup::TIMEOUT,
-        backup_days::{GoodDays, Protection, good_days, protection},
+        backup_days::{GoodDays, good_days},
         class::quarantine_name,
         firewall::desired_rules,
-        slot::{STARTING_DEADLINE, Schedule},
+        protected::{Calendar, Copies, Protection, lost_run, protection},
         tenant::{Claim, holder},
     },
     promises::{
         AttachedGroup, BackupCalendar, BackupFacts, Facts, GroupRole, IncidentSummary, LabelFacts, judge_all,
     },
-    report::standing::Because,
-    terms::Terms,
+    report::{
+        conditions::{FALSE, TRUE, find_condition},
+        standing::Because,
+    },
 };
 
 /// What was judged, and until when that holds if nothing changes.
 #[derive(Debug)]
 pub(super) struct Judged {
-    /// Whether the environment is backed up as promised.
-    pub(super) protected: (bool, Because),
+    /// Whether the environment is backed up as promised; `None`: not known now.
+    pub(super) protected: Option<(bool, Because)>,
     /// When to judge again though nothing changed.
     pub(super) look_again: Option<Timestamp>,
 }
@@ -89,40 +93,55 @@ pub(super) fn judge<C: Cluster>(
         incidents: Some(incidents(ctx, tenant)),
     };
     let scoreboard = judge_all(&terms, &facts);
-    let heartbeat = facts.heartbeat;
+    let (heartbeat, sees_aws) = (facts.heartbeat, facts.sees_aws());
     status.promises = Some(scoreboard.to_status());
     take_backups(status, &good);
-    let (holds, reason, message) = protection(
+    let policy = rule.policy.as_deref().and_then(|policy| {
+        let key = tenant.key().sibling(policy);
+        ctx.cluster.cached::<BackupPolicy>(&key)
+    });
+    let due = Calendar {
+        first_ready: first_ready_at,
+        schedule,
+        longest: rule.rules.starting_deadline + rule.rules.timeout,
+    };
+    let answer = protection(
         &Protection {
-            first_ready: first_ready_at,
+            calendar: due,
             policy: rule.policy.as_deref(),
-            schedule,
             methods: &rule.methods,
             promised: &terms.backup.methods,
-            wanted: wanted(ctx, tenant, rule.policy.as_deref(), &terms),
+            wanted: rule.rules.good_days,
             good: &good,
+            lost_run: lost_run(backups.iter().map(Arc::as_ref), schedule, &good),
+            copies: sees_aws.then(Copies::default),
+            suspended: policy.as_deref().and_then(suspension),
+            is_quota_short: policy.as_deref().is_some_and(is_quota_short),
         },
         now,
     );
     Some(Judged {
-        protected: (holds, Because::new(reason, message)),
-        look_again: [stale_at(heartbeat, now), overdue_at(schedule, now)]
+        protected: answer.map(|(holds, reason, message)| (holds, Because::new(reason, message))),
+        look_again: [stale_at(heartbeat, now), due.next_end(now)]
             .into_iter()
             .flatten()
             .min(),
     })
 }
 
-/// How many good days are to be held.
-fn wanted<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, policy: Option<&str>, terms: &Terms) -> u32 {
-    let by_policy = policy.and_then(|policy| {
-        let policy = ctx
-            .cluster
-            .cached::<BackupPolicy>(&tenant.key().sibling(policy))?;
-        let effective = policy.status.as_ref()?.effective.as_ref()?;
-        u32::try_from(effective.good_days).ok()
-    });
-    by_policy.unwrap_or(terms.backup.good_days)
+/// Why the policy begins no backup for a while. Its own controller says whether that time is over.
+fn suspension(policy: &BackupPolicy) -> Option<&str> {
+    let suspended = condition(policy, ConditionType::Suspended)?;
+    (suspended.status == TRUE).then(|| policy.spec.suspend_reason.as_deref().unwrap_or_default())
+}
+
+fn is_quota_short(policy: &BackupPolicy) -> bool {
+    condition(policy, ConditionType::QuotaSufficient).is_some_and(|condition| condition.status == FALSE)
+}
+
+fn condition(policy: &BackupPolicy, type_: ConditionType) -> Option<&Condition> {
+    let status = policy.status.as_ref()?;
+    find_condition(&status.conditions, type_.as_str())
 }
 
 fn take_backups(status: &mut TenantStatus, good: &GoodDays) {
@@ -135,21 +154,6 @@ fn stale_at(heartbeat: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let stale_at = later(heartbeat?, MAX_AGE + std::time::Duration::from_secs(1));
     // What is stale already changes only with a sweep, and that wakes everything.
     (stale_at > now).then_some(stale_at)
-}
-
-/// When the next run that may still be under way must have ended.
-fn overdue_at(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
-    let longest = STARTING_DEADLINE + TIMEOUT;
-    let mut date = schedule.local_date(now);
-    let mut next = None;
-    // A run lasts 18 hours at most, so it is of today or of the day before.
-    for _ in 0..2 {
-        let ends_at = schedule.slot_on(date).map(|slot| later(slot.at, longest));
-        next = ends_at.filter(|at| *at > now).or(next);
-        let Ok(yesterday) = date.yesterday() else { break };
-        date = yesterday;
-    }
-    next
 }
 
 fn incidents<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Vec<IncidentSummary> {

@@ -77,7 +77,7 @@ pub(super) fn report<C: Cluster>(
     }
     let judged = judge(ctx, tenant, known(outcome), &mut status);
     if let Some(Judged {
-        protected: (holds, because),
+        protected: Some((holds, because)),
         ..
     }) = &judged
     {

@@ -75,7 +75,7 @@ async fn a_tenant_becomes_ready_behind_its_own_firewall() {
     }
     assert_eq!(
         env.tenant_is("jira", ConditionType::Protected),
-        "False MethodsMissing"
+        "False NoBackupYet"
     );
 }
 

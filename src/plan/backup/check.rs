@@ -17,6 +17,10 @@ pub enum CheckName {
     VolumesCovered,
     /// Each snapshot is encrypted, with the key of its volume.
     EncryptionEqual,
+    /// AWS Backup says of its job that it is complete.
+    JobCompleted,
+    /// Nobody but the account may use it.
+    NotPublic,
 }
 
 impl CheckName {
@@ -27,6 +31,8 @@ impl CheckName {
             Self::SizesPositive => "SizesPositive",
             Self::VolumesCovered => "VolumesCovered",
             Self::EncryptionEqual => "EncryptionEqual",
+            Self::JobCompleted => "JobCompleted",
+            Self::NotPublic => "NotPublic",
         }
     }
 }

@@ -7,8 +7,8 @@ use jiff::{Timestamp, civil::Date};
 use super::{Schedule, Slot};
 use crate::clock::{elapsed, later};
 
-/// How long after its slot a run still begins: half of the day between two slots. Earlier, and an outage of a
-/// night loses the day; later, and the run stands nearer to the next slot than to its own.
+/// How long after its slot a run still begins where its policy does not say: half of the day between two slots.
+/// Earlier, and an outage of a night loses the day; later, and the run stands nearer to the next slot than to its own.
 pub const STARTING_DEADLINE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Up to here a run is on time: a restarted or succeeding operator acts within a minute, and a slow start of
@@ -28,6 +28,39 @@ pub struct Rule {
     pub created: Option<Timestamp>,
     /// The last accepted change of the time or the zone.
     pub changed: Option<Timestamp>,
+    /// How long after its slot a run still begins.
+    pub starting_deadline: Duration,
+    /// While no run begins.
+    pub suspended: Option<Suspended>,
+}
+
+impl Rule {
+    /// A schedule that always was, and of which nothing else is said.
+    pub fn always(schedule: Schedule) -> Self {
+        Self {
+            schedule,
+            created: None,
+            changed: None,
+            starting_deadline: STARTING_DEADLINE,
+            suspended: None,
+        }
+    }
+}
+
+/// A span in which no run begins, asked for by a person: what falls due in it is written down and not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspended {
+    /// From here on.
+    pub since: Timestamp,
+    /// Up to here.
+    pub until: Timestamp,
+}
+
+impl Suspended {
+    /// Whether an instant lies in it.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.since <= at && at < self.until
+    }
 }
 
 /// What is known of one Tenant.
@@ -50,13 +83,15 @@ pub enum Decision {
     Late,
     /// Too late to run: written down, not run.
     Missed,
+    /// A person suspended the policy: written down, not run.
+    Suspended,
     /// It ran before, and its object was lost: the object is made again from the tags in AWS.
     Found,
 }
 
 impl Decision {
     /// Every decision.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Late, Self::Missed, Self::Found];
+    pub const ALL: [Self; 5] = [Self::Run, Self::Late, Self::Missed, Self::Suspended, Self::Found];
 
     /// The word that stands in the Backup object.
     pub fn as_str(self) -> &'static str {
@@ -64,6 +99,7 @@ impl Decision {
             Self::Run => "Scheduled",
             Self::Late => "Late",
             Self::Missed => "Missed",
+            Self::Suspended => "Suspended",
             Self::Found => "Found",
         }
     }
@@ -103,13 +139,30 @@ pub fn due(rule: &Rule, history: &History<'_>, now: Timestamp) -> Vec<Due> {
     found
 }
 
-/// The next slot that will be due, if nothing changes; `None` for a Tenant that was never Ready.
+/// The next slot that will want a Backup object, run or not, if nothing changes; `None` for a Tenant that was never
+/// Ready.
+pub fn next_due(rule: &Rule, history: &History<'_>, now: Timestamp) -> Option<Timestamp> {
+    next(rule, history, now, |_| true)
+}
+
+/// The next slot that will run, if nothing changes; `None` for a Tenant that was never Ready.
 pub fn next_run(rule: &Rule, history: &History<'_>, now: Timestamp) -> Option<Timestamp> {
+    next(rule, history, now, |slot| {
+        rule.suspended.is_none_or(|suspended| !suspended.covers(slot))
+    })
+}
+
+fn next(
+    rule: &Rule,
+    history: &History<'_>,
+    now: Timestamp,
+    counts: impl Fn(Timestamp) -> bool,
+) -> Option<Timestamp> {
     history.first_ready?;
     let taken = taken_dates(rule, history);
     let mut slot = rule.schedule.next_after(now)?;
-    // Only the present date and, over a changed zone, the one after can be taken.
-    while taken.contains(&slot.date) {
+    // Only the present date and, over a changed zone, the one after can be taken; a suspension lasts some days.
+    while taken.contains(&slot.date) || !counts(slot.at) {
         slot = rule.schedule.next_after(slot.at)?;
     }
     Some(slot.at)
@@ -139,9 +192,16 @@ fn due_on(rule: &Rule, history: &History<'_>, date: Date, now: Timestamp) -> Opt
         // What was due before the change was the old schedule's business.
         return None;
     }
+    let is_too_late = now > later(moved.unwrap_or(slot.at), rule.starting_deadline);
+    // One that came due before the suspension and could still begin does not begin in it either.
+    let is_suspended = rule
+        .suspended
+        .is_some_and(|suspended| suspended.covers(slot.at) || (!is_too_late && suspended.covers(now)));
     let decision = if history.sets.contains(&slot.at) {
         Decision::Found
-    } else if now > later(moved.unwrap_or(slot.at), STARTING_DEADLINE) {
+    } else if is_suspended {
+        Decision::Suspended
+    } else if is_too_late {
         Decision::Missed
     } else if moved.is_some() || elapsed(slot.at, now) > ON_TIME {
         // An edit that moved the time into the past of a date without a slot: at once rather than not at all.

@@ -169,7 +169,8 @@ fn resources(inventory: &Inventory) -> usize {
                 .present()
                 .map_or(0, Vec::len)
         }
-        ListingKind::StatusChecks => 0,
+        // Beside the resources they hold nothing in this run.
+        _ => 0,
     };
     ListingKind::ALL.into_iter().map(of).sum()
 }

@@ -57,6 +57,8 @@ pub struct Rested {
     pub rows: Vec<Row>,
     /// How many instances' protection was read.
     pub rotation: usize,
+    /// To whom how many snapshots and images are opened was read.
+    pub sharing: usize,
     /// Every other call.
     pub others: BTreeMap<String, usize>,
     /// How many writes to Kubernetes.
@@ -85,6 +87,9 @@ impl Rested {
         }
         if self.rotation as u64 > self.span.as_secs() + QUIET.as_secs() {
             found.push(format!("{} readings of protection", self.rotation));
+        }
+        if self.sharing as u64 > self.span.as_secs() + QUIET.as_secs() {
+            found.push(format!("{} readings of sharing", self.sharing));
         }
         if !self.others.is_empty() {
             found.push(format!("other calls: {:?}", self.others));
@@ -117,11 +122,13 @@ pub fn rest(tenants: usize, span: Duration, seed: u64) -> Result<Rested, Broken>
     }
     let rows = rows(&world, &mut calls);
     let rotation = calls.remove(&Operation::DescribeInstanceAttribute.to_string());
+    let sharing = calls.remove(&Operation::DescribeSnapshotAttribute.to_string());
     Ok(Rested {
         tenants,
         span,
         rows,
         rotation: rotation.unwrap_or_default(),
+        sharing: sharing.unwrap_or_default(),
         others: calls,
         writes: world.cluster.writes() - writes,
     })
@@ -175,6 +182,8 @@ fn come_to_rest(world: &mut World) -> Result<(), Broken> {
 fn rows(world: &World, calls: &mut BTreeMap<String, usize>) -> Vec<Row> {
     let operators = world.operators();
     let listings = operators.flat_map(|operator| operator.ctx.inventories.listings());
+    // One is no listing, and counted by itself.
+    let listings = listings.filter(|(_, listing)| listing.kind != ListingKind::Sharing);
     let rows = listings.map(|(_, listing)| {
         let (operation, things, page) = shape(listing.kind);
         let items = things.map_or(0, |things| count(world, things));
@@ -190,6 +199,7 @@ fn rows(world: &World, calls: &mut BTreeMap<String, usize>) -> Vec<Row> {
             pages: items.div_ceil(page).max(questions),
             counted: listing.pages,
             period: listing.period,
+            // The public ones are a second listing of snapshots, and in its row.
             calls: calls.remove(&operation.to_string()).unwrap_or_default(),
         }
     });
@@ -205,6 +215,13 @@ fn shape(kind: ListingKind) -> (Operation, Option<&'static str>, usize) {
         ListingKind::Snapshots => (Operation::DescribeSnapshots, Some("snapshots"), 1000),
         // Only of instances that fail one, and none does here.
         ListingKind::StatusChecks => (Operation::DescribeInstanceStatus, None, 1000),
+        ListingKind::Locks => (Operation::DescribeLockedSnapshots, Some("snapshots"), 1000),
+        // None is public here.
+        ListingKind::PublicSnapshots => (Operation::DescribeSnapshots, None, 1000),
+        ListingKind::Images => (Operation::DescribeImages, Some("images"), 1000),
+        ListingKind::BackupJobs => (Operation::ListBackupJobs, None, 1000),
+        ListingKind::Vaults => (Operation::DescribeBackupVault, None, 1),
+        ListingKind::Sharing => (Operation::DescribeSnapshotAttribute, None, 1),
     }
 }
 

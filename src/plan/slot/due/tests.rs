@@ -10,11 +10,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn rule(time: &str, zone: &str) -> Rule {
-    Rule {
-        schedule: Schedule::new(time, zone).unwrap(),
-        created: None,
-        changed: None,
-    }
+    Rule::always(Schedule::new(time, zone).unwrap())
 }
 
 /// What is due, as `slot word`.
@@ -69,6 +65,73 @@ fn a_catch_up_is_late_and_beyond_the_deadline_missed() {
         dues(&rule, READY, &WEEK, "2026-11-25T03:30:01Z"),
         ["2026-11-24T15:30:00Z Missed"]
     );
+}
+
+#[test]
+fn a_shorter_deadline_misses_sooner() {
+    let rule = Rule {
+        starting_deadline: Duration::from_secs(15 * 60),
+        ..rule("00:30", "Asia/Tokyo")
+    };
+    assert_eq!(
+        dues(&rule, READY, &WEEK, "2026-11-24T15:45:00Z"),
+        ["2026-11-24T15:30:00Z Late"]
+    );
+    assert_eq!(
+        dues(&rule, READY, &WEEK, "2026-11-24T15:45:01Z"),
+        ["2026-11-24T15:30:00Z Missed"]
+    );
+}
+
+fn suspended(since: &str, until: &str) -> Rule {
+    Rule {
+        suspended: Some(Suspended {
+            since: at(since),
+            until: at(until),
+        }),
+        ..rule("00:30", "Asia/Tokyo")
+    }
+}
+
+#[test]
+fn what_falls_due_in_a_suspension_is_written_down_and_not_run() {
+    let rule = suspended("2026-11-24T12:00:00Z", "2026-11-25T12:00:00Z");
+    for now in ["2026-11-24T15:30:00Z", "2026-11-25T13:00:00Z"] {
+        assert_eq!(dues(&rule, READY, &WEEK, now), ["2026-11-24T15:30:00Z Suspended"]);
+    }
+    let taken: Vec<_> = WEEK.into_iter().chain(["2026-11-24T15:30:00Z"]).collect();
+    assert_eq!(
+        dues(&rule, READY, &taken, "2026-11-25T15:30:00Z"),
+        ["2026-11-25T15:30:00Z Scheduled"]
+    );
+}
+
+#[test]
+fn what_came_due_before_a_suspension_does_not_begin_in_it() {
+    let rule = suspended("2026-11-24T16:00:00Z", "2026-11-30T00:00:00Z");
+    assert_eq!(
+        dues(&rule, READY, &WEEK, "2026-11-24T16:30:00Z"),
+        ["2026-11-24T15:30:00Z Suspended"]
+    );
+    // It could not have begun any more anyway.
+    assert_eq!(
+        dues(&rule, READY, &WEEK, "2026-11-25T10:00:00Z"),
+        ["2026-11-24T15:30:00Z Missed"]
+    );
+}
+
+#[test]
+fn the_next_run_is_after_the_suspension_and_the_next_slot_in_it() {
+    let rule = suspended("2026-11-24T12:00:00Z", "2026-11-26T15:30:00Z");
+    let taken = WEEK.iter().map(|text| at(text)).collect();
+    let history = History {
+        first_ready: READY.map(at),
+        taken: &taken,
+        sets: &BTreeSet::new(),
+    };
+    let now = at("2026-11-24T13:00:00Z");
+    assert_eq!(next_due(&rule, &history, now), Some(at("2026-11-24T15:30:00Z")));
+    assert_eq!(next_run(&rule, &history, now), Some(at("2026-11-26T15:30:00Z")));
 }
 
 #[test]
@@ -221,8 +284,17 @@ proptest! {
         start in 1_262_304_000_i64..2_000_000_000,
         // Up to six days between looks, most often less.
         pauses in prop::collection::vec(prop_oneof![1_i64..3_600, 1_i64..86_400, 1_i64..518_400], 1..60),
+        deadline in 10_u64..=720,
+        suspended in prop::option::of((0_i64..2_000_000, 0_i64..700_000)),
     ) {
-        let rule = Rule { schedule: Schedule::new(&time, zone).unwrap(), created: None, changed: None };
+        let rule = Rule {
+            starting_deadline: Duration::from_secs(deadline * 60),
+            suspended: suspended.map(|(from, span)| Suspended {
+                since: Timestamp::from_second(start + from).unwrap(),
+                until: Timestamp::from_second(start + from + span).unwrap(),
+            }),
+            ..Rule::always(Schedule::new(&time, zone).unwrap())
+        };
         let ready = Timestamp::from_second(start).unwrap();
         let mut now = start;
         let looks: Vec<_> = pauses.iter().map(|pause| { now += pause; Timestamp::from_second(now).unwrap() }).collect();
@@ -231,7 +303,11 @@ proptest! {
         let mut slot = rule.schedule.next_after(ready).unwrap();
         let mut expected = 0;
         while slot.at <= end {
-            prop_assert_eq!(decisions.get(&slot.date).map_or(0, Vec::len), 1, "{}", slot.date);
+            let found = decisions.get(&slot.date).map_or(&[][..], Vec::as_slice);
+            prop_assert_eq!(found.len(), 1, "{}", slot.date);
+            if rule.suspended.is_some_and(|suspended| suspended.covers(slot.at)) {
+                prop_assert_eq!(found, &[Decision::Suspended][..]);
+            }
             expected += 1;
             slot = rule.schedule.next_after(slot.at).unwrap();
         }
@@ -248,7 +324,7 @@ proptest! {
         let mut now = start;
         for (time, zone, pauses) in edits {
             let changed = Timestamp::from_second(now).unwrap();
-            let rule = Rule { schedule: Schedule::new(&time, zone).unwrap(), created: None, changed: Some(changed) };
+            let rule = Rule { changed: Some(changed), ..Rule::always(Schedule::new(&time, zone).unwrap()) };
             let mut dates: BTreeSet<_> = taken.iter().map(|&at| rule.schedule.date_of(at)).collect();
             for pause in pauses {
                 now += pause;

@@ -4,6 +4,7 @@
 //! by time, by resource or by vault has an index.
 
 mod job;
+mod make;
 mod point;
 mod settle;
 mod vault;

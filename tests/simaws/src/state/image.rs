@@ -72,6 +72,42 @@ impl Image {
     }
 }
 
+impl Region {
+    /// Adds an image that is new.
+    pub(crate) fn add_image(&mut self, image: Image) {
+        if image.owner == self.account {
+            self.image_names.insert(image.name.clone(), image.id.clone());
+        }
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.insert((snapshot.clone(), image.id.clone()));
+        }
+        self.images.insert(image.id.clone(), image);
+    }
+
+    /// Removes an image; its snapshots stay.
+    pub(crate) fn remove_image(&mut self, id: &str) {
+        let Some(image) = self.images.remove(id) else {
+            return;
+        };
+        self.image_names.remove(&image.name);
+        for snapshot in image.snapshot_ids() {
+            self.image_snapshots.remove(&(snapshot.clone(), image.id.clone()));
+        }
+    }
+
+    /// The image of the account that has this name.
+    pub(crate) fn image_named(&self, name: &str) -> Option<&str> {
+        self.image_names.get(name).map(String::as_str)
+    }
+
+    /// An image that holds this snapshot.
+    pub(crate) fn image_of_snapshot(&self, id: &str) -> Option<&str> {
+        let from = (id.to_owned(), String::new());
+        let (snapshot, image) = self.image_snapshots.range(from..).next()?;
+        (snapshot == id).then_some(image)
+    }
+}
+
 /// A volume an image brings.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,9 +7,8 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, NewSnapshot, Peer,
-    ProfileAssociation, Rule, RuleKey, SecurityGroup, Snapshot, SnapshotState, Subnet, Tags, Volume, Vpc,
-    kind, world,
+    Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule,
+    RuleKey, SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
 };
 use crate::protocol::{ApiError, Params};
 
@@ -89,10 +88,10 @@ pub(crate) struct Region {
     group_names: BTreeSet<(String, String)>,
     /// Name and id of the account's own images: AWS Backup makes ten thousand, each with a new name.
     #[serde(skip)]
-    image_names: BTreeMap<String, String>,
+    pub(super) image_names: BTreeMap<String, String>,
     /// Snapshot and image: each snapshot that is to be deleted is looked for.
     #[serde(skip)]
-    image_snapshots: BTreeSet<(String, String)>,
+    pub(super) image_snapshots: BTreeSet<(String, String)>,
     /// By operation and token.
     #[serde(skip)]
     tokens: BTreeMap<(&'static str, String), TokenUse>,
@@ -340,64 +339,6 @@ impl Region {
         };
         group.rules.insert(id.clone(), rule);
         id
-    }
-
-    /// A snapshot of a volume that begins now; not yet in the region.
-    pub(crate) fn new_snapshot(&mut self, asked: NewSnapshot<'_>) -> Result<Snapshot, ApiError> {
-        let spec = self.volume(asked.volume_id)?.spec.clone();
-        Ok(Snapshot {
-            id: self.ids.id(kind::SNAPSHOT.prefix),
-            owner: self.account.clone(),
-            volume_id: asked.volume_id.to_owned(),
-            volume_size: spec.size,
-            description: asked.description.to_owned(),
-            encrypted: spec.encrypted,
-            kms_key_id: spec.kms_key_id,
-            state: SnapshotState::Pending,
-            due: Some(asked.due),
-            doomed: asked.doomed,
-            started_at: self.now,
-            completed_at: None,
-            shared_with: BTreeSet::new(),
-            is_public: false,
-            lock: None,
-            by_backup: false,
-            tags: asked.tags,
-        })
-    }
-
-    /// Adds an image that is new.
-    pub(crate) fn add_image(&mut self, image: Image) {
-        if image.owner == self.account {
-            self.image_names.insert(image.name.clone(), image.id.clone());
-        }
-        for snapshot in image.snapshot_ids() {
-            self.image_snapshots.insert((snapshot.clone(), image.id.clone()));
-        }
-        self.images.insert(image.id.clone(), image);
-    }
-
-    /// Removes an image; its snapshots stay.
-    pub(crate) fn remove_image(&mut self, id: &str) {
-        let Some(image) = self.images.remove(id) else {
-            return;
-        };
-        self.image_names.remove(&image.name);
-        for snapshot in image.snapshot_ids() {
-            self.image_snapshots.remove(&(snapshot.clone(), image.id.clone()));
-        }
-    }
-
-    /// The image of the account that has this name.
-    pub(crate) fn image_named(&self, name: &str) -> Option<&str> {
-        self.image_names.get(name).map(String::as_str)
-    }
-
-    /// An image that holds this snapshot.
-    pub(crate) fn image_of_snapshot(&self, id: &str) -> Option<&str> {
-        let from = (id.to_owned(), String::new());
-        let (snapshot, image) = self.image_snapshots.range(from..).next()?;
-        (snapshot == id).then_some(image)
     }
 
     /// Adds a snapshot that completes when it is due.

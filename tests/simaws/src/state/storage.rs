@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Region, SnapshotLock, Tags};
-use crate::protocol::{Listed, timestamp};
+use super::{Region, SnapshotLock, Tags, kind};
+use crate::protocol::{ApiError, Listed, timestamp};
 
 /// Where a volume is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -182,6 +182,32 @@ pub(crate) struct NewSnapshot<'a> {
     /// When it completes.
     pub(crate) due: Timestamp,
     pub(crate) doomed: bool,
+}
+
+impl Region {
+    /// A snapshot of a volume that begins now; not yet in the region.
+    pub(crate) fn new_snapshot(&mut self, asked: NewSnapshot<'_>) -> Result<Snapshot, ApiError> {
+        let spec = self.volume(asked.volume_id)?.spec.clone();
+        Ok(Snapshot {
+            id: self.ids.id(kind::SNAPSHOT.prefix),
+            owner: self.account.clone(),
+            volume_id: asked.volume_id.to_owned(),
+            volume_size: spec.size,
+            description: asked.description.to_owned(),
+            encrypted: spec.encrypted,
+            kms_key_id: spec.kms_key_id,
+            state: SnapshotState::Pending,
+            due: Some(asked.due),
+            doomed: asked.doomed,
+            started_at: self.now,
+            completed_at: None,
+            shared_with: BTreeSet::new(),
+            is_public: false,
+            lock: None,
+            by_backup: false,
+            tags: asked.tags,
+        })
+    }
 }
 
 impl Snapshot {

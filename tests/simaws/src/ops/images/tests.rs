@@ -71,6 +71,48 @@ fn images_are_listed_by_owner() {
 }
 
 #[test]
+fn the_owner_finds_images_that_others_may_start() {
+    let sim = sim();
+    let image = |name: &str| register(&sim, name, &snapshot(&sim, None));
+    let (public, shared, private) = (image("public"), image("shared"), image("private"));
+    for (id, whom) in [
+        (&public, ("UserGroup.1", "all")),
+        (&shared, ("UserId.1", "222222222222")),
+    ] {
+        let params = [("ImageId", id.as_str()), ("OperationType", "add"), whom];
+        call(&sim, "ModifyImageAttribute", &params);
+    }
+    let list = |user: &str| {
+        let params = [("Owner.1", "self"), ("ExecutableBy.1", user)];
+        call(&sim, "DescribeImages", &params).all("imageId")
+    };
+    assert_eq!(list("all"), [public.as_str()]);
+    assert_eq!(list("222222222222"), [shared.as_str()]);
+    assert!(list("333333333333").is_empty());
+    let named = [("Owner.1", "self"), ("ImageId.1", crate::DEFAULT_IMAGE_ID)];
+    assert!(call(&sim, "DescribeImages", &named).all("imageId").is_empty());
+    let all = call(&sim, "DescribeImages", &[("Owner.1", "self")]).all("imageId");
+    assert_eq!(all.len(), 3);
+    assert!(all.contains(&private));
+}
+
+#[test]
+fn the_name_of_an_image_that_went_is_free_again() {
+    let sim = sim();
+    let snapshot = snapshot(&sim, None);
+    let image = register(&sim, "once", &snapshot);
+    let again = [
+        ("Name", "once"),
+        ("RootDeviceName", "/dev/xvda"),
+        ("BlockDeviceMapping.1.DeviceName", "/dev/xvda"),
+        ("BlockDeviceMapping.1.Ebs.SnapshotId", snapshot.as_str()),
+    ];
+    assert_eq!(refused(&sim, "RegisterImage", &again), "InvalidAMIName.Duplicate");
+    call(&sim, "DeregisterImage", &[("ImageId", &image)]);
+    call(&sim, "RegisterImage", &again);
+}
+
+#[test]
 fn an_image_is_registered_of_complete_snapshots_only() {
     let sim = sim();
     run(&sim, &[]);

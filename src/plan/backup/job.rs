@@ -1,0 +1,491 @@
+//! One run by AWS Backup: from a Backup object and what AWS shows, to the next step.
+//!
+//! StartBackupJob takes a token, so a call of unknown outcome is simply made again: AWS gives the same job and does
+//! nothing. The token is the slot's, so that even an object that was lost and made again asks for the same job. What
+//! a job is worth its image says, which carries the tags of the run; the job itself says how it ended. AWS begins
+//! within the hour, not at once: when it did is AWS's word.
+//! Deliberately absent: plans and selections of AWS Backup, which know neither good days nor attempts.
+
+mod removal;
+mod sets;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Attempt, Ended, Facts, Gone, MAX_SETS, Outcome, REFUSED_PAUSE, RETRY_PAUSE, Run, SWEEP, SWEEPS, Target,
+    UNEXPLAINED, Waiting, nobody_can_look, pause_after, spelled,
+};
+use crate::{
+    api::names::tags,
+    clock::{elapsed, later},
+    cloud::{
+        BackupJob, BackupJobId, CloudError, Disposition, ErrorKind, Image, ImageId, InstanceId, JobState,
+        Observed, Region, Snapshot, Vault, VaultName,
+    },
+    plan::{slot::Decision, vault},
+};
+
+use sets::Sets;
+
+pub use removal::{Removal, Tried, removal};
+
+/// The shortest window in which AWS begins a job.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// How often a run that waits for AWS looks without being woken: jobs are listed only as long as somebody asks.
+const LOOK: Duration = Duration::from_secs(10 * 60);
+
+/// Where the jobs of a class go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The vault.
+    pub vault: VaultName,
+    /// The role that AWS Backup works as.
+    pub role_arn: String,
+}
+
+/// What this process knows of the last call it made itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// For which attempt.
+    pub n: u32,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub end: CallEnd,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallEnd {
+    /// AWS has this job for it.
+    Started(BackupJobId),
+    /// AWS made nothing; how often in a row, and why.
+    Refused(u32, CloudError),
+    /// Nobody knows, and why.
+    Lost(CloudError),
+}
+
+impl CallEnd {
+    /// Why there is no job, or none that is known of.
+    pub fn error(&self) -> Option<&CloudError> {
+        match self {
+            Self::Started(_) => None,
+            Self::Refused(_, error) | Self::Lost(error) => Some(error),
+        }
+    }
+}
+
+/// What is known of the run in AWS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// The instance.
+    pub target: Observed<Target>,
+    /// Whether the Tenant's status names an instance that no launch of this Tenant made: then there is no target.
+    pub is_foreign: bool,
+    /// What is gone, so that nobody can look.
+    pub gone: Option<Gone>,
+    /// Where the class lets jobs go; `None` where it does not say.
+    pub destination: Option<Destination>,
+    /// The vault that the latest attempt was recorded with.
+    pub recorded: Option<VaultName>,
+    /// The vaults that the destination and the record name.
+    pub vaults: Vec<(VaultName, Observed<Vault>)>,
+    /// The job of the latest attempt, where its id is known.
+    pub job: Option<(BackupJobId, Observed<BackupJob>)>,
+    /// The images of the run; `Absent` when there are none, and after its end when the one of it is gone.
+    pub images: Observed<Vec<Image>>,
+    /// When the last listings of images began, two at most: what is not among `images` none of them showed.
+    pub listed: Vec<Timestamp>,
+    /// The snapshots behind the images, as far as they are shown: their tags are a copy of the volumes', which AWS
+    /// does not promise to make.
+    pub snapshots: Observed<Vec<Snapshot>>,
+    /// When the last listing of snapshots began.
+    pub snapshots_listed: Option<Timestamp>,
+    /// What this process knows of its last call.
+    pub call: Option<Call>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Write the attempt down with its vault, against the version that was read.
+    RecordAttempt(Attempt, VaultName),
+    /// Ask for the job of this attempt, or ask again.
+    Start(Start),
+}
+
+/// One call. A repeat says the same, as far as nobody changed the class or the vault in between.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// The attempt.
+    pub n: u32,
+    /// The instance.
+    pub instance: InstanceId,
+    /// Where to.
+    pub destination: Destination,
+    /// How long AWS may take to begin.
+    pub within: Duration,
+    /// After how many days AWS deletes what it made by itself.
+    pub delete_after_days: Option<u32>,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Where the run stands.
+    pub outcome: Outcome,
+    /// When to look again, if AWS shows nothing new before.
+    pub look_again: Option<Timestamp>,
+    /// What AWS Backup made.
+    pub image: Option<Image>,
+}
+
+/// What makes asking for a job idempotent.
+///
+/// A slot's is the same for every object that stands for the slot. A Backup made by hand may use a name again for
+/// something new, so there it is the object's.
+pub fn token(backup_uid: &str, slot: Option<(Timestamp, &str)>, n: u32) -> String {
+    match slot {
+        Some((slot, tenant_uid)) => format!("yagura-{tenant_uid}-{}-{n}", slot.as_second()),
+        None => format!("yagura-{backup_uid}-{n}"),
+    }
+}
+
+/// Whether an image is one of a Backup's. `slot`: the value of its tag, which a Backup made by hand, whose name may
+/// have been another's before, has from its own start.
+pub fn belongs(image: &Image, backup: &str, tenant_uid: &str, slot: Option<&str>) -> bool {
+    let is = |key: &str, value: &str| image.tags.get(key).is_some_and(|found| found == value);
+    is(tags::BACKUP, backup) && is(tags::UID, tenant_uid) && slot.is_none_or(|slot| is(tags::SLOT, slot))
+}
+
+/// The ARN of the recovery point that an image is.
+pub fn recovery_point(image: &ImageId, region: &Region) -> String {
+    let partition = match region.as_str() {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:ec2:{region}::image/{image}")
+}
+
+/// What to do now for a run.
+pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
+    if let Some(ended) = run.ended {
+        return Plan::outcome(after_the_end(ended, world));
+    }
+    // It may come back until the run is out of time; an object without an end is no news for ever.
+    if let Some(gone) = world.gone
+        && now > run.end()
+    {
+        return Plan::outcome(nobody_can_look(run, gone));
+    }
+    let images: &[Image] = match &world.images {
+        Observed::Unknown => return unknown(run, now),
+        Observed::Absent => &[],
+        Observed::Present(images) => images,
+    };
+    let sets = Sets::of(run, images, world);
+    if let Some((image, facts)) = sets.complete() {
+        return Plan {
+            image: Some(image.clone()),
+            ..Plan::outcome(Outcome::Complete(facts))
+        };
+    }
+    let is_over = run.timeout().is_some_and(|end| now > end);
+    match (is_over, &world.job) {
+        // What is not known says nothing about the job, and a run does not fail of that.
+        (true, Some((_, Observed::Unknown))) => return unknown(run, now),
+        (true, _) => return Plan::outcome(Outcome::Failed(out_of_time(run, world), sets.facts())),
+        (false, _) => {}
+    }
+    if sets.is_pending() {
+        return waits_for_aws(run, sets.facts(), now);
+    }
+    match latest(run, &sets) {
+        None => begin(run, world, now),
+        Some(attempt) => match sets.failed(attempt.n) {
+            Some(failed_at) => after_a_failed_job(run, world, &sets, (attempt.n, failed_at), now),
+            None if world.job.is_some() => waits_for_aws(run, sets.facts(), now),
+            None => after_a_call(run, world, attempt, now),
+        },
+    }
+}
+
+fn after_the_end(ended: Ended, world: &World) -> Outcome {
+    let is_gone = ended == Ended::Complete && world.shows_nothing();
+    // With its tags taken away an image is no longer shown; its snapshots have theirs from the volumes.
+    let is_behind = world
+        .snapshots
+        .present()
+        .is_some_and(|snapshots| !snapshots.is_empty());
+    if is_gone && !world.snapshots.is_unknown() && !is_behind {
+        Outcome::Expired
+    } else {
+        Outcome::Unchanged
+    }
+}
+
+/// A view that is too old says nothing about the jobs, and a run does not fail of that.
+fn unknown(run: &Run, now: Timestamp) -> Plan {
+    let outcome = if run.attempts.is_empty() {
+        Outcome::Pending(Waiting::Inventory)
+    } else {
+        Outcome::Running(Waiting::Inventory, Facts::default())
+    };
+    Plan::waiting(outcome, Some(later(now, SWEEP)))
+}
+
+fn waits_for_aws(run: &Run, facts: Facts, now: Timestamp) -> Plan {
+    let look = later(now, LOOK);
+    let look_again = run.timeout().map_or(look, |end| end.min(look));
+    Plan::waiting(Outcome::Running(Waiting::Job, facts), Some(look_again))
+}
+
+/// The latest attempt; a set whose record was lost stands for one.
+fn latest(run: &Run, sets: &Sets<'_>) -> Option<Attempt> {
+    let recorded = run.attempts.iter().max_by_key(|attempt| attempt.n).copied();
+    let found = sets.newest().map(|(n, at)| Attempt { n, at });
+    match (recorded, found) {
+        (Some(recorded), Some(found)) if found.n > recorded.n => Some(found),
+        (recorded, found) => recorded.or(found),
+    }
+}
+
+fn out_of_time(run: &Run, world: &World) -> String {
+    let within = spelled(run.limits.timeout);
+    match (&world.job, world.call.as_ref().and_then(|call| call.end.error())) {
+        (Some((id, Observed::Present(job))), _) => match (job.state, &job.message) {
+            (JobState::Completed, _) => {
+                format!("the image of job {id} did not show within {within}")
+            }
+            (_, Some(message)) => {
+                format!("job {id} was {} after {within}: {message}", job.state_name)
+            }
+            (_, None) => format!("job {id} was {} after {within}", job.state_name),
+        },
+        (Some((id, _)), _) => format!("AWS does not show job {id} any more, and no image of it, after {within}"),
+        (None, Some(error)) => format!("no job was made within {within}: {error}"),
+        (None, None) => format!("no job was made within {within}"),
+    }
+}
+
+/// Nothing was asked of AWS yet.
+fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
+    let deadline = deadline(run);
+    match run.decision {
+        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        // The image that the object was made for may only lag.
+        Some(Decision::Found) if !world.shows_nothing() => {
+            return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
+        }
+        Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
+        Some(_) if now > deadline => return Plan::outcome(Outcome::Missed),
+        None if now > deadline => {
+            let why = format!("it could not be started within {}", spelled(run.limits.starting_deadline));
+            return Plan::outcome(Outcome::Failed(why, Facts::default()));
+        }
+        Some(_) | None => {}
+    }
+    attempt(run, world, Attempt { n: 1, at: now }, now)
+}
+
+/// The latest job failed, or what it made is not good.
+fn after_a_failed_job(
+    run: &Run,
+    world: &World,
+    sets: &Sets<'_>,
+    (n, failed_at): (u32, Timestamp),
+    now: Timestamp,
+) -> Plan {
+    if usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
+        return Plan::outcome(Outcome::Failed(sets.why(), sets.facts()));
+    }
+    let pause_ends = later(failed_at, RETRY_PAUSE);
+    if now < pause_ends {
+        return Plan::waiting(Outcome::Running(Waiting::Pause, sets.facts()), Some(pause_ends));
+    }
+    let next = Attempt { n: n + 1, at: now };
+    let mut plan = attempt(run, world, next, now);
+    if let Outcome::Running(_, facts) = &mut plan.outcome {
+        *facts = sets.facts();
+    }
+    plan
+}
+
+/// A call was made, or was about to be, and its job is not known.
+fn after_a_call(run: &Run, world: &World, recorded: Attempt, now: Timestamp) -> Plan {
+    let own = world
+        .call
+        .as_ref()
+        .filter(|call| call.n == recorded.n && call.ended >= recorded.at);
+    match own {
+        Some(Call {
+            end: CallEnd::Refused(times, error),
+            ended,
+            ..
+        }) => after_a_refusal(run, world, (recorded, *times, error), *ended, now),
+        // The token makes it the same job, whatever became of the call.
+        Some(call) if now < later(call.ended, SWEEP) => {
+            let outcome = Outcome::Running(Waiting::Pause, Facts::default());
+            Plan::waiting(outcome, Some(later(call.ended, SWEEP)))
+        }
+        Some(_) | None => attempt(run, world, recorded, now),
+    }
+}
+
+/// AWS said no, so nothing was made, and the same attempt may be made again.
+fn after_a_refusal(
+    run: &Run,
+    world: &World,
+    (recorded, times, error): (Attempt, u32, &CloudError),
+    ended: Timestamp,
+    now: Timestamp,
+) -> Plan {
+    let is_lasting = error.kind == ErrorKind::Unexpected && times > UNEXPLAINED;
+    let needs_person = is_lasting || error.kind.disposition() == Disposition::Stall;
+    let pause = if needs_person {
+        REFUSED_PAUSE
+    } else {
+        pause_after(times)
+    };
+    let pause_ends = later(ended, pause);
+    if now >= pause_ends {
+        return attempt(run, world, recorded, now);
+    }
+    let outcome = if needs_person {
+        Outcome::Stalled(error.clone())
+    } else {
+        Outcome::Running(Waiting::Pause, Facts::default())
+    };
+    Plan::waiting(outcome, Some(pause_ends))
+}
+
+/// Makes an attempt, where there is an instance, a vault and a role; records it first unless it is recorded.
+fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
+    let is_recorded = run.attempts.iter().any(|recorded| recorded.n == attempt.n);
+    // What is waited for here may wake nobody when it comes.
+    let end = run.timeout().unwrap_or_else(|| deadline(run));
+    let look_again = Some(later(now, SWEEP).min(end));
+    let waits = |for_what| {
+        let outcome = if run.attempts.is_empty() {
+            Outcome::Pending(for_what)
+        } else {
+            Outcome::Running(for_what, Facts::default())
+        };
+        Plan::waiting(outcome, look_again)
+    };
+    let target = match &world.target {
+        Observed::Unknown => return waits(Waiting::Inventory),
+        Observed::Absent if world.is_foreign => return waits(Waiting::ForeignInstance),
+        Observed::Absent => return waits(Waiting::Instance),
+        Observed::Present(target) => target,
+    };
+    let Some(mut destination) = world.destination.clone() else {
+        let lack = "spec.backup.vault and spec.backup.roleArn of the class are not set: engine AWSBackup needs both";
+        return Plan::waiting(Outcome::Lacking(lack.to_owned()), look_again);
+    };
+    // The token is good for what was asked for with it.
+    if is_recorded && let Some(recorded) = &world.recorded {
+        destination.vault = recorded.clone();
+    }
+    let vault = match world.vault(&destination.vault) {
+        Observed::Unknown => return waits(Waiting::Inventory),
+        Observed::Absent => {
+            let lack = vault::not_there(&destination.vault);
+            return Plan::waiting(Outcome::Lacking(lack), look_again);
+        }
+        Observed::Present(vault) => vault,
+    };
+    let record = Step::RecordAttempt(attempt, destination.vault.clone());
+    let start = Step::Start(Start {
+        n: attempt.n,
+        instance: target.instance.clone(),
+        destination,
+        within: window(run, attempt.at),
+        delete_after_days: vault::lifecycle(vault),
+    });
+    Plan {
+        steps: if is_recorded {
+            vec![start]
+        } else {
+            vec![record, start]
+        },
+        outcome: Outcome::Running(Waiting::Start, Facts::default()),
+        look_again: Some(later(now, LOOK).min(end)),
+        image: None,
+    }
+}
+
+/// Until when a run that was not begun may begin.
+fn deadline(run: &Run) -> Timestamp {
+    later(run.due(), run.limits.starting_deadline)
+}
+
+/// How long AWS may take to begin: what is left until the run may not begin any more, or is over.
+fn window(run: &Run, asked: Timestamp) -> Duration {
+    let begins = elapsed(asked, deadline(run));
+    let ends = run.timeout().map_or(run.limits.timeout, |end| elapsed(asked, end));
+    begins.min(ends).max(SHORTEST_WINDOW)
+}
+
+/// How a call that failed is to be remembered. `before` is what was remembered until now.
+pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
+    match error.kind {
+        // An answer that cannot be explained says as little about the effect as none.
+        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost(error),
+        _ => {
+            let times = match before {
+                Some(Call {
+                    n: same,
+                    end: CallEnd::Refused(times, _),
+                    ..
+                }) if *same == n => *times,
+                _ => 0,
+            };
+            CallEnd::Refused(times.saturating_add(1), error)
+        }
+    }
+}
+
+impl World {
+    /// Whether enough listings agree that none of the run's images is there.
+    fn shows_nothing(&self) -> bool {
+        self.images == Observed::Absent && self.listed.len() >= SWEEPS
+    }
+
+    /// What is known of this vault.
+    pub fn vault(&self, name: &VaultName) -> Observed<&Vault> {
+        let found = self.vaults.iter().find(|(known, _)| known == name);
+        match found {
+            None | Some((_, Observed::Unknown)) => Observed::Unknown,
+            Some((_, Observed::Absent)) => Observed::Absent,
+            Some((_, Observed::Present(vault))) => Observed::Present(vault),
+        }
+    }
+}
+
+impl Plan {
+    fn outcome(outcome: Outcome) -> Self {
+        Self {
+            steps: Vec::new(),
+            outcome,
+            look_again: None,
+            image: None,
+        }
+    }
+
+    fn waiting(outcome: Outcome, until: Option<Timestamp>) -> Self {
+        Self {
+            look_again: until,
+            ..Self::outcome(outcome)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
