@@ -77,10 +77,12 @@ impl Bucket {
         let part = TOKEN / 10_000_000;
         let reserve = capacity * share * (part * 10) / RESERVE_PART;
         let shared = (capacity * 10 - refill * LEFT_AT_AWS) * share * part;
+        // And where AWS's bucket holds it, for what comes in while somebody is woken a little late for it.
+        let with_slack = (reserve + TOKEN + TOKEN / 4).min(capacity * share * part * 10);
         let now = now.as_nanosecond();
         Self {
             // Whatever the share, there must be room for one call above the reserve, or none would ever be made.
-            capacity: shared.max(reserve + TOKEN),
+            capacity: shared.max(with_slack).max(reserve + TOKEN),
             reserve,
             gain: refill * share,
             level: 0,

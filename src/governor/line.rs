@@ -33,8 +33,9 @@ pub(super) enum Turn {
     Wait,
 }
 
-/// The longest line to stand in: long enough to use every token while the next ones come.
-const LONGEST_LINE: Duration = Duration::from_secs(3);
+/// The longest line to stand in: long enough to use every token while the next ones come, and short enough to leave some
+/// of the sixteen places of a kind to those who want something else.
+const LONGEST_LINE: Duration = Duration::from_secs(2);
 
 /// How much before its turn someone comes back: a pass looks at AWS and the cluster before it calls.
 const EARLY: Duration = Duration::from_secs(2);

@@ -155,8 +155,8 @@ fn judge(operation: Operation, share: &str, one_stays_away_in: u32) {
     assert_eq!(told.held_back_after_writing, 0, "what was granted is admitted");
     let once_and_again = HERD * 2 + HERD * 4 / one_stays_away_in.max(1);
     assert!(
-        told.passes <= once_and_again,
-        "{} passes: each comes twice",
+        (told.passes > HERD + HERD / 2) && told.passes <= once_and_again,
+        "{} passes: each is told to come back, once",
         told.passes
     );
 }
