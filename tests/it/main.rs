@@ -5,6 +5,7 @@
 mod admission;
 mod backup;
 mod by_hand;
+mod cli;
 mod cluster;
 mod contract;
 mod crash;
