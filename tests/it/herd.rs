@@ -11,11 +11,15 @@ use lab::{
 /// travel unequally long: of so short a run that is a tenth, of ten thousand it is nothing.
 const KEPT: Duration = Duration::from_secs(4);
 
+/// A quarter of the operator's own sweeps shows the passes the same.
+const PERIOD: Duration = Duration::from_secs(120);
+
 fn taken(tenants: usize, engine: Engine) -> Herded {
     let herded = herd(Setup {
         tenants,
         engine,
         share: 1.0,
+        sweep_every: PERIOD,
         seed: 5,
     });
     let herded = herded.unwrap();

@@ -79,7 +79,11 @@ async fn serve(env: &Env, names: &[String]) {
                 waiting.push(name);
             }
         }
-        if waiting.is_empty() { Ok(()) } else { Err(waiting.len()) }
+        if waiting.is_empty() {
+            Ok(())
+        } else {
+            Err(waiting.len())
+        }
     })
     .await;
 }
@@ -98,7 +102,8 @@ async fn daily(env: &Env, from_now: i64) {
     } else {
         (format!("Etc/GMT{hours}"), hours)
     };
-    let offset = jiff::SignedDuration::from_hours(-i64::from(sign)) + jiff::SignedDuration::from_secs(from_now);
+    let offset =
+        jiff::SignedDuration::from_hours(-i64::from(sign)) + jiff::SignedDuration::from_secs(from_now);
     let local = TimeZone::UTC.to_datetime(now.saturating_add(offset).unwrap());
     let at = local.strftime("%H:%M").to_string();
     env.apply(&format!(
@@ -207,7 +212,11 @@ async fn fifty_kills_at_any_moment_of_a_slot_lose_none_and_take_none_twice() {
             let more = chance.usize(1..=3);
             let went_on = within(PATIENCE, "the next effect", || async {
                 let effects = env.sim.operator_effects().len() - before;
-                if effects >= more { Ok(effects) } else { Err(effects) }
+                if effects >= more {
+                    Ok(effects)
+                } else {
+                    Err(effects)
+                }
             })
             .await;
             env.kill_operator("one");

@@ -12,8 +12,16 @@ const MEASURES: [&[&str]; 10] = [
     &["rest", "--tenants", "10000", "--minutes", "10"],
     &["memory", "--tenants", "1000"],
     &["memory", "--tenants", "10000"],
-    &["herd", "--tenants", "10000"],
-    &["herd", "--tenants", "10000", "--engine", "awsbackup"],
+    &["herd", "--tenants", "10000", "--period", "120"],
+    &[
+        "herd",
+        "--tenants",
+        "10000",
+        "--period",
+        "120",
+        "--engine",
+        "awsbackup",
+    ],
     &["week", "--tenants", "100"],
     &["week", "--tenants", "100", "--engine", "awsbackup"],
 ];

@@ -14,11 +14,11 @@ use yagura::{
 
 use crate::{Broken, Engine, Settings, World, converge::is_ready, fleet, sets, standing, truth::Truth};
 
-/// 00:00 in Tokyo: half an hour before the slot of the terms.
-const BEGIN: Timestamp = Timestamp::constant(1_795_532_400, 0);
+/// 00:20 in Tokyo: so long before the slot of the terms that every bucket of the operator's is full.
+const BEGIN: Timestamp = Timestamp::constant(1_795_533_600, 0);
 
 /// The slot, so long after the begin.
-const SLOT_AFTER: Duration = Duration::from_secs(1800);
+const SLOT_AFTER: Duration = Duration::from_secs(600);
 
 /// Part of the floor's rate that is asked for at least.
 const LEAST_RATE: f64 = 0.95;
@@ -35,6 +35,8 @@ pub struct Setup {
     pub engine: Engine,
     /// Which part of AWS's limits the operator takes.
     pub share: f64,
+    /// How often everything in AWS is listed; what passes see is the same up to five minutes.
+    pub sweep_every: Duration,
     /// Decides every order and latency.
     pub seed: u64,
 }
@@ -131,6 +133,7 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
     let mut settings = Settings::seeded(setup.seed);
     settings.start = BEGIN;
     settings.share = Share::try_from(setup.share).map_err(|error| Broken::SetUp(error.to_string()))?;
+    settings.sweep_every = setup.sweep_every;
     settings.aws.limits = Limits::Aws;
     // That quota is not what is measured.
     settings.aws.security_groups_per_region = setup.tenants + 100;
