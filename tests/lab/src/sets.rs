@@ -91,9 +91,9 @@ impl Set {
 pub fn all(truth: &Truth, cluster: &MemoryCluster) -> Vec<Set> {
     let guarantee = Guarantee::of(cluster);
     let backups = cluster.cached_all::<Backup>();
-    let slots: BTreeMap<_, _> = backups
+    let backups: BTreeMap<_, _> = backups
         .iter()
-        .filter_map(|backup| Some((backup.uid().to_owned(), backup.spec.scheduled_time.as_ref()?.0)))
+        .map(|backup| (backup.uid(), &backup.spec))
         .collect();
     let mut by_call = BTreeMap::<_, Vec<&Snapshot>>::new();
     for snapshot in truth.snapshots.iter().filter(|one| !one.is_of_aws_backup()) {
@@ -102,8 +102,14 @@ pub fn all(truth: &Truth, cluster: &MemoryCluster) -> Vec<Set> {
     }
     let volumes = volumes(truth);
     let sets = by_call.into_iter().filter_map(|((uid, begun), snapshots)| {
-        let owner = owner(&snapshots.first()?.tags)?;
-        let slot = slots.get(uid).copied();
+        // A stranger may have taken the tags of some: they are copies of the same Tenant still.
+        let spec = backups.get(uid.as_str());
+        let by_object = || spec.and_then(|spec| spec.tenant_uid.clone());
+        let owner = snapshots
+            .iter()
+            .find_map(|one| owner(&one.tags))
+            .or_else(by_object)?;
+        let slot = spec.and_then(|spec| Some(spec.scheduled_time.as_ref()?.0));
         let good = snapshots.iter().filter(|one| one.state == "completed");
         let good: BTreeSet<_> = good.map(|one| one.volume_id.as_str()).collect();
         let wanted = volumes.get(owner.as_str());
