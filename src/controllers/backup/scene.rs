@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::status::has_attempts;
+use super::status::{has_attempts, is_found};
 use crate::{
-    api::{Backup, Engine, Tenant},
+    api::{Backup, Engine, Tenant, names::tags},
     cloud::{Site, Tags},
     cluster::{Cluster, Kind},
     controllers::{
@@ -76,7 +76,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
         .and_then(|tenant| terms_of(ctx, tenant))
         .map(|terms| terms.backup.start_skew_max);
     Scene {
-        engine: engine_of(backup, rules.as_ref()),
+        engine: engine_of(ctx, backup, (place.as_ref(), rules.as_ref())),
         tenant,
         place,
         rules,
@@ -85,14 +85,33 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
 }
 
 /// What takes the snapshots: as settled when the first attempt was recorded, else as the rules say now.
-fn engine_of(backup: &Backup, rules: Option<&BackupRules>) -> Engine {
+fn engine_of<C: Cluster>(
+    ctx: &Context<C>,
+    backup: &Backup,
+    (place, rules): (Option<&Place>, Option<&BackupRules>),
+) -> Engine {
     let settled = backup.status.as_ref().and_then(|status| status.engine);
-    match (settled, rules) {
+    // The set that an object was made again for tells, whatever the rules say by now.
+    let found = place
+        .filter(|_| is_found(backup))
+        .and_then(|place| engine_of_set(ctx, backup, place));
+    match (settled.or(found), rules) {
         (Some(engine), _) => engine,
         (None, Some(rules)) if !has_attempts(backup) => rules.engine,
         // Before there was a choice there was one engine.
         (None, _) => Engine::EC2,
     }
+}
+
+/// What made the set that AWS holds of a Backup: the snapshots of AWS Backup do not carry its name, the image does.
+fn engine_of_set<C: Cluster>(ctx: &Context<C>, backup: &Backup, place: &Place) -> Option<Engine> {
+    let view = ctx.inventories.of(&place.site).view();
+    let key = backup.key().to_string();
+    if view.snapshots_of_backup(&key).present().is_some() {
+        return Some(Engine::EC2);
+    }
+    let images = view.images_tagged(tags::BACKUP, &key);
+    images.present().map(|_| Engine::AWSBackup)
 }
 
 /// The Tenant that the Backup is of: not a later namesake.

@@ -2,6 +2,8 @@
 
 mod bed;
 mod chaos;
+mod engines;
+mod lost;
 mod policies;
 mod suspensions;
 
