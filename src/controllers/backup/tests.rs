@@ -2,6 +2,7 @@
 
 mod bed;
 mod chaos;
+mod jobs;
 mod policies;
 mod suspensions;
 
