@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::{
     http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
 
 use super::{
     clock::SdkClock,
@@ -137,7 +138,7 @@ impl AwsSites {
     fn sts(&self) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .region(self.own_region())
-            .interceptor(WholeAnswer)
+            .interceptor(WholeAnswer::Xml)
             .build();
         aws_sdk_sts::Client::from_conf(config)
     }
@@ -179,8 +180,8 @@ impl AwsSites {
             config.set_credentials_provider(Some(self.session(account)));
         }
         let config = config.build();
-        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer);
-        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer);
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer::Xml);
+        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer::Json);
         let clients = (
             aws_sdk_ec2::Client::from_conf(ec2.build()),
             aws_sdk_backup::Client::from_conf(backup.build()),
@@ -210,6 +211,12 @@ impl Sites for AwsSites {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let door = made.entry(site.clone()).or_insert_with(|| self.make(site));
         Arc::new(door.for_lane(lane))
+    }
+
+    fn slot_began(&self, site: &Site, at: Timestamp) {
+        if let Some(governor) = self.calls(site.account_id(), &site.region).governor {
+            governor.slot_began(at);
+        }
     }
 }
 

@@ -143,6 +143,8 @@ fn wake_site<C: Cluster>(ctx: &Context<C>, site: &Site) {
         for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &class.name) {
             let tenant = tenant.key();
             tenant_resources_changed(ctx, &tenant);
+            // There may be sets whose Backups are gone.
+            wake(ctx, ControllerName::Schedule, &tenant);
             for backup in ctx
                 .cluster
                 .cached_by::<Backup>(Index::Tenant, &tenant.to_string())

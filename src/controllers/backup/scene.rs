@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     ec2, job,
-    status::{decision_of, has_attempts},
+    status::{has_attempts, is_found},
 };
 use crate::{
     api::{Backup, Engine, Tenant},
@@ -15,7 +15,7 @@ use crate::{
         schedule::in_force,
     },
     engine::Context,
-    plan::{backup_policy::BackupRules, slot::Decision, tenant::TenantIdentity},
+    plan::{backup_policy::BackupRules, tenant::TenantIdentity},
 };
 
 /// What does not depend on the engine.
@@ -79,7 +79,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
         .and_then(|tenant| terms_of(ctx, tenant))
         .map(|terms| terms.backup.start_skew_max);
     Scene {
-        engine: engine_of(ctx, backup, (tenant.as_deref(), place.as_ref()), rules.as_ref()),
+        engine: engine_of(ctx, backup, (place.as_ref(), rules.as_ref())),
         tenant,
         place,
         rules,
@@ -92,8 +92,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
 fn engine_of<C: Cluster>(
     ctx: &Context<C>,
     backup: &Backup,
-    (tenant, place): (Option<&Tenant>, Option<&Place>),
-    rules: Option<&BackupRules>,
+    (place, rules): (Option<&Place>, Option<&BackupRules>),
 ) -> Engine {
     if let Some(settled) = backup.status.as_ref().and_then(|status| status.engine) {
         return settled;
@@ -103,17 +102,19 @@ fn engine_of<C: Cluster>(
         return Engine::EC2;
     }
     let by_rules = rules.map_or(Engine::EC2, |rules| rules.engine);
-    let (Some(tenant), Some(place), true) = (tenant, place, backup.spec.scheduled_time.is_some()) else {
+    // One by hand that was never asked for has nothing, unless it was made again for it.
+    let may_have = backup.spec.scheduled_time.is_some() || is_found(backup);
+    let Some(place) = place.filter(|_| may_have) else {
         return by_rules;
     };
     let view = ctx.inventories.of(&place.site).view();
     if ec2::snapshots(&view, backup).present().is_some() {
         return Engine::EC2;
     }
-    match job::made_something(&view, backup, tenant) {
+    match job::made_something(&view, backup) {
         Observed::Present(()) => Engine::AWSBackup,
         // What the object was made for is none of EC2's snapshots.
-        Observed::Unknown if decision_of(backup) == Decision::Found => Engine::AWSBackup,
+        Observed::Unknown if is_found(backup) => Engine::AWSBackup,
         Observed::Unknown | Observed::Absent => by_rules,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     scene::{Place, Scene, identity_of},
-    status::{has_attempts, phase_of},
+    status::{has_attempts, is_found, phase_of},
 };
 use crate::{
     api::{Backup, BackupPhase, Tenant, names::tags},
@@ -99,8 +99,10 @@ fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
 }
 
 fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
-    let slot = backup.spec.scheduled_time.is_some().then_some(());
-    let named = slot.and(backup.spec.tenant_uid.as_deref()).map(|uid| (key, uid));
+    // One by hand may use a name again, unless it was made again for its set.
+    let is_named = backup.spec.scheduled_time.is_some() || is_found(backup);
+    let uid = backup.spec.tenant_uid.as_deref().filter(|_| is_named);
+    let named = uid.map(|uid| (key, uid));
     belongs(snapshot, backup.uid(), named)
 }
 

@@ -8,12 +8,12 @@ use super::{
     super::{
         ec2,
         scene::{Scene, identity_of},
-        status::{accepted, has_attempts, phase_of},
+        status::{accepted, has_attempts, is_found, phase_of},
     },
     METHOD,
 };
 use crate::{
-    api::{Backup, BackupPhase, ClassBackup, MethodStatus, Tenant, names::tags, time},
+    api::{Backup, BackupPhase, ClassBackup, MethodStatus, names::tags, time},
     cloud::{BackupJobId, Image, ImageId, Observed, Snapshot, SnapshotId, VaultName},
     cluster::{Cluster, Kind},
     controllers::backup_sources::class_of,
@@ -95,7 +95,7 @@ pub(super) fn observe<C: Cluster>(
     if let Some((id, job)) = &mut world.job {
         *job = view.backup_job(id).map(Clone::clone);
     }
-    world.images = images(&view, backup, tenant);
+    world.images = images(&view, backup);
     world.listed = view.images_listed().into_iter().flatten().collect();
     world.snapshots = snapshots(&view, backup, &world.images);
     world.snapshots_listed = view.snapshots_listed().into_iter().flatten().max();
@@ -156,8 +156,8 @@ pub(super) fn job_id(backup: &Backup, n: Option<u32>, call: Option<&Call>) -> Op
 }
 
 /// The images of the Backup; of a run that ended complete, `Absent` once the one that completed it is gone.
-fn images(view: &View, backup: &Backup, tenant: &Tenant) -> Observed<Vec<Image>> {
-    let mut found = of_backup(view, backup, tenant);
+fn images(view: &View, backup: &Backup) -> Observed<Vec<Image>> {
+    let mut found = of_backup(view, backup);
     if let (Some(id), Observed::Present(own)) = (completed_by(backup), &mut found)
         && own.iter().all(|image| image.id != id)
     {
@@ -175,20 +175,23 @@ fn images(view: &View, backup: &Backup, tenant: &Tenant) -> Observed<Vec<Image>>
 }
 
 /// The images that carry the tags of the Backup.
-fn of_backup(view: &View, backup: &Backup, tenant: &Tenant) -> Observed<Vec<Image>> {
+pub(super) fn of_backup(view: &View, backup: &Backup) -> Observed<Vec<Image>> {
     let key = backup.key().to_string();
-    // A name that a person gave may have been another's before, and the start of the run tells them apart.
+    // A name that a person gave may have been another's before: the start of the run tells them apart, unless the object
+    // was made again for its image.
+    let is_named = backup.spec.scheduled_time.is_some() || is_found(backup);
     let start = accepted(backup).map(|at| time(at).0.to_string());
-    let slot = match (&backup.spec.scheduled_time, &start) {
-        (Some(_), _) => None,
-        (None, Some(start)) => Some(start.as_str()),
+    let slot = start.as_deref().filter(|_| !is_named);
+    let found = view.images_tagged(tags::BACKUP, &key);
+    if !is_named && slot.is_none() {
         // Nothing was asked for.
-        (None, None) => return view.images_tagged(tags::BACKUP, &key).map(|_| Vec::new()),
-    };
-    view.images_tagged(tags::BACKUP, &key).map(|found| {
+        return found.map(|_| Vec::new());
+    }
+    let tenant_uid = backup.spec.tenant_uid.as_deref();
+    found.map(|found| {
         let own = found
             .into_iter()
-            .filter(|image| belongs(image, &key, tenant.uid(), slot));
+            .filter(|image| belongs(image, &key, tenant_uid, slot));
         own.cloned().collect()
     })
 }
@@ -230,8 +233,8 @@ fn snapshots(view: &View, backup: &Backup, images: &Observed<Vec<Image>>) -> Obs
 
 /// Whether a job of AWS Backup made something for a Backup whose object does not know its engine: it was lost and made
 /// again.
-pub(in super::super) fn made_something(view: &View, backup: &Backup, tenant: &Tenant) -> Observed<()> {
-    match of_backup(view, backup, tenant) {
+pub(in super::super) fn made_something(view: &View, backup: &Backup) -> Observed<()> {
+    match of_backup(view, backup) {
         Observed::Unknown => Observed::Unknown,
         Observed::Present(found) if !found.is_empty() => Observed::Present(()),
         Observed::Present(_) | Observed::Absent => Observed::Absent,

@@ -197,14 +197,11 @@ async fn a_restart_at_any_time_of_a_run_starts_no_second_job() {
 #[tokio::test]
 async fn without_a_vault_nothing_is_asked_until_a_person_makes_one() {
     let (bed, _) = Bed::new().await;
+    name_vault(&bed, Some(VAULT));
     by_aws_backup(&bed);
     bed.until("2031-05-01T15:40:00Z").await;
     let (reason, message) = stalled(&bed, FIRST).unwrap();
     assert_eq!(reason, "NoVault");
-    assert!(message.contains("spec.backup.vault"), "{message}");
-    name_vault(&bed, Some(VAULT));
-    bed.pass_time(Duration::from_secs(120)).await;
-    let (_, message) = stalled(&bed, FIRST).unwrap();
     assert!(message.contains("vault yagura is not there"), "{message}");
     assert_eq!(bed.stage.calls_of(Operation::StartBackupJob), 0);
     assert_eq!(bed.phase(FIRST), Some(BackupPhase::Pending));
@@ -277,26 +274,28 @@ async fn a_policy_that_changes_its_engine_changes_later_runs_only() {
 }
 
 #[tokio::test]
-async fn an_object_that_was_lost_is_complete_again_by_its_image() {
+async fn objects_that_were_lost_come_back_from_their_images() {
     let (bed, _) = bed().await;
+    bed.by_hand("before-upgrade", "web");
     bed.until("2031-05-01T15:45:00Z").await;
-    let mut lost = (*bed.backup(FIRST)).clone();
-    let made = method(&bed, FIRST);
-    bed.cluster.delete::<Backup>(&Key::new("acme", FIRST));
-    lost.metadata.uid = None;
-    lost.metadata.resource_version = None;
-    lost.status = None;
-    lost.spec.reason = Some("Found".to_owned());
-    bed.cluster.put(&lost);
-    bed.pass_time(Duration::from_secs(300)).await;
-    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Complete));
-    let found = method(&bed, FIRST);
-    assert_eq!(found.recovery_point_arn, made.recovery_point_arn);
-    assert_eq!(found.snapshot_ids, made.snapshot_ids);
-    assert_eq!(found.started_at, made.started_at);
-    let status = bed.backup(FIRST).status.clone().unwrap();
-    assert_eq!(status.engine, Some(Engine::AWSBackup));
-    assert_eq!(jobs(&bed).await.len(), 1);
+    let names = ["before-upgrade", FIRST];
+    let before: Vec<_> = names.iter().map(|name| method(&bed, name)).collect();
+    for name in names {
+        assert_eq!(bed.phase(name), Some(BackupPhase::Complete), "{name}");
+        bed.cluster.delete::<Backup>(&Key::new("acme", name));
+    }
+    bed.pass_time(Duration::from_secs(600)).await;
+    for (name, made) in names.iter().zip(before) {
+        assert_eq!(bed.phase(name), Some(BackupPhase::Complete), "{name}");
+        assert_eq!(bed.backup(name).spec.reason.as_deref(), Some("Found"), "{name}");
+        let found = method(&bed, name);
+        assert_eq!(found.recovery_point_arn, made.recovery_point_arn, "{name}");
+        assert_eq!(found.snapshot_ids, made.snapshot_ids, "{name}");
+        assert_eq!(found.started_at, made.started_at, "{name}");
+        let status = bed.backup(name).status.clone().unwrap();
+        assert_eq!(status.engine, Some(Engine::AWSBackup), "{name}");
+    }
+    assert_eq!(jobs(&bed).await.len(), 2);
     assert!(
         jobs(&bed)
             .await
