@@ -178,8 +178,10 @@ impl<C: Cluster> Reconciler<C> for Schedule {
 
     async fn apply(&self, pass: &mut Pass<'_, C, Tenant>, _: &World, step: &Step) -> Result<(), Failure> {
         let backup = backup_of(&pass.object, step);
-        // Before its run asks for a turn.
-        tell_of_slot(pass.ctx, &pass.object, step.due.slot.at);
+        if let Some(slot) = step.slot {
+            // Before its run asks for a turn.
+            tell_of_slot(pass.ctx, &pass.object, slot);
+        }
         match pass.ctx.cluster.create(&backup).await {
             Ok(_) => {
                 if let Some(happened) = told(step, &backup.key().name) {
