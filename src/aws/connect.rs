@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::{
     http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
 
 use super::{
     clock::SdkClock,
@@ -210,6 +211,12 @@ impl Sites for AwsSites {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let door = made.entry(site.clone()).or_insert_with(|| self.make(site));
         Arc::new(door.for_lane(lane))
+    }
+
+    fn slot_began(&self, site: &Site, at: Timestamp) {
+        if let Some(governor) = self.calls(site.account_id(), &site.region).governor {
+            governor.slot_began(at);
+        }
     }
 }
 

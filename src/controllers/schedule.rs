@@ -144,6 +144,10 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         let own = self.own(tenant.uid(), &names);
         let mut taken = slots(backups.iter().map(|backup| &**backup));
         taken.extend(own.values().flatten());
+        // Also by another process, before this one began.
+        if let Some(slot) = taken.range(..=ctx.now()).next_back() {
+            tell_of_slot(ctx, tenant, *slot);
+        }
         let in_force = in_force(ctx, tenant);
         let engine = in_force.as_ref().map(|in_force| in_force.rules.engine);
         let sets = sets(ctx, tenant, engine);
@@ -174,6 +178,10 @@ impl<C: Cluster> Reconciler<C> for Schedule {
 
     async fn apply(&self, pass: &mut Pass<'_, C, Tenant>, _: &World, step: &Step) -> Result<(), Failure> {
         let backup = backup_of(&pass.object, step);
+        if let Some(slot) = step.slot {
+            // Before its run asks for a turn.
+            tell_of_slot(pass.ctx, &pass.object, slot);
+        }
         match pass.ctx.cluster.create(&backup).await {
             Ok(_) => {
                 if let Some(happened) = told(step, &backup.key().name) {
@@ -212,6 +220,13 @@ impl<C: Cluster> Reconciler<C> for Schedule {
                 .and_then(|in_force| next_due(&in_force.rule, &history(world, &BTreeSet::new()), now));
         }
         report
+    }
+}
+
+/// Lets the calls that begin backups take all of AWS's limits in the first hour after a slot.
+fn tell_of_slot<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, slot: Timestamp) {
+    if let Some(class) = class_of(ctx, tenant) {
+        ctx.inventories.slot_began(&class.site(), slot);
     }
 }
 
