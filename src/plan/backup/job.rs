@@ -280,7 +280,7 @@ fn out_of_time(run: &Run, world: &World) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = deadline(run);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The image that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
@@ -307,7 +307,9 @@ fn after_a_failed_job(
     (n, failed_at): (u32, Timestamp),
     now: Timestamp,
 ) -> Plan {
-    if usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
+    // What was found is as it is: nothing is asked for at a time that is long past.
+    let is_found = run.decision == Some(Decision::Found);
+    if is_found || usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
         return Plan::outcome(Outcome::Failed(sets.why(), sets.facts()));
     }
     let pause_ends = later(failed_at, RETRY_PAUSE);
