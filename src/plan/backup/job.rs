@@ -157,10 +157,12 @@ pub fn token(backup_uid: &str, slot: Option<(Timestamp, &str)>, n: u32) -> Strin
 }
 
 /// Whether an image is one of a Backup's. `slot`: the value of its tag, which a Backup made by hand, whose name may
-/// have been another's before, has from its own start.
-pub fn belongs(image: &Image, backup: &str, tenant_uid: &str, slot: Option<&str>) -> bool {
+/// have been another's before, has from its own start. It knows no uid of its Tenant either.
+pub fn belongs(image: &Image, backup: &str, tenant_uid: Option<&str>, slot: Option<&str>) -> bool {
     let is = |key: &str, value: &str| image.tags.get(key).is_some_and(|found| found == value);
-    is(tags::BACKUP, backup) && is(tags::UID, tenant_uid) && slot.is_none_or(|slot| is(tags::SLOT, slot))
+    is(tags::BACKUP, backup)
+        && tenant_uid.is_none_or(|uid| is(tags::UID, uid))
+        && slot.is_none_or(|slot| is(tags::SLOT, slot))
 }
 
 /// The ARN of the recovery point that an image is.
@@ -307,7 +309,7 @@ fn after_a_failed_job(
     (n, failed_at): (u32, Timestamp),
     now: Timestamp,
 ) -> Plan {
-    // What was found is as it is: nothing is asked for at a time that is long past.
+    // What was found is as it is: nothing is taken for a time that is long past.
     let is_found = run.decision == Some(Decision::Found);
     if is_found || usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
         return Plan::outcome(Outcome::Failed(sets.why(), sets.facts()));
