@@ -282,7 +282,7 @@ fn out_of_time(run: &Run, world: &World) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = deadline(run);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The image that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
