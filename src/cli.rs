@@ -1,9 +1,13 @@
 //! The command line of the one binary.
 
+mod backup;
+mod span;
+
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::backup::BackupCommand;
 use crate::{generate, governor::Share, iam, inventory::LONGEST, lease, operator};
 
 /// Keeps, measures and proves the security promises of a hosting service on AWS EC2.
@@ -14,7 +18,8 @@ use crate::{generate, governor::Share, iam, inventory::LONGEST, lease, operator}
 #[command(
     name = "yagura",
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 the command line was wrong."
+    after_help = "As kubectl-yagura on the PATH it is a kubectl plugin: kubectl yagura …\n\nExit codes: 0 done, 1 failed, 2 \
+                  the command line was wrong. `backup now --wait` has one more; see its help."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -28,6 +33,11 @@ enum Command {
     /// Kubernetes is found by KUBECONFIG, ~/.kube/config or the pod's service account; AWS by the usual
     /// environment (AWS_REGION, AWS_PROFILE, web identity, AWS_ENDPOINT_URL and so on).
     Controller(Box<ControllerArgs>),
+    /// Back environments up by hand (backups.yagura.dev).
+    Backup {
+        #[command(subcommand)]
+        command: BackupCommand,
+    },
     /// Print the custom resource definitions as YAML, for kubectl apply --server-side -f -.
     Crds,
     /// Print the IAM policy that one installation needs, as JSON.
@@ -51,6 +61,9 @@ struct IamPolicyArgs {
     /// The roles in other accounts that TenantClasses name.
     #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
     role_arns: Vec<String>,
+    /// The roles that AWS Backup works as in this account, as TenantClasses name them.
+    #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
+    backup_role_arns: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -59,7 +72,7 @@ struct ControllerArgs {
     #[arg(long, env = "YAGURA_CLUSTER_ID", value_name = "ID", value_parser = cluster_id)]
     cluster_id: String,
     /// How often everything we own in AWS is listed.
-    #[arg(long, default_value = "30s", value_name = "SPAN", value_parser = span)]
+    #[arg(long, default_value = "30s", value_name = "SPAN", value_parser = period)]
     inventory_period: Duration,
     /// The part of the account's AWS rate limits that the operator takes, above 0 and at most 1. What is left is
     /// for people and other tools in the same account.
@@ -97,6 +110,7 @@ enum LogFormat {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Controller(args) => controller(*args),
+        Command::Backup { command } => return backup::run(command),
         Command::Crds => print_crds(),
         Command::IamPolicy(args) => print_iam_policy(&args),
         Command::Generate { dir } => generate::write(&dir).map_err(|error| chain(&error)),
@@ -151,7 +165,11 @@ fn print_crds() -> Result<(), String> {
 
 #[expect(clippy::print_stdout, reason = "the command's whole purpose")]
 fn print_iam_policy(args: &IamPolicyArgs) -> Result<(), String> {
-    let policy = iam::policy(&args.cluster_id, &args.role_arns);
+    let roles = iam::Roles {
+        accounts: args.role_arns.clone(),
+        backup: args.backup_role_arns.clone(),
+    };
+    let policy = iam::policy(&args.cluster_id, &roles);
     let text = serde_json::to_string_pretty(&policy).map_err(|error| chain(&error))?;
     println!("{text}");
     Ok(())
@@ -177,11 +195,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     message
 }
 
-fn span(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| format!("{text:?} is no span of time such as 30s or 2m"))?;
-    let span = Duration::try_from(span).map_err(|_| "a span of time cannot be negative".to_owned())?;
+fn period(text: &str) -> Result<Duration, String> {
+    let span = span::parse(text)?;
     if span < Duration::from_secs(1) {
         return Err("at least 1s: faster listing only uses up AWS's rate limit".to_owned());
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use super::{Cli, cluster_id, role_arn, span};
+use super::{Cli, cluster_id, period, role_arn};
 
 #[test]
 fn the_command_line_is_well_formed() {
@@ -17,11 +17,11 @@ fn a_controller_needs_a_cluster_id() {
 
 #[test]
 fn a_span_is_read_as_people_write_it() {
-    assert_eq!(span("30s"), Ok(Duration::from_secs(30)));
-    assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
-    assert!(span("soon").is_err());
-    assert!(span("10ms").is_err());
-    assert!(span("-5s").is_err());
+    assert_eq!(period("30s"), Ok(Duration::from_secs(30)));
+    assert_eq!(period("2m"), Ok(Duration::from_secs(120)));
+    assert!(period("soon").is_err());
+    assert!(period("10ms").is_err());
+    assert!(period("-5s").is_err());
 }
 
 #[test]

@@ -47,7 +47,11 @@ pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches:
     running.spawn(run(tenant_class, Arc::clone(ctx), caches.classes()));
     running.spawn(run(access_policy, Arc::clone(ctx), caches.access_policies()));
     running.spawn(run(tenant, Arc::clone(ctx), caches.tenants()));
-    running.spawn(run(BackupPolicies, Arc::clone(ctx), caches.backup_policies()));
+    running.spawn(run(
+        BackupPolicies::default(),
+        Arc::clone(ctx),
+        caches.backup_policies(),
+    ));
     running.spawn(run(Schedule::default(), Arc::clone(ctx), caches.tenants()));
     running.spawn(run(Backups::default(), Arc::clone(ctx), caches.backups()));
     running.spawn(run(IncidentReconciler, Arc::clone(ctx), caches.incidents()));

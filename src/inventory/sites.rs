@@ -82,6 +82,11 @@ impl Inventories {
         self.sites.door(site, lane)
     }
 
+    /// Tells that a slot of backups began then: see [`Sites::slot_began`].
+    pub fn slot_began(&self, site: &Site, at: Timestamp) {
+        self.sites.slot_began(site, at);
+    }
+
     /// The inventory of this site.
     pub fn of(&self, site: &Site) -> Arc<Inventory> {
         let mut made = self.made();

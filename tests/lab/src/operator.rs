@@ -368,7 +368,7 @@ fn stepper(ctx: &Arc<Context<LabCluster>>, jitter: u64) -> Stepper<LabCluster> {
         .with(TenantClassReconciler::new(Arc::clone(&subnets)))
         .with(AccessPolicyReconciler::new(Arc::clone(&subnets)))
         .with(TenantReconciler::new(subnets, ctx.now()))
-        .with(BackupPolicies)
+        .with(BackupPolicies::default())
         .with(Schedule::default())
         .with(Backups::default())
         .with(IncidentReconciler)
