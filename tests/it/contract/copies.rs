@@ -127,6 +127,7 @@ pub(super) async fn a_public_snapshot_is_listed_until_it_is_closed(stand: &Stand
     )
     .await;
     let listed = stand.cloud.list_public_snapshots().await.unwrap().items;
+    let listed: Vec<_> = listed.into_iter().map(|snapshot| snapshot.id).collect();
     assert_eq!(listed, [id.clone()]);
     let open = stand.cloud.sharing_of_snapshot(&id).await.unwrap();
     assert!(open.public && open.accounts.is_empty(), "{open:?}");
