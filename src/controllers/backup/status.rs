@@ -240,8 +240,7 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
             }
             Shown {
                 fault,
-                ..Shown::new(BackupPhase::Running, reason, &message)
-                    .method(MethodState::Running, Some(facts))
+                ..Shown::new(BackupPhase::Running, reason, &message).method(MethodState::Running, Some(facts))
             }
         }
         Outcome::Stalled(error) => {
@@ -302,9 +301,11 @@ fn standing(outcome: &Outcome, because: Because) -> Standing {
     match outcome {
         Outcome::Complete(_) => Standing::Ready(because),
         // Over and not good: only a person can make it good, by another Backup.
-        Outcome::Lacking(_) | Outcome::Stalled(_) | Outcome::Failed(..) | Outcome::Missed | Outcome::Expired => {
-            Standing::Stalled(because)
-        }
+        Outcome::Lacking(_)
+        | Outcome::Stalled(_)
+        | Outcome::Failed(..)
+        | Outcome::Missed
+        | Outcome::Expired => Standing::Stalled(because),
         Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged => Standing::Working(because),
     }
 }

@@ -268,7 +268,9 @@ fn out_of_time(run: &Run, world: &World) -> String {
             }
             (_, None) => format!("job {id} was {} after {within}", job.state_name),
         },
-        (Some((id, _)), _) => format!("AWS does not show job {id} any more, and no image of it, after {within}"),
+        (Some((id, _)), _) => {
+            format!("AWS does not show job {id} any more, and no image of it, after {within}")
+        }
         (None, Some(error)) => format!("no job was made within {within}: {error}"),
         (None, None) => format!("no job was made within {within}"),
     }
@@ -286,7 +288,10 @@ fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
         Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
         Some(_) if now > deadline => return Plan::outcome(Outcome::Missed),
         None if now > deadline => {
-            let why = format!("it could not be started within {}", spelled(run.limits.starting_deadline));
+            let why = format!(
+                "it could not be started within {}",
+                spelled(run.limits.starting_deadline)
+            );
             return Plan::outcome(Outcome::Failed(why, Facts::default()));
         }
         Some(_) | None => {}
@@ -386,7 +391,8 @@ fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
         Observed::Present(target) => target,
     };
     let Some(mut destination) = world.destination.clone() else {
-        let lack = "spec.backup.vault and spec.backup.roleArn of the class are not set: engine AWSBackup needs both";
+        let lack =
+            "spec.backup.vault and spec.backup.roleArn of the class are not set: engine AWSBackup needs both";
         return Plan::waiting(Outcome::Lacking(lack.to_owned()), look_again);
     };
     // The token is good for what was asked for with it.
@@ -429,7 +435,9 @@ fn deadline(run: &Run) -> Timestamp {
 /// How long AWS may take to begin: what is left until the run may not begin any more, or is over.
 fn window(run: &Run, asked: Timestamp) -> Duration {
     let begins = elapsed(asked, deadline(run));
-    let ends = run.timeout().map_or(run.limits.timeout, |end| elapsed(asked, end));
+    let ends = run
+        .timeout()
+        .map_or(run.limits.timeout, |end| elapsed(asked, end));
     begins.min(ends).max(SHORTEST_WINDOW)
 }
 

@@ -70,7 +70,10 @@ pub fn removal(
         let until = vault::kept_until(vault?, image.created_at)?;
         (until > now).then_some(until)
     };
-    let mut free: Vec<_> = images.iter().filter(|image| kept_until(image).is_none()).collect();
+    let mut free: Vec<_> = images
+        .iter()
+        .filter(|image| kept_until(image).is_none())
+        .collect();
     free.sort_by(|a, b| a.id.cmp(&b.id));
     match images.iter().filter_map(kept_until).min() {
         Some(until) if free.is_empty() => {

@@ -72,7 +72,11 @@ impl<'a> Sets<'a> {
         for (n, set) in &mut sets {
             // The job of the newest attempt may not be looked up for now, and then nobody knows how it ended.
             let is_open = Some(*n) == recorded && matches!(&world.job, Some((_, Observed::Unknown)));
-            set.judgement = if is_open { Judgement::Pending } else { judge(set, world) };
+            set.judgement = if is_open {
+                Judgement::Pending
+            } else {
+                judge(set, world)
+            };
         }
         Self { sets }
     }
@@ -202,7 +206,10 @@ fn judge(set: &Set<'_>, world: &World) -> Judgement {
     match image.state {
         ImageState::Pending => return Judgement::Pending,
         ImageState::Unusable => {
-            return failed(CheckName::JobCompleted, format!("image {} is not usable", image.id));
+            return failed(
+                CheckName::JobCompleted,
+                format!("image {} is not usable", image.id),
+            );
         }
         ImageState::Available => {}
     }

@@ -203,10 +203,7 @@ fn a_lock_with_a_maximum_asks_for_that_lifecycle() {
         )],
         ..world()
     };
-    assert_eq!(
-        start_of(&plan(&run(), &world, at(2))).delete_after_days,
-        Some(35)
-    );
+    assert_eq!(start_of(&plan(&run(), &world, at(2))).delete_after_days, Some(35));
 }
 
 #[test]
@@ -268,11 +265,7 @@ fn a_refusal_is_retried_with_growing_pauses_and_a_denial_needs_a_person() {
 #[test]
 fn a_job_that_waits_or_runs_is_waited_for() {
     for state in [JobState::Waiting, JobState::Running] {
-        let plan = plan(
-            &started(1, 2),
-            &with_job(Observed::Present(job(state))),
-            at(HOUR),
-        );
+        let plan = plan(&started(1, 2), &with_job(Observed::Present(job(state))), at(HOUR));
         assert_eq!(plan.steps, []);
         assert_eq!(plan.outcome, Outcome::Running(Waiting::Job, Facts::default()));
         assert_eq!(plan.look_again, Some(at(HOUR + 600)));
@@ -324,10 +317,7 @@ fn a_failed_job_is_tried_again_with_awss_reason_and_given_up_after_three() {
             panic!("{:?}", paused.outcome);
         };
         let fault = facts.checks[0].fault.clone().unwrap();
-        assert!(
-            fault.contains("no room") && fault.contains(state_name),
-            "{fault}"
-        );
+        assert!(fault.contains("no room") && fault.contains(state_name), "{fault}");
         let again = plan(&started(1, 2), &world, at(1300));
         assert_eq!(again.steps.len(), 2, "a further attempt is recorded");
         assert_eq!(start_of(&again).n, 2);
@@ -472,10 +462,7 @@ fn a_found_image_is_the_set_of_an_object_that_was_lost() {
         decision: Some(Decision::Found),
         ..run()
     };
-    let world = World {
-        job: None,
-        ..whole()
-    };
+    let world = World { job: None, ..whole() };
     assert!(matches!(
         plan(&found, &world, at(90_000)).outcome,
         Outcome::Complete(_)
@@ -571,7 +558,10 @@ fn the_token_of_a_slot_outlives_its_object_and_one_by_hand_does_not() {
     let slot = Some((at(0), "t-uid"));
     assert_eq!(token("b-1", slot, 1), token("b-2", slot, 1));
     assert_ne!(token("b-1", slot, 1), token("b-1", slot, 2));
-    assert_ne!(token("b-1", slot, 1), token("b-1", Some((at(86_400), "t-uid")), 1));
+    assert_ne!(
+        token("b-1", slot, 1),
+        token("b-1", Some((at(86_400), "t-uid")), 1)
+    );
     assert_ne!(token("b-1", slot, 1), token("b-1", Some((at(0), "t-2")), 1));
     assert_ne!(token("b-1", None, 1), token("b-2", None, 1));
     let uid = "5f0c2a4e-7a37-4d0f-8f0e-6f2f6a1d9c11";
