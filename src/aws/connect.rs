@@ -12,11 +12,12 @@ use aws_smithy_runtime_api::client::{
     http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
 
 use super::{
     clock::SdkClock,
     convert::Unreadable,
-    ec2::{CallObserver, Calls, Ec2, Place},
+    ec2::{CallObserver, Calls, Ec2},
     session::Session,
     whole_answer::WholeAnswer,
 };
@@ -137,7 +138,7 @@ impl AwsSites {
     fn sts(&self) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .region(self.own_region())
-            .interceptor(WholeAnswer)
+            .interceptor(WholeAnswer::Xml)
             .build();
         aws_sdk_sts::Client::from_conf(config)
     }
@@ -179,19 +180,14 @@ impl AwsSites {
             config.set_credentials_provider(Some(self.session(account)));
         }
         let config = config.build();
-        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer);
-        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer);
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer::Xml);
+        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer::Json);
         let clients = (
             aws_sdk_ec2::Client::from_conf(ec2.build()),
             aws_sdk_backup::Client::from_conf(backup.build()),
         );
         let calls = self.calls(site.account_id(), &site.region);
-        let place = Place {
-            region: site.region.clone(),
-            account: site.account_id(),
-            own: Arc::clone(&self.own_account),
-        };
-        Ec2::new(clients, self.cluster.clone(), place, calls)
+        Ec2::new(clients, self.cluster.clone(), site.region.clone(), calls)
     }
 
     /// The session in an account. All its regions share one, and the SDK's cache renews it in time.
@@ -210,6 +206,12 @@ impl Sites for AwsSites {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let door = made.entry(site.clone()).or_insert_with(|| self.make(site));
         Arc::new(door.for_lane(lane))
+    }
+
+    fn slot_began(&self, site: &Site, at: Timestamp) {
+        if let Some(governor) = self.calls(site.account_id(), &site.region).governor {
+            governor.slot_began(at);
+        }
     }
 }
 

@@ -230,4 +230,8 @@ impl<T: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionA
 pub trait Sites: Send + Sync {
     /// The door to this site for work of this lane. What is behind it is made once, then shared.
     fn door(&self, site: &Site, lane: Lane) -> Arc<dyn Cloud>;
+
+    /// Tells that a slot of backups began then. In the first hour after it the calls that begin backups take all of AWS's
+    /// limits, whatever the operator's share. *Idempotency*: a repeat changes nothing.
+    fn slot_began(&self, site: &Site, at: Timestamp);
 }

@@ -3,6 +3,7 @@
 //! It makes no Backup: that is the schedule's work, by what is published here. A change of the schedule is accepted
 //! only when the one before owes nothing any more, or an outage and an edit together would lose a date.
 
+mod quota;
 mod suspension;
 mod tally;
 
@@ -11,17 +12,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    api::{BackupPolicy, BackupPolicyStatus, ConditionType, Reason, Tenant, TenantClass, time},
+    api::{BackupPolicy, BackupPolicyStatus, ConditionType, Engine, Reason, Tenant, TenantClass, time},
     cluster::{Cluster, Happened, Kind},
     controllers::{
-        backup_sources::{all_terms, backups_of, candidates, class_of, is_stalled_for, slots, strictest},
+        backup_sources::{
+            all_terms, backups_of, candidates, class_of, has_vault, is_stalled_for, slots, strictest,
+        },
         schedule::{self, blocking, first_ready, foreign_message},
         selector,
     },
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
     plan::{
         Plan,
-        backup_policy::{InForce, Suspending, in_force},
+        backup_policy::{InForce, Suspending, in_force, rules_of},
         selection::{Share, share_of},
         slot::{History, due},
     },
@@ -29,6 +32,7 @@ use crate::{
     terms::Terms,
 };
 
+use quota::{Counts, Quotas};
 use tally::{Member, Tally, tally};
 
 /// How soon to look again at what is owed, should nothing wake the policy: one sweep, which is what an owed Backup
@@ -36,8 +40,11 @@ use tally::{Member, Tally, tally};
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The reconciler.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct BackupPolicies;
+#[derive(Debug, Default)]
+pub struct BackupPolicies {
+    /// What was counted against the quotas.
+    counts: Counts,
+}
 
 /// What a policy depends on.
 #[derive(Clone, Debug)]
@@ -52,6 +59,10 @@ pub struct World {
     owes: bool,
     /// Backups that stand in a slot's way.
     foreign: BTreeSet<String>,
+    /// The classes of its Tenants in which AWS Backup has no vault, or no role.
+    without_vault: BTreeSet<String>,
+    /// The quotas of the accounts that its Tenants are in.
+    quotas: Quotas,
 }
 
 /// Nothing is done by a policy's own pass but its status.
@@ -84,6 +95,8 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
             .collect();
         let mut world = World {
             terms: terms(ctx, &key.namespace, &members).await?,
+            without_vault: without_vault(ctx, &members),
+            quotas: self.counts.look(ctx, policy, &members).await,
             share,
             members,
             owes: false,
@@ -103,7 +116,7 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
                 }],
             };
         };
-        let in_force = in_force(policy, &terms.backup, ctx.now());
+        let in_force = in_force(policy, &terms.backup, &world.without_vault, ctx.now());
         let mistake = in_force.mistake.clone().map(|mistake| Refusal {
             reason: mistake.reason,
             message: mistake.message,
@@ -150,6 +163,9 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
         let mut status = values(policy, in_force, &tally);
         let mut events = edges(&status, refusal);
         events.extend(suspension::edges(&status, &in_force.suspending));
+        events.extend(begins_within_the_hour(policy, in_force));
+        let quota = quota::condition(&world.quotas, rules_of(&in_force.effective).as_ref());
+        events.extend(quota::edges(&status, &quota));
         let mut conditions = Conditions::over(&status.conditions, policy.generation(), now);
         let conflict = conflict(&world.share);
         conditions.set(
@@ -159,11 +175,12 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
         );
         let suspended = suspension::condition(in_force);
         conditions.set(ConditionType::Suspended, Some(suspended.0), &suspended.1);
+        conditions.set(ConditionType::QuotaSufficient, quota.0, &quota.1);
         status.conditions = conditions.settle(&standing(in_force, refusal));
         Report {
             status: Some(status),
             events,
-            look_again: tally.look_again,
+            look_again: tally.look_again.into_iter().chain(world.quotas.look_again).min(),
             release: false,
         }
     }
@@ -219,11 +236,7 @@ fn look_at_slots<C: Cluster>(ctx: &Context<C>, world: &mut World) {
             sets: &none,
         };
         for due in due(&in_force.rule, &history, now) {
-            let step = schedule::Step {
-                due,
-                policy: in_force.policy.clone(),
-                methods: in_force.methods.clone(),
-            };
+            let step = schedule::Step::of_slot(&member.tenant, due, &in_force);
             match blocking(ctx, &member.tenant, &step) {
                 Some(name) => drop(world.foreign.insert(name)),
                 None => world.owes = true,
@@ -285,11 +298,36 @@ fn values(policy: &BackupPolicy, in_force: &InForce, tally: &Tally) -> BackupPol
     }
 }
 
+/// What is said of engine AWSBackup when it is applied, and as long as it is.
+const BY_AWS_BACKUP: &str = " by AWS Backup, which begins within the hour: later than is promised, perhaps";
+
+/// The engine whose start is not its own was just accepted.
+fn begins_within_the_hour(policy: &BackupPolicy, in_force: &InForce) -> Option<Happened> {
+    let status = policy.status.as_ref();
+    let before = status.and_then(|status| status.effective.as_ref()?.engine);
+    let is_new = in_force.effective.engine == Some(Engine::AWSBackup) && before != in_force.effective.engine;
+    let message =
+        "AWS Backup begins within the hour: promise P23 is judged by the measured start and may fail";
+    is_new.then(|| Happened::warning(Reason::StartMayBeLate, message))
+}
+
+/// The classes of these Tenants that do not say with which vault and role AWS Backup works.
+fn without_vault<C: Cluster>(ctx: &Context<C>, members: &[Member]) -> BTreeSet<String> {
+    let classes = members.iter().filter_map(|member| class_of(ctx, &member.tenant));
+    classes
+        .filter(|class| !has_vault(class))
+        .map(|class| class.key().name)
+        .collect()
+}
+
 fn standing(in_force: &InForce, refusal: Option<&Refusal>) -> Standing {
     let values = &in_force.effective;
     match refusal {
         None => {
             let mut message = format!("daily at {} {}", values.at, values.time_zone);
+            if values.engine == Some(Engine::AWSBackup) {
+                message.push_str(BY_AWS_BACKUP);
+            }
             if let Suspending::Yes { span, .. } = &in_force.suspending {
                 message.push_str(&format!("; suspended until {}", span.until.0));
             }

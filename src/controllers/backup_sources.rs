@@ -19,6 +19,12 @@ pub(super) fn class_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<
         .cached::<TenantClass>(&Key::new("", &tenant.spec.class_name))
 }
 
+/// Whether a class says with which vault and as which role AWS Backup works.
+pub(super) fn has_vault(class: &TenantClass) -> bool {
+    let backup = class.spec.backup.as_ref();
+    backup.is_some_and(|backup| backup.vault.is_some() && backup.role_arn.is_some())
+}
+
 /// The terms of a Tenant; the strictest there are where its class or its terms are not there: a promise is not
 /// weakened by a missing object.
 pub(super) fn terms_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Arc<Terms>> {

@@ -4,6 +4,7 @@ pub mod access_policy;
 mod backup;
 mod backup_policy;
 mod backup_sources;
+mod guard;
 mod incident;
 mod schedule;
 mod selector;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 pub use access_policy::AccessPolicyReconciler;
 pub use backup::Backups;
 pub use backup_policy::BackupPolicies;
+pub use guard::{Guard, guard_every_site};
 pub use incident::IncidentReconciler;
 pub use schedule::Schedule;
 pub use subnets::Subnets;
@@ -45,7 +47,11 @@ pub fn start(running: &mut JoinSet<()>, ctx: &Arc<Context<KubeCluster>>, caches:
     running.spawn(run(tenant_class, Arc::clone(ctx), caches.classes()));
     running.spawn(run(access_policy, Arc::clone(ctx), caches.access_policies()));
     running.spawn(run(tenant, Arc::clone(ctx), caches.tenants()));
-    running.spawn(run(BackupPolicies, Arc::clone(ctx), caches.backup_policies()));
+    running.spawn(run(
+        BackupPolicies::default(),
+        Arc::clone(ctx),
+        caches.backup_policies(),
+    ));
     running.spawn(run(Schedule::default(), Arc::clone(ctx), caches.tenants()));
     running.spawn(run(Backups::default(), Arc::clone(ctx), caches.backups()));
     running.spawn(run(IncidentReconciler, Arc::clone(ctx), caches.incidents()));

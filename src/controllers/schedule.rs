@@ -1,38 +1,44 @@
 //! Makes the Backup of each Tenant's slot, by the policy in force for the Tenant or by the terms.
 //!
 //! It looks at Tenants, since each of them is due, with or without a policy. It writes no status: its whole effect
-//! is the Backup, whose name keeps a second operator from making another.
+//! is the Backup, whose name keeps a second operator from making another. A Backup whose set AWS holds and whose object
+//! is gone is made again, whether a slot's or one by hand.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
 
-use super::backup_sources::{backups_of, candidates, class_of, slots, terms_of};
+use super::backup_sources::{backups_of, candidates, class_of, has_vault, slots, terms_of};
 use crate::{
-    api::{Backup, BackupPolicy, BackupSpec, Method, Reason, Tenant, names::tags, time},
+    api::{Backup, BackupPolicy, BackupSpec, Engine, Method, Reason, Tenant, names::tags, time},
     clock::later,
-    cloud::Observed,
+    cloud::{ImageState, Observed, Tags},
     cluster::{Cluster, ClusterError, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
     plan::{
         Plan,
         backup_policy::{BackupRules, by_terms, rule_by_terms, rule_of, rules_of},
         selection::winner,
-        slot::{Decision, Due, History, Rule, backup_name, due, next_due},
+        slot::{Decision, Due, History, Lost, Rule, backup_name, due, lost, next_due},
     },
 };
 
-/// How soon to look again while AWS's part of the picture is missing: one sweep.
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
+/// How soon to look again while AWS's part of the picture is missing and a slot waits for it: one sweep.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// How soon to look again for sets without an object while AWS is not known. Nothing waits for them, and while AWS is
+/// away every Tenant looks.
+const WITHOUT_AWS: Duration = Duration::from_secs(10 * 60);
 
 /// The reconciler.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    /// The slots made by this process that the cache need not show yet, by the Tenant's uid.
-    made: Mutex<BTreeMap<String, BTreeSet<Timestamp>>>,
+    /// The Backups made by this process that the cache need not show yet, by the Tenant's uid: name and slot.
+    made: Mutex<BTreeMap<String, BTreeMap<String, Option<Timestamp>>>>,
 }
 
 /// What one Tenant's slots depend on.
@@ -42,8 +48,10 @@ pub struct World {
     pub first_ready: Option<Timestamp>,
     /// The slots that have a Backup object.
     pub taken: BTreeSet<Timestamp>,
-    /// The slots of the Tenant's snapshots in AWS.
+    /// The slots of the Tenant's sets in AWS.
     pub sets: Observed<BTreeSet<Timestamp>>,
+    /// The Backups whose sets AWS holds and that have no object.
+    pub lost: Vec<Lost>,
     /// The rule in force.
     pub in_force: Option<InForce>,
 }
@@ -61,35 +69,63 @@ pub struct InForce {
     pub rules: BackupRules,
 }
 
-/// Make the Backup of a slot.
+/// Make a Backup.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The slot.
-    pub due: Due,
+    /// Its slot; `None` for one made by hand whose object was lost.
+    pub slot: Option<Timestamp>,
+    /// The name of its object.
+    pub name: String,
+    /// What it is made for.
+    pub decision: Decision,
     /// By which policy.
     pub policy: Option<String>,
     /// By which methods.
     pub methods: Vec<Method>,
 }
 
+impl Step {
+    /// The Backup of a Tenant's slot.
+    pub(super) fn of_slot(tenant: &Tenant, due: Due, in_force: &InForce) -> Self {
+        Self {
+            slot: Some(due.slot.at),
+            name: backup_name(&tenant.key().name, due.slot.at),
+            decision: due.decision,
+            policy: in_force.policy.clone(),
+            methods: in_force.methods.clone(),
+        }
+    }
+
+    /// A Backup that was lost.
+    fn of_lost(lost: &Lost, in_force: &InForce) -> Self {
+        Self {
+            slot: lost.slot,
+            name: lost.name.clone(),
+            decision: Decision::Found,
+            policy: lost.slot.and(in_force.policy.clone()),
+            methods: in_force.methods.clone(),
+        }
+    }
+}
+
 impl Schedule {
-    fn made(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<Timestamp>>> {
+    fn made(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<String, Option<Timestamp>>>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The slots taken, with those of our own that the cache does not show yet.
-    fn taken(&self, uid: &str, cached: BTreeSet<Timestamp>) -> BTreeSet<Timestamp> {
+    /// What this process made for a Tenant and the cache does not show yet.
+    fn own(&self, uid: &str, cached: &BTreeSet<String>) -> BTreeMap<String, Option<Timestamp>> {
         let mut made = self.made();
         let Some(own) = made.get_mut(uid) else {
-            return cached;
+            return BTreeMap::new();
         };
         // Once shown it is the cache's to say whether it is still there.
-        own.retain(|slot| !cached.contains(slot));
-        let taken = own.union(&cached).copied().collect();
-        if own.is_empty() {
+        own.retain(|name, _| !cached.contains(name));
+        let left = own.clone();
+        if left.is_empty() {
             made.remove(uid);
         }
-        taken
+        left
     }
 }
 
@@ -104,12 +140,28 @@ impl<C: Cluster> Reconciler<C> for Schedule {
 
     async fn observe(&self, ctx: &Context<C>, tenant: &Tenant) -> Result<World, Failure> {
         let backups = backups_of(ctx, tenant);
-        let cached = slots(backups.iter().map(|backup| &**backup));
+        let names = backups.iter().map(|backup| backup.key().name).collect();
+        let own = self.own(tenant.uid(), &names);
+        let mut taken = slots(backups.iter().map(|backup| &**backup));
+        taken.extend(own.values().flatten());
+        // Also by another process, before this one began.
+        if let Some(slot) = taken.range(..=ctx.now()).next_back() {
+            tell_of_slot(ctx, tenant, *slot);
+        }
+        let in_force = in_force(ctx, tenant);
+        let engine = in_force.as_ref().map(|in_force| in_force.rules.engine);
+        let sets = sets(ctx, tenant, engine);
+        let key = tenant.key();
+        let is_there = |name: &str| {
+            // Whosever it is: its name is taken.
+            own.contains_key(name) || ctx.cluster.seen::<Backup>(&key.sibling(name)).is_some()
+        };
         Ok(World {
             first_ready: first_ready(tenant),
-            taken: self.taken(tenant.uid(), cached),
-            sets: sets(ctx, tenant),
-            in_force: in_force(ctx, tenant),
+            taken,
+            lost: lost(&key, sets.present().into_iter().flatten(), is_there),
+            sets: sets.map(|sets| slots_of(&sets)),
+            in_force,
         })
     }
 
@@ -120,12 +172,16 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         }
     }
 
-    fn plan(&self, _: &Tenant, desired: &InForce, world: &World, now: Timestamp) -> Plan<Step> {
-        plan(desired, world, now)
+    fn plan(&self, tenant: &Tenant, desired: &InForce, world: &World, now: Timestamp) -> Plan<Step> {
+        plan(tenant, desired, world, now)
     }
 
     async fn apply(&self, pass: &mut Pass<'_, C, Tenant>, _: &World, step: &Step) -> Result<(), Failure> {
         let backup = backup_of(&pass.object, step);
+        if let Some(slot) = step.slot {
+            // Before its run asks for a turn.
+            tell_of_slot(pass.ctx, &pass.object, slot);
+        }
         match pass.ctx.cluster.create(&backup).await {
             Ok(_) => {
                 if let Some(happened) = told(step, &backup.key().name) {
@@ -134,6 +190,8 @@ impl<C: Cluster> Reconciler<C> for Schedule {
             }
             Err(ClusterError::AlreadyExists) => match pass.ctx.cluster.read::<Backup>(&backup.key()).await? {
                 Some(found) if is_the_same(&found, &backup) => {}
+                // It came back by itself, or its name is another's now: there is nothing to make.
+                Some(_) if step.decision == Decision::Found => {}
                 // Gone again in between: the next pass decides anew.
                 None => return Err(ClusterError::Conflict.into()),
                 Some(_) => return Err(foreign(&backup)),
@@ -143,7 +201,7 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         self.made()
             .entry(pass.object.uid().to_owned())
             .or_default()
-            .insert(step.due.slot.at);
+            .insert(step.name.clone(), step.slot);
         Ok(())
     }
 
@@ -165,23 +223,37 @@ impl<C: Cluster> Reconciler<C> for Schedule {
     }
 }
 
-/// The Backups to make now.
-fn plan(in_force: &InForce, world: &World, now: Timestamp) -> Plan<Step> {
+/// Lets the calls that begin backups take all of AWS's limits in the first hour after a slot.
+fn tell_of_slot<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, slot: Timestamp) {
+    if let Some(class) = class_of(ctx, tenant) {
+        ctx.inventories.slot_began(&class.site(), slot);
+    }
+}
+
+/// The Backups to make now: first those that were lost, whose dates have their slot.
+fn plan(tenant: &Tenant, in_force: &InForce, world: &World, now: Timestamp) -> Plan<Step> {
     let none = BTreeSet::new();
     let (sets, is_known) = match &world.sets {
         Observed::Unknown => (&none, false),
         Observed::Absent => (&none, true),
         Observed::Present(sets) => (sets, true),
     };
-    let mut plan = Plan::default();
-    for due in due(&in_force.rule, &history(world, sets), now) {
+    let lost = world.lost.iter().map(|lost| Step::of_lost(lost, in_force));
+    let mut plan = Plan {
+        steps: lost.collect(),
+        look_again: (!is_known).then(|| later(now, WITHOUT_AWS)),
+        ..Plan::default()
+    };
+    let mut taken = world.taken.clone();
+    taken.extend(world.lost.iter().filter_map(|lost| lost.slot));
+    let history = History {
+        taken: &taken,
+        ..history(world, sets)
+    };
+    for due in due(&in_force.rule, &history, now) {
         // What was not made on time may have been made by an object that is gone. AWS knows.
         if is_known || due.decision == Decision::Run {
-            plan.steps.push(Step {
-                due,
-                policy: in_force.policy.clone(),
-                methods: in_force.methods.clone(),
-            });
+            plan.steps.push(Step::of_slot(tenant, due, in_force));
         } else {
             plan.look_again = Some(later(now, SWEEP));
         }
@@ -203,20 +275,41 @@ pub(super) fn first_ready(tenant: &Tenant) -> Option<Timestamp> {
     status.first_ready_at.as_ref().map(|time| time.0)
 }
 
-/// The slots of a Tenant's snapshots.
-fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Observed<BTreeSet<Timestamp>> {
+/// The tags of a Tenant's sets: of each snapshot of engine EC2, and of each image that AWS Backup made for us.
+fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, engine: Option<Engine>) -> Observed<Vec<Tags>> {
     let Some(class) = class_of(ctx, tenant) else {
         // Without its class nobody knows where to look.
         return Observed::Absent;
     };
     let view = ctx.inventories.of(&class.site()).view();
-    view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
+    let snapshots = view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
         let own = snapshots
             .into_iter()
             .filter(|snapshot| !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE));
-        own.filter_map(|snapshot| snapshot.tags.get(tags::SLOT)?.parse().ok())
-            .collect()
-    })
+        own.map(|snapshot| snapshot.tags.clone()).collect::<Vec<_>>()
+    });
+    let images = view.images_tagged(tags::UID, tenant.uid()).map(|images| {
+        let whole = images
+            .into_iter()
+            .filter(|image| image.state != ImageState::Unusable);
+        whole.map(|image| image.tags.clone()).collect()
+    });
+    if snapshots.is_unknown() || (images.is_unknown() && engine == Some(Engine::AWSBackup)) {
+        return Observed::Unknown;
+    }
+    let both = [snapshots.present(), images.present()];
+    let mut sets: Vec<Tags> = both.into_iter().flatten().flatten().cloned().collect();
+    sets.retain(|tags| !tags.contains_key(tags::RELEASED));
+    if sets.is_empty() {
+        Observed::Absent
+    } else {
+        Observed::Present(sets)
+    }
+}
+
+fn slots_of(sets: &[Tags]) -> BTreeSet<Timestamp> {
+    let slots = sets.iter().filter_map(|tags| tags.get(tags::SLOT));
+    slots.filter_map(|slot| slot.parse().ok()).collect()
 }
 
 /// The rule in force for a Tenant; `None` where not even terms are known.
@@ -232,8 +325,13 @@ pub(super) fn in_force<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<
             .status
             .as_ref()
             .and_then(|status| status.effective.as_ref())
-        && let Some(rules) = rules_of(effective)
+        && let Some(mut rules) = rules_of(effective)
     {
+        let class = class_of(ctx, tenant);
+        if rules.engine == Engine::AWSBackup && class.is_some_and(|class| !has_vault(&class)) {
+            // The policy says what is wrong; a backup by the other engine is better than none.
+            rules.engine = Engine::EC2;
+        }
         return Some(InForce {
             policy: Some(policy.key().name),
             rule,
@@ -252,19 +350,18 @@ pub(super) fn in_force<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<
     })
 }
 
-/// The object of a slot.
+/// The object of a step.
 fn backup_of(tenant: &Tenant, step: &Step) -> Backup {
     let key = tenant.key();
-    let slot = step.due.slot.at;
     let mut backup = Backup::new(
-        &backup_name(&key.name, slot),
+        &step.name,
         BackupSpec {
             tenant_ref: key.name,
             tenant_uid: Some(tenant.uid().to_owned()),
             policy_ref: step.policy.clone(),
-            scheduled_time: Some(time(slot)),
+            scheduled_time: step.slot.map(time),
             methods: step.methods.clone(),
-            reason: Some(step.due.decision.as_str().to_owned()),
+            reason: Some(step.decision.as_str().to_owned()),
         },
     );
     backup.metadata.namespace = Some(key.namespace);
@@ -294,7 +391,7 @@ pub(super) fn foreign_message(name: &str) -> String {
 
 /// Edges of the Tenant: a run on time is no news, its Backup tells it.
 fn told(step: &Step, backup: &str) -> Option<Happened> {
-    match step.due.decision {
+    match step.decision {
         Decision::Run | Decision::Found => None,
         Decision::Late => Some(Happened::warning(
             Reason::BackupLate,

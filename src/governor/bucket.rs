@@ -49,13 +49,46 @@ pub(super) enum Depth {
     ToTheBottom,
 }
 
-/// The operator's own picture of one of AWS's buckets.
-#[derive(Clone, Debug)]
-pub(super) struct Bucket {
+/// What a share of one of AWS's buckets comes to.
+#[derive(Clone, Copy, Debug)]
+struct Size {
     capacity: i128,
     reserve: i128,
     /// What it gains in a nanosecond for each per cent of speed.
     gain: i128,
+}
+
+impl Size {
+    fn of(limit: Limit, share: Share) -> Self {
+        let share = i128::from(share.millionths());
+        let refill = i128::from(limit.refill);
+        let capacity = i128::from(limit.capacity);
+        // A tenth of a millionth of a token.
+        let part = TOKEN / 10_000_000;
+        let reserve = capacity * share * (part * 10) / RESERVE_PART;
+        let shared = (capacity * 10 - refill * LEFT_AT_AWS) * share * part;
+        // And where AWS's bucket holds it, for what comes in while somebody is woken a little late for it.
+        let with_slack = (reserve + TOKEN + TOKEN / 4).min(capacity * share * part * 10);
+        Self {
+            // Whatever the share, there must be room for one call above the reserve, or none would ever be made.
+            capacity: shared.max(with_slack).max(reserve + TOKEN),
+            reserve,
+            gain: refill * share,
+        }
+    }
+}
+
+/// The operator's own picture of one of AWS's buckets.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    /// As it is now.
+    size: Size,
+    /// By the operator's share.
+    shared: Size,
+    /// By all of the account's limit.
+    whole: Size,
+    /// Until when all of the limit may be taken.
+    rush_until: Option<i128>,
     /// Below zero after a call that was larger than the bucket.
     level: i128,
     speed: i128,
@@ -70,19 +103,13 @@ pub(super) struct Bucket {
 impl Bucket {
     /// A bucket that is empty at `now`: what was used before is not known.
     pub(super) fn new(limit: Limit, share: Share, now: Timestamp) -> Self {
-        let share = i128::from(share.millionths());
-        let refill = i128::from(limit.refill);
-        let capacity = i128::from(limit.capacity);
-        // A tenth of a millionth of a token.
-        let part = TOKEN / 10_000_000;
-        let reserve = capacity * share * (part * 10) / RESERVE_PART;
-        let shared = (capacity * 10 - refill * LEFT_AT_AWS) * share * part;
         let now = now.as_nanosecond();
+        let shared = Size::of(limit, share);
         Self {
-            // Whatever the share, there must be room for one call above the reserve, or none would ever be made.
-            capacity: shared.max(reserve + TOKEN),
-            reserve,
-            gain: refill * share,
+            size: shared,
+            shared,
+            whole: Size::of(limit, Share::ALL),
+            rush_until: None,
             level: 0,
             speed: FULL_SPEED,
             at: now,
@@ -111,6 +138,17 @@ impl Bucket {
     pub(super) fn take(&mut self, now: Timestamp, tokens: u32) {
         self.advance(now.as_nanosecond());
         self.level -= i128::from(tokens) * TOKEN;
+    }
+
+    /// Takes all of the account's limit until then, whatever the share.
+    pub(super) fn rush(&mut self, now: Timestamp, until: Timestamp) {
+        if until <= now {
+            return;
+        }
+        self.advance(now.as_nanosecond());
+        self.size = self.whole;
+        let until = until.as_nanosecond();
+        self.rush_until = Some(self.rush_until.map_or(until, |before| before.max(until)));
     }
 
     /// AWS refused a call for coming too fast: someone else uses the bucket too, or it is smaller than we think.
@@ -144,46 +182,60 @@ impl Bucket {
         (i128::from(tokens) * TOKEN + kept - self.level).max(0)
     }
 
-    /// How long it takes to gain so many tokens at its present speed.
-    pub(super) fn span_of(&self, tokens: u32) -> Duration {
-        span(i128::from(tokens) * TOKEN, self.rate())
+    /// How long it takes from then on to gain so many tokens at its present speed.
+    pub(super) fn span_of(&self, from: Timestamp, tokens: u32) -> Duration {
+        let is_rushed = self.rush_until.is_some_and(|until| from.as_nanosecond() < until);
+        let Size { gain, .. } = if is_rushed { self.whole } else { self.shared };
+        span(i128::from(tokens) * TOKEN, gain * self.speed)
     }
 
     /// What must be in it. A call larger than the bucket goes when the bucket is full and owes the rest, so that
     /// it is late, but not for ever.
     fn needed(&self, tokens: u32, depth: Depth) -> i128 {
-        (i128::from(tokens) * TOKEN + self.kept(depth)).min(self.capacity)
+        (i128::from(tokens) * TOKEN + self.kept(depth)).min(self.size.capacity)
     }
 
     /// What a call leaves in it.
     fn kept(&self, depth: Depth) -> i128 {
         match depth {
-            Depth::AboveReserve => self.reserve,
+            Depth::AboveReserve => self.size.reserve,
             Depth::ToTheBottom => 0,
         }
     }
 
     fn rate(&self) -> i128 {
-        self.gain * self.speed
+        self.size.gain * self.speed
     }
 
+    /// When its rate changes next.
     fn next_step(&self) -> Option<i128> {
-        (self.speed < FULL_SPEED).then_some(self.changed_at + STEP_EVERY)
+        let recovers_at = (self.speed < FULL_SPEED).then_some(self.changed_at + STEP_EVERY);
+        recovers_at.into_iter().chain(self.rush_until).min()
+    }
+
+    fn step(&mut self, at: i128) {
+        if self.rush_until.is_some_and(|until| until <= at) {
+            self.rush_until = None;
+            self.size = self.shared;
+            self.level = self.level.min(self.size.capacity);
+        } else {
+            self.speed = (self.speed + SPEED_STEP).min(FULL_SPEED);
+            self.changed_at = at;
+        }
     }
 
     /// Lets the time pass until `to`; a time already passed changes nothing.
     fn advance(&mut self, to: i128) {
         while let Some(step) = self.next_step().filter(|step| *step <= to) {
             self.fill(step);
-            self.speed = (self.speed + SPEED_STEP).min(FULL_SPEED);
-            self.changed_at = step;
+            self.step(step);
         }
         self.fill(to);
     }
 
     fn fill(&mut self, to: i128) {
         if to > self.at {
-            self.level = (self.level + (to - self.at) * self.rate()).min(self.capacity);
+            self.level = (self.level + (to - self.at) * self.rate()).min(self.size.capacity);
             self.at = to;
         }
     }

@@ -19,13 +19,19 @@ use super::{
     share::Share,
 };
 use crate::{
-    clock::{Clock, elapsed},
+    clock::{Clock, elapsed, later},
     cloud::{CloudError, ErrorKind, Lane, Operation},
 };
 
 /// How long a call waits for its turn. Whoever waits holds one of the places for passes of its kind, and an attempt
 /// that was written down before its call must not grow old before it is made.
 pub const MAX_WAIT: Duration = Duration::from_secs(15);
+
+/// For how long after a slot backups take all of the account's limits of the calls that begin them.
+const RUSH: Duration = Duration::from_secs(60 * 60);
+
+/// The calls that begin backups. Nothing else of the operator's makes them, and few others make so many.
+const BEGINNINGS: [Operation; 2] = [Operation::CreateSnapshots, Operation::StartBackupJob];
 
 /// What a governor is set to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +149,18 @@ impl Governor {
         let now = self.clock.now();
         let turn_at = self.with(operation, |door| door.line.book(now, lane, (calls, 1), caller));
         turn_at.map_or(Ok(()), |turn_at| Err(held_back(operation, Some(turn_at))))
+    }
+
+    /// Tells of a slot of backups: within an hour of it the calls that begin backups take all of the account's limits,
+    /// whatever the share, since everyone is due at once. *Idempotency*: a repeat changes nothing.
+    pub fn slot_began(&self, at: Timestamp) {
+        let now = self.clock.now();
+        let until = later(at, RUSH);
+        if at <= now && now < until {
+            for operation in BEGINNINGS {
+                self.with(operation, |door| door.line.rush(now, until));
+            }
+        }
     }
 
     /// AWS answered a call of this operation with `RequestLimitExceeded`: the next ones come more slowly.

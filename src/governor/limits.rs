@@ -57,7 +57,8 @@ const INSTANCES_RUN: Limit = Limit::new(1000, 2);
 const STS: Limit = Limit::new(20, 5);
 
 /// Calls of AWS Backup, by "AWS Backup endpoints and quotas" in the AWS General Reference. AWS states rates and no
-/// buckets: a bucket of one second's worth keeps to them.
+/// buckets: a bucket of one second's worth keeps to them. It also limits the sum of all calls, to 50 a second; what we call
+/// of it may come to less than that together, so the sum needs no bucket.
 const BACKUP_CHANGES: Limit = Limit::new(5, 5);
 
 const BACKUP_READS: Limit = Limit::new(15, 15);

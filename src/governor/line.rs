@@ -33,8 +33,9 @@ pub(super) enum Turn {
     Wait,
 }
 
-/// The longest line to stand in: long enough to use every token while the next ones come.
-const LONGEST_LINE: Duration = Duration::from_secs(3);
+/// The longest line to stand in: long enough to use every token while the next ones come, and short enough to leave some
+/// of the sixteen places of a kind to those who want something else.
+const LONGEST_LINE: Duration = Duration::from_secs(2);
 
 /// How much before its turn someone comes back: a pass looks at AWS and the cluster before it calls.
 const EARLY: Duration = Duration::from_secs(2);
@@ -154,7 +155,7 @@ impl Line {
             return None;
         }
         let line = later(now, self.span_until(now, ahead, ahead_units));
-        let span = self.span_of(calls, calls.saturating_mul(units));
+        let span = |line: &Self, from| line.span_of(from, calls, calls.saturating_mul(units));
         if let Some(turn) = self.turns.get(&place).copied() {
             if early(turn) > now {
                 return Some(early(turn));
@@ -164,7 +165,8 @@ impl Line {
                 return None;
             }
             // Many come late at once: each again when those before it are through.
-            let again = later(self.late.max(line), span);
+            let free_at = self.late.max(line);
+            let again = later(free_at, span(self, free_at));
             self.late = again;
             self.turns.insert(place, again);
             return Some(early(again));
@@ -174,7 +176,7 @@ impl Line {
             return None;
         }
         self.forget_lost_turns(now);
-        let turn = later(free_at, span);
+        let turn = later(free_at, span(self, free_at));
         self.booked.insert(lane, turn);
         self.turns.insert(place, turn);
         Some(early(turn))
@@ -212,11 +214,22 @@ impl Line {
         requests.max(resources.unwrap_or_default())
     }
 
-    /// How long the buckets take to gain what so many calls take.
-    fn span_of(&self, calls: u32, units: u32) -> Duration {
-        let requests = self.requests.span_of(calls);
-        let resources = self.resources.as_ref().map(|resources| resources.span_of(units));
+    /// How long the buckets take from then on to gain what so many calls take.
+    fn span_of(&self, from: Timestamp, calls: u32, units: u32) -> Duration {
+        let requests = self.requests.span_of(from, calls);
+        let resources = self.resources.as_ref();
+        let resources = resources.map(|resources| resources.span_of(from, units));
         requests.max(resources.unwrap_or_default())
+    }
+
+    /// Takes all of the account's limit until then, whatever the share.
+    pub(super) fn rush(&mut self, now: Timestamp, until: Timestamp) {
+        self.requests.rush(now, until);
+        if let Some(resources) = &mut self.resources {
+            resources.rush(now, until);
+        }
+        // What it waits for is there sooner.
+        self.called.extend(self.watching.map(|next| next.ticket));
     }
 
     /// Someone joins, and asks for their turn next.

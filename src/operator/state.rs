@@ -14,7 +14,7 @@ use crate::{
     engine::Context,
     http::Readiness,
     lease::Leadership,
-    metrics::{BackupRow, IncidentRow, ListingRow, Source, State, TenantRow},
+    metrics::{BackupRow, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow},
     plan::backup_days::began,
     report::conditions::{FALSE, TRUE, find_condition},
     terms::{Method, PromiseId},
@@ -68,6 +68,7 @@ impl Source for Stores {
                 .map(|incident| incident_row(incident))
                 .collect(),
             listings: self.listings(),
+            rotations: self.rotations(),
         }
     }
 }
@@ -82,6 +83,12 @@ impl Stores {
             pages: listing.pages,
             period: listing.period,
         });
+        rows.collect()
+    }
+
+    fn rotations(&self) -> Vec<RotationRow> {
+        let rotations = self.ctx.inventories.rotations().into_iter();
+        let rows = rotations.map(|(site, length)| RotationRow { site, length });
         rows.collect()
     }
 }

@@ -391,7 +391,8 @@ fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
 
 /// The latest set failed.
 fn after_a_failed_set(run: &Run, world: &World, sets: &Sets<'_>, now: Timestamp) -> Plan {
-    if sets.len() >= MAX_SETS {
+    // What was found is as it is: nothing is taken for a time that is long past.
+    if sets.len() >= MAX_SETS || run.decision == Some(Decision::Found) {
         return Plan::outcome(Outcome::Failed(sets.why(), sets.facts()));
     }
     let Some((n, began)) = sets.newest() else {

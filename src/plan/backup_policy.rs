@@ -3,9 +3,10 @@
 //!
 //! A mistake never removes protection: it changes nothing of what is in force.
 
+mod quota;
 mod suspension;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,6 +23,7 @@ use crate::{
     terms::BackupTerms,
 };
 
+pub use quota::{SNAPSHOT_QUOTA, SnapshotCount};
 pub use suspension::{APART, SUSPENDED_AT_MOST, Suspending, asked, suspending};
 
 /// A user's mistake in a policy.
@@ -172,11 +174,17 @@ fn duration(text: Option<&str>) -> Option<Duration> {
     text?.parse::<SignedDuration>().ok()?.try_into().ok()
 }
 
-/// What a policy has in force now.
-pub fn in_force(policy: &BackupPolicy, terms: &BackupTerms, now: Timestamp) -> InForce {
+/// What a policy has in force now. Tenants of the classes `without_vault` cannot be backed up by AWS Backup.
+pub fn in_force(
+    policy: &BackupPolicy,
+    terms: &BackupTerms,
+    without_vault: &BTreeSet<String>,
+    now: Timestamp,
+) -> InForce {
     let status = policy.status.clone().unwrap_or_default();
     let generation = policy.metadata.generation.unwrap_or_default();
-    match effective(&policy.spec, terms) {
+    let judged = effective(&policy.spec, terms).and_then(|effective| has_vaults(effective, without_vault));
+    match judged {
         Ok(effective) => InForce {
             schedule_at: schedule_changed(&status, &effective, generation, now),
             suspending: suspending(&status, asked(&policy.spec), now),
@@ -189,6 +197,25 @@ pub fn in_force(policy: &BackupPolicy, terms: &BackupTerms, now: Timestamp) -> I
         },
         Err(mistake) => last_accepted(&policy.spec, status, terms, mistake, now),
     }
+}
+
+/// Whether there is a vault wherever the engine needs one.
+fn has_vaults(
+    effective: EffectiveBackup,
+    without_vault: &BTreeSet<String>,
+) -> Result<EffectiveBackup, Mistake> {
+    if effective.engine != Some(Engine::AWSBackup) || without_vault.is_empty() {
+        return Ok(effective);
+    }
+    let classes: Vec<_> = without_vault.iter().map(String::as_str).collect();
+    Err(Mistake {
+        reason: Reason::EngineUnavailable,
+        message: format!(
+            "spec.engine: AWSBackup needs spec.backup.vault and spec.backup.roleArn in TenantClass {}; until then its \
+             Tenants are backed up by EC2",
+            classes.join(", ")
+        ),
+    })
 }
 
 /// What stays in force while the present spec cannot be accepted.
@@ -250,6 +277,7 @@ pub fn rule_of(policy: &BackupPolicy) -> Option<Rule> {
         changed: status.accepted_schedule_at.as_ref().map(|time| time.0),
         starting_deadline: rules.starting_deadline,
         suspended: suspension::of_status(status),
+        good_days: rules.good_days,
     })
 }
 
@@ -263,13 +291,17 @@ impl InForce {
             changed: self.schedule_at,
             starting_deadline: rules.starting_deadline,
             suspended: self.suspending.in_force(),
+            good_days: rules.good_days,
         })
     }
 }
 
 /// The rule of a Tenant that no policy is for.
 pub fn rule_by_terms(terms: &BackupTerms) -> Rule {
-    Rule::always(Schedule::from(terms))
+    Rule {
+        good_days: terms.good_days,
+        ..Rule::always(Schedule::from(terms))
+    }
 }
 
 /// The strictest of several terms: the most good days, and among equals always the same.

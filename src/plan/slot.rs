@@ -4,6 +4,7 @@
 //! even past midnight, but a date has one slot. Deliberately absent: cron expressions. The promise is "daily at".
 
 mod due;
+mod lost;
 
 use std::sync::LazyLock;
 
@@ -19,6 +20,8 @@ pub use due::{
     Decision, Due, History, MISSED_DATES, ON_TIME, Rule, STARTING_DEADLINE, Suspended, due, next_due,
     next_run,
 };
+
+pub use lost::{Lost, lost};
 
 /// The zone data compiled into this build: a slot must not move because a machine's data is older or missing.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);

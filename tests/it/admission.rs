@@ -6,6 +6,7 @@
 mod access_policy;
 mod authors;
 mod backup;
+mod backup_policy;
 mod class;
 mod examples;
 mod incident;

@@ -5,13 +5,25 @@ use crate::{repo, say};
 use std::process::Command;
 
 /// What every run measures.
-const MEASURES: [&[&str]; 6] = [
+const MEASURES: [&[&str]; 10] = [
     &["converge", "--groups", "1000"],
     &["converge", "--isolate", "--groups", "10000"],
     &["rest", "--tenants", "100,1000"],
     &["rest", "--tenants", "10000", "--minutes", "10"],
     &["memory", "--tenants", "1000"],
     &["memory", "--tenants", "10000"],
+    &["herd", "--tenants", "10000", "--period", "120"],
+    &[
+        "herd",
+        "--tenants",
+        "10000",
+        "--period",
+        "120",
+        "--engine",
+        "awsbackup",
+    ],
+    &["week", "--tenants", "100"],
+    &["week", "--tenants", "100", "--engine", "awsbackup"],
 ];
 
 /// What a run with sweeps does besides; these take hours.
@@ -20,6 +32,19 @@ const SWEEPS: [&[&str]; 4] = [
     &["faults"],
     &["stale", "--seeds", "10000"],
     &["twins"],
+];
+
+/// The test that kills real processes, which takes too long for every run of the tests.
+const KILLS: [&str; 9] = [
+    "test",
+    "--workspace",
+    "--test",
+    "it",
+    "--",
+    "--ignored",
+    "--exact",
+    "--nocapture",
+    "kills::fifty_kills_at_any_moment_of_a_slot_lose_none_and_take_none_twice",
 ];
 
 /// Runs one after another, also after one that misses its bar, and fails at the end where any did.
@@ -33,6 +58,14 @@ pub(crate) fn run(with_sweeps: bool) -> Outcome {
         let mut command = Command::new(repo::binary("lab"));
         command.args(*args);
         match repo::run(&name, &mut command) {
+            Ok(()) => {}
+            Err(failure) if failure.is_interrupt() => return Err(failure),
+            Err(failure) => missed.push(failure.to_string()),
+        }
+    }
+    if with_sweeps {
+        say::heading("fifty kills during a slot");
+        match repo::cargo(&KILLS, &[]) {
             Ok(()) => {}
             Err(failure) if failure.is_interrupt() => return Err(failure),
             Err(failure) => missed.push(failure.to_string()),

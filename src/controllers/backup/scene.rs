@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::status::has_attempts;
+use super::{
+    ec2, job,
+    status::{has_attempts, is_found},
+};
 use crate::{
     api::{Backup, Engine, Tenant},
-    cloud::{Site, Tags},
+    cloud::{Observed, Site, Tags},
     cluster::{Cluster, Kind},
     controllers::{
         backup_sources::{class_of, is_of, terms_of},
@@ -76,7 +79,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
         .and_then(|tenant| terms_of(ctx, tenant))
         .map(|terms| terms.backup.start_skew_max);
     Scene {
-        engine: engine_of(backup, rules.as_ref()),
+        engine: engine_of(ctx, backup, (place.as_ref(), rules.as_ref())),
         tenant,
         place,
         rules,
@@ -84,14 +87,35 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
     }
 }
 
-/// What takes the snapshots: as settled when the first attempt was recorded, else as the rules say now.
-fn engine_of(backup: &Backup, rules: Option<&BackupRules>) -> Engine {
-    let settled = backup.status.as_ref().and_then(|status| status.engine);
-    match (settled, rules) {
-        (Some(engine), _) => engine,
-        (None, Some(rules)) if !has_attempts(backup) => rules.engine,
+/// What takes the snapshots: as settled when the first attempt was recorded; what made what is there, where the object
+/// was lost and made again; else as the rules say now.
+fn engine_of<C: Cluster>(
+    ctx: &Context<C>,
+    backup: &Backup,
+    (place, rules): (Option<&Place>, Option<&BackupRules>),
+) -> Engine {
+    if let Some(settled) = backup.status.as_ref().and_then(|status| status.engine) {
+        return settled;
+    }
+    if has_attempts(backup) {
         // Before there was a choice there was one engine.
-        (None, _) => Engine::EC2,
+        return Engine::EC2;
+    }
+    let by_rules = rules.map_or(Engine::EC2, |rules| rules.engine);
+    // One by hand that was never asked for has nothing, unless it was made again for it.
+    let may_have = backup.spec.scheduled_time.is_some() || is_found(backup);
+    let Some(place) = place.filter(|_| may_have) else {
+        return by_rules;
+    };
+    let view = ctx.inventories.of(&place.site).view();
+    if ec2::snapshots(&view, backup).present().is_some() {
+        return Engine::EC2;
+    }
+    match job::made_something(&view, backup) {
+        Observed::Present(()) => Engine::AWSBackup,
+        // What the object was made for is none of EC2's snapshots.
+        Observed::Unknown if is_found(backup) => Engine::AWSBackup,
+        Observed::Unknown | Observed::Absent => by_rules,
     }
 }
 

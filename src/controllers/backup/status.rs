@@ -41,7 +41,7 @@ pub(super) fn run_of(backup: &Backup, scene: &Scene) -> Run {
     };
     Run {
         slot,
-        decision: slot.map(|_| decision_of(backup)),
+        decision: (slot.is_some() || is_found(backup)).then(|| decision_of(backup)),
         created: created(backup).unwrap_or(Timestamp::MAX),
         accepted: accepted(backup),
         limits: limits(scene),
@@ -80,6 +80,12 @@ pub(super) fn accepted(backup: &Backup) -> Option<Timestamp> {
 pub(super) fn has_attempts(backup: &Backup) -> bool {
     let mut methods = backup.status.iter().flat_map(|status| &status.methods);
     methods.any(|method| !method.attempts.is_empty())
+}
+
+/// Whether the object was made again for a set that lost it. Only the operator sets the uid of a Tenant, so nobody else
+/// can say so.
+pub(super) fn is_found(backup: &Backup) -> bool {
+    backup.spec.tenant_uid.is_some() && decision_of(backup) == Decision::Found
 }
 
 /// What a slot's object was made for. One with another word is run: that is never the worse mistake.

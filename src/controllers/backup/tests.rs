@@ -2,6 +2,9 @@
 
 mod bed;
 mod chaos;
+mod engines;
+mod jobs;
+mod lost;
 mod policies;
 mod suspensions;
 

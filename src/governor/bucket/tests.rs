@@ -187,6 +187,57 @@ fn nearly_all_of_the_share_is_used_when_there_is_always_another_call() {
     }
 }
 
+#[test]
+fn in_a_rush_all_of_the_limit_is_taken_and_afterwards_the_share_again() {
+    let limit = Limit {
+        capacity: 100,
+        refill: 5,
+    };
+    let mut bucket = Bucket::new(limit, share("0.8"), start());
+    // Eight tokens are kept for an incident, and in the rush ten.
+    assert_eq!(bucket.ready_at(start(), 1, Depth::AboveReserve), after(2250));
+    bucket.rush(start(), after(60_000));
+    assert_eq!(bucket.ready_at(start(), 1, Depth::AboveReserve), after(2200));
+    let minute = Duration::from_secs(60);
+    // At its last instant two of those ten are free again.
+    assert_eq!(saturated(&mut bucket, start(), minute), 5 * 60 - 10 + 2);
+    assert_eq!(saturated(&mut bucket, after(60_000), minute), 4 * 60);
+    bucket.rush(after(120_000), after(60_000));
+    assert_eq!(
+        saturated(&mut bucket, after(120_000), minute),
+        4 * 60,
+        "it is over"
+    );
+}
+
+#[test]
+fn a_wait_that_lasts_beyond_a_rush_ends_when_the_token_is_there() {
+    let limit = Limit {
+        capacity: 10,
+        refill: 1,
+    };
+    let mut bucket = Bucket::new(limit, share("0.5"), start());
+    bucket.rush(start(), after(1000));
+    // One in the rush, and one more at half the rate.
+    let ready = bucket.ready_at(start(), 2, Depth::ToTheBottom);
+    assert_eq!(ready, after(3000));
+    assert_eq!(bucket.span_of(after(999), 2), Duration::from_secs(2));
+    assert_eq!(bucket.span_of(after(1000), 2), Duration::from_secs(4));
+}
+
+#[test]
+fn what_is_left_of_a_rush_is_no_more_than_the_share_holds() {
+    let limit = Limit {
+        capacity: 100,
+        refill: 5,
+    };
+    let mut bucket = Bucket::new(limit, share("0.1"), start());
+    bucket.rush(start(), after(3_600_000));
+    bucket.advance(after(3_600_000).as_nanosecond());
+    assert_eq!(bucket.level, bucket.size.capacity);
+    assert!(bucket.level < 10 * TOKEN);
+}
+
 /// AWS's bucket as its documentation describes it: full at first, and the tokens of a second come at once.
 struct Aws {
     limit: Limit,

@@ -20,3 +20,15 @@ fn the_two_directions_of_a_rule_have_buckets_of_one_size() {
         of(Operation::RevokeSecurityGroupIngress)
     );
 }
+
+#[test]
+fn what_we_call_of_aws_backup_stays_within_the_sum_of_all_calls_to_it() {
+    let of_backup = Operation::ALL
+        .into_iter()
+        .filter(|operation| operation.service() == "backup");
+    let sum: u32 = of_backup.map(|operation| limits(operation).requests.refill).sum();
+    assert!(
+        (5..=50).contains(&sum),
+        "{sum} a second: the sum needs a bucket now"
+    );
+}

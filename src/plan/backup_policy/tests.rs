@@ -28,7 +28,7 @@ fn policy(spec: BackupPolicySpec, generation: i64) -> BackupPolicy {
 
 /// The policy with what it has in force written into its status.
 fn published(mut policy: BackupPolicy, now: &str) -> BackupPolicy {
-    let in_force = in_force(&policy, &terms(), at(now));
+    let in_force = in_force(&policy, &terms(), &BTreeSet::new(), at(now));
     policy.status = Some(BackupPolicyStatus {
         accepted: in_force.accepted,
         accepted_schedule_at: in_force.schedule_at.map(Time),
@@ -94,7 +94,7 @@ fn an_unknown_zone_leaves_the_last_accepted_spec_in_force() {
         edited(&good, spec("03:15", "Mars/Olympus")),
         "2026-11-21T00:00:00Z",
     );
-    let force = in_force(&bad, &terms(), at("2026-11-21T00:00:05Z"));
+    let force = in_force(&bad, &terms(), &BTreeSet::new(), at("2026-11-21T00:00:05Z"));
     assert_eq!(force.mistake.unwrap().reason, Reason::UnknownTimeZone);
     assert_eq!(
         (force.effective.at.as_str(), force.effective.time_zone.as_str()),

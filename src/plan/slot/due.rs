@@ -1,6 +1,6 @@
 //! Which slots of a Tenant want a Backup object now, and what becomes of each.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::Bound, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 
@@ -32,10 +32,12 @@ pub struct Rule {
     pub starting_deadline: Duration,
     /// While no run begins.
     pub suspended: Option<Suspended>,
+    /// How many good days are kept: sets of dates before so many newer ones may be gone, and their objects with them.
+    pub good_days: u32,
 }
 
 impl Rule {
-    /// A schedule that always was, and of which nothing else is said.
+    /// A schedule that always was, and of which nothing else is said: nothing is ever replaced.
     pub fn always(schedule: Schedule) -> Self {
         Self {
             schedule,
@@ -43,6 +45,7 @@ impl Rule {
             changed: None,
             starting_deadline: STARTING_DEADLINE,
             suspended: None,
+            good_days: u32::MAX,
         }
     }
 }
@@ -123,12 +126,14 @@ pub struct Due {
 ///
 /// Per Tenant and local date there is one at most; an object that is there, of whatever outcome, is that one.
 pub fn due(rule: &Rule, history: &History<'_>, now: Timestamp) -> Vec<Due> {
-    let taken = taken_dates(rule, history);
+    let taken = dates(rule, history.taken);
+    let held = dates(rule, history.sets);
     let mut found = Vec::new();
     let mut date = rule.schedule.local_date(now);
     for _ in 0..MISSED_DATES {
         if !taken.contains(&date)
             && let Some(due) = due_on(rule, history, date, now)
+            && !(due.is_over() && is_replaced(rule, &held, date))
         {
             found.push(due);
         }
@@ -159,7 +164,7 @@ fn next(
     counts: impl Fn(Timestamp) -> bool,
 ) -> Option<Timestamp> {
     history.first_ready?;
-    let taken = taken_dates(rule, history);
+    let taken = dates(rule, history.taken);
     let mut slot = rule.schedule.next_after(now)?;
     // Only the present date and, over a changed zone, the one after can be taken; a suspension lasts some days.
     while taken.contains(&slot.date) || !counts(slot.at) {
@@ -168,12 +173,22 @@ fn next(
     Some(slot.at)
 }
 
-fn taken_dates(rule: &Rule, history: &History<'_>) -> BTreeSet<Date> {
-    history
-        .taken
-        .iter()
-        .map(|&at| rule.schedule.date_of(at))
-        .collect()
+fn dates(rule: &Rule, slots: &BTreeSet<Timestamp>) -> BTreeSet<Date> {
+    slots.iter().map(|&at| rule.schedule.date_of(at)).collect()
+}
+
+impl Due {
+    /// Whether it is only written down.
+    fn is_over(&self) -> bool {
+        matches!(self.decision, Decision::Missed | Decision::Suspended)
+    }
+}
+
+/// Whether AWS holds sets of so many newer dates that the date's own may have been deleted for them. Without its object
+/// nobody knows what became of it, and it is not called missed.
+fn is_replaced(rule: &Rule, held: &BTreeSet<Date>, date: Date) -> bool {
+    let newer = held.range((Bound::Excluded(date), Bound::Unbounded)).count();
+    u32::try_from(newer).is_ok_and(|newer| newer >= rule.good_days)
 }
 
 fn due_on(rule: &Rule, history: &History<'_>, date: Date, now: Timestamp) -> Option<Due> {

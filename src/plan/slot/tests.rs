@@ -1,3 +1,7 @@
+mod ten_years;
+
+use std::time::Duration;
+
 use jiff::civil::date;
 use proptest::prelude::*;
 

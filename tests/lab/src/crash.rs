@@ -8,6 +8,7 @@ use crate::{
     Broken, Cut, Loss, Settings, When,
     play::{self, Played, settings},
     scenario::Scenario,
+    verdict::Verdict,
 };
 
 /// One run that is cut off.
@@ -33,9 +34,18 @@ impl Trial {
             operators: self.operators,
             ..settings(self.seed)
         };
+        let account = self.scenario.expected(0).account;
+        let mut verdict = None;
         let played = play::play(self.scenario, settings, |world| {
+            verdict = Some(Verdict::watch(world, account));
             world.watch_effects(self.cut);
-        })?;
+        });
+        // A wrong call comes before what it leads to.
+        let wrong = verdict.map(|verdict| verdict.seen().wrong).unwrap_or_default();
+        if !wrong.is_empty() {
+            return Err(Broken::Wrong(wrong));
+        }
+        let played = played?;
         let dies = self.cut.is_some_and(|cut| cut.loss == Loss::Process);
         if played.is_cut != self.cut.is_some() || played.crashes != usize::from(dies) {
             return Err(Broken::NotFired(format!("{self}")));

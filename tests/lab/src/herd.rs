@@ -1,28 +1,24 @@
 //! Every environment is due at the same minute: how soon AWS takes the last call, under its own limits.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::json;
 use simaws::Limits;
 use yagura::{
-    api::{Backup, BackupPhase, BackupPolicy, Tenant, names::tags},
+    api::{Backup, BackupPhase, BackupPolicy, Tenant},
     clock::{Clock, elapsed, later},
     cluster::Cluster,
     governor::Share,
     report::conditions::is_true,
 };
 
-use crate::{Broken, Settings, World, converge::is_ready, fleet, standing, truth::Truth};
+use crate::{Broken, Engine, Settings, World, converge::is_ready, fleet, sets, standing, truth::Truth};
 
-/// 00:00 in Tokyo: half an hour before the slot of the terms.
-const BEGIN: Timestamp = Timestamp::constant(1_795_532_400, 0);
+/// 00:20 in Tokyo: so long before the slot of the terms that every bucket of the operator's is full.
+const BEGIN: Timestamp = Timestamp::constant(1_795_533_600, 0);
 
 /// The slot, so long after the begin.
-const SLOT_AFTER: Duration = Duration::from_secs(1800);
+const SLOT_AFTER: Duration = Duration::from_secs(600);
 
 /// Part of the floor's rate that is asked for at least.
 const LEAST_RATE: f64 = 0.95;
@@ -35,17 +31,20 @@ const AFTERMATH: Duration = Duration::from_secs(3600);
 pub struct Setup {
     /// How many environments are due at once.
     pub tenants: usize,
+    /// What takes the copies.
+    pub engine: Engine,
     /// Which part of AWS's limits the operator takes.
     pub share: f64,
+    /// How often everything in AWS is listed; what passes see is the same up to five minutes.
+    pub sweep_every: Duration,
     /// Decides every order and latency.
     pub seed: u64,
 }
 
 impl Setup {
-    /// The soonest that AWS can take the last call, were each made as early as its limits let it: the bucket of
-    /// CreateSnapshots holds 100 tokens and gains 5 a second.
+    /// The soonest that AWS can take the last call, were each made as early as its limits let it.
     pub fn floor(&self) -> Duration {
-        let (capacity, refill) = (100, 5.0);
+        let (capacity, refill) = self.engine.limit();
         Duration::from_secs_f64(self.tenants.saturating_sub(capacity) as f64 / refill)
     }
 
@@ -134,12 +133,14 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
     let mut settings = Settings::seeded(setup.seed);
     settings.start = BEGIN;
     settings.share = Share::try_from(setup.share).map_err(|error| Broken::SetUp(error.to_string()))?;
+    settings.sweep_every = setup.sweep_every;
     settings.aws.limits = Limits::Aws;
     // That quota is not what is measured.
     settings.aws.security_groups_per_region = setup.tenants + 100;
     let mut world = World::new(settings)?;
     standing::fill(&mut world, 0..setup.tenants)?;
-    fleet::back_up(&world, setup.tenants, &json!({}))?;
+    fleet::back_up(&world, setup.tenants, &setup.engine.policy())?;
+    setup.engine.prepare(&world, fleet::class())?;
     let slot = later(BEGIN, SLOT_AFTER);
 
     let writes = world.cluster.writes();
@@ -150,7 +151,7 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
 
     let (writes, call) = (world.cluster.writes(), last_call(&world));
     world.run_until("the last call", setup.bar() * 3 + AFTERMATH, |world| {
-        answered(world) >= setup.tenants
+        answered(world, setup.engine) >= setup.tenants
     })?;
     let ended = world.run_until("the end of the last Backup", AFTERMATH, |world| {
         all_ended(world, setup.tenants)
@@ -160,12 +161,11 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
         Ok(()) | Err(Broken::Late { .. }) => {}
         Err(error) => return Err(error),
     }
-    let truth = Truth::of(&world, None)?;
-    let sets = Sets::of(&truth, &world, slot);
+    let (lateness, doubled) = taken(&world, slot)?;
     let calls = world.sim.calls_since(call);
     let last = calls
         .iter()
-        .filter(|one| one.effect && one.operation == CALL)
+        .filter(|one| one.effect && one.operation == setup.engine.call())
         .map(|one| one.at);
     let mut counts = BTreeMap::<String, usize>::new();
     for one in &calls {
@@ -175,9 +175,9 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
         setup,
         last_call: last.max().map_or(Duration::MAX, |at| elapsed(slot, at)),
         throttled: world.sim.throttled(),
-        missed: setup.tenants.saturating_sub(sets.lateness.len()),
-        doubled: sets.doubled,
-        lateness: Spread::of(sets.lateness),
+        missed: setup.tenants.saturating_sub(lateness.len()),
+        doubled,
+        lateness: Spread::of(lateness),
         protected: protected(&world, slot),
         writes: (world.cluster.writes() - writes) as f64 / setup.tenants as f64,
         idle_writes,
@@ -185,16 +185,16 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
     })
 }
 
-/// What takes a set.
-const CALL: &str = "CreateSnapshots";
-
 fn last_call(world: &World) -> u64 {
     world.sim.calls().last().map_or(0, |call| call.seq)
 }
 
-fn answered(world: &World) -> usize {
+fn answered(world: &World, engine: Engine) -> usize {
     let counts = world.sim.counts();
-    let good = counts.get(CALL).and_then(|codes| codes.get("OK")).copied();
+    let good = counts
+        .get(engine.call())
+        .and_then(|codes| codes.get("OK"))
+        .copied();
     usize::try_from(good.unwrap_or_default()).unwrap_or(usize::MAX)
 }
 
@@ -229,47 +229,19 @@ fn all_ended(world: &World, tenants: usize) -> bool {
     backups.len() >= tenants && backups.iter().all(|backup| has_ended(backup))
 }
 
-/// The sets that AWS truly holds of a slot.
-struct Sets {
-    /// How late each complete one began.
-    lateness: Vec<Duration>,
-    /// How many environments have more than one snapshot of a volume.
-    doubled: usize,
-}
-
-impl Sets {
-    fn of(truth: &Truth, world: &World, slot: Timestamp) -> Self {
-        let mut by_owner = BTreeMap::<&str, Vec<_>>::new();
-        let slot_text = slot.to_string();
-        for snapshot in &truth.snapshots {
-            let is_of_slot = snapshot.tags.get(tags::SLOT) == Some(&slot_text);
-            if let Some(uid) = snapshot.tags.get(tags::UID).filter(|_| is_of_slot) {
-                by_owner.entry(uid).or_default().push(snapshot);
-            }
-        }
-        let tenants = world.cluster.cached_all::<Tenant>();
-        let volumes: BTreeMap<_, BTreeSet<&str>> = truth
-            .instances
-            .iter()
-            .filter_map(|one| {
-                let ids = one.volumes.values().map(String::as_str).collect();
-                Some((one.tags.get(tags::UID)?.as_str(), ids))
-            })
-            .collect();
-        let (mut lateness, mut doubled) = (Vec::new(), 0);
-        for tenant in &tenants {
-            let uid = yagura::cluster::Kind::uid(&**tenant);
-            let set = by_owner.get(uid).map(Vec::as_slice).unwrap_or_default();
-            let good = set.iter().filter(|one| one.state == "completed");
-            let taken: BTreeSet<_> = good.map(|one| one.volume_id.as_str()).collect();
-            let begun = set.iter().map(|one| one.started_at).min();
-            if let Some(begun) = begun.filter(|_| volumes.get(uid) == Some(&taken)) {
-                lateness.push(elapsed(slot, begun));
-            }
-            doubled += usize::from(set.len() > taken.len());
-        }
-        Self { lateness, doubled }
+/// How late AWS began each whole set of a slot, and how many Tenants have another beside it.
+fn taken(world: &World, slot: Timestamp) -> Result<(Vec<Duration>, usize), Broken> {
+    let all = sets::all(&Truth::of(world, None)?, &world.cluster);
+    let mut by_owner = BTreeMap::<_, Vec<_>>::new();
+    for set in all.into_iter().filter(|set| set.slot == Some(slot)) {
+        by_owner.entry(set.owner.clone()).or_default().push(set);
     }
+    let whole = by_owner.values().filter_map(|sets| {
+        let whole = sets.iter().filter(|set| set.is_whole);
+        whole.map(|set| elapsed(slot, set.begun)).min()
+    });
+    let doubled = by_owner.values().filter(|sets| sets.len() > 1).count();
+    Ok((whole.collect(), doubled))
 }
 
 /// When each set was protected, where all are.

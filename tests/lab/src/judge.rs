@@ -12,6 +12,7 @@ use yagura::{
 
 use crate::{
     Broken, World,
+    sets::{self, Guarantee, Set},
     truth::{Group, Instance, Snapshot, Truth, says},
 };
 
@@ -34,6 +35,8 @@ pub struct Expected {
 pub struct Keepsakes {
     instances: BTreeSet<String>,
     others: BTreeSet<String>,
+    /// What is kept as long as its day is one of the guaranteed ones.
+    sets: Vec<Set>,
 }
 
 impl Keepsakes {
@@ -47,13 +50,17 @@ impl Keepsakes {
         let volumes = truth.volumes.iter().map(|one| &one.id);
         let groups = truth.security_groups.iter().map(|one| &one.id);
         let snapshots = truth.snapshots.iter().map(|one| &one.id);
+        let sets = sets::all(&truth, &world.cluster);
+        let of_sets: BTreeSet<_> = sets.iter().flat_map(|set| &set.ids).collect();
+        let others = volumes.chain(groups).chain(snapshots);
         Ok(Self {
             instances: live.map(|one| one.id.clone()).collect(),
-            others: volumes.chain(groups).chain(snapshots).cloned().collect(),
+            others: others.filter(|id| !of_sets.contains(id)).cloned().collect(),
+            sets,
         })
     }
 
-    fn missing(&self, truth: &Truth) -> Vec<String> {
+    fn missing(&self, truth: &Truth, world: &World) -> Vec<String> {
         let live: BTreeSet<_> = truth.instances.iter().filter(|one| one.is_live()).collect_ids();
         let volumes = truth.volumes.iter().map(|one| one.id.as_str());
         let groups = truth.security_groups.iter().map(|one| one.id.as_str());
@@ -61,7 +68,20 @@ impl Keepsakes {
         let others: BTreeSet<_> = volumes.chain(groups).chain(snapshots).collect();
         let instances = self.instances.iter().filter(|id| !live.contains(id.as_str()));
         let gone = instances.chain(self.others.iter().filter(|id| !others.contains(id.as_str())));
-        gone.map(|id| format!("{id} was destroyed")).collect()
+        let gone = gone.map(|id| format!("{id} was destroyed"));
+        gone.chain(self.lost_days(truth, world)).collect()
+    }
+
+    /// The sets that are gone, or not whole any more, and have fewer newer good days than are guaranteed.
+    fn lost_days(&self, truth: &Truth, world: &World) -> Vec<String> {
+        let now = sets::all(truth, &world.cluster);
+        let wanted = Guarantee::of(&world.cluster).good_days;
+        let is_there = |before: &Set| now.iter().any(|set| set.ids == before.ids && set.is_whole);
+        let before = self.sets.iter().filter(|set| set.is_whole && !is_there(set));
+        before
+            .filter(|set| sets::newer_days(&now, set) < wanted)
+            .map(|set| format!("the set of {} was destroyed: {:?}", set.day, set.ids))
+            .collect()
     }
 }
 
@@ -134,6 +154,7 @@ pub fn not_yet(world: &World, expected: &Expected) -> Result<Vec<String>, Broken
         }
     }
     orphans(&declared, &truth, &mut found);
+    opened(&truth, &mut found);
     Ok(found)
 }
 
@@ -242,11 +263,30 @@ fn orphans(declared: &Declared, truth: &Truth, found: &mut Vec<String>) {
     }
     for backup in &declared.backups {
         let methods = backup.status.iter().flat_map(|status| &status.methods);
-        claimed.extend(methods.flat_map(|method| method.snapshot_ids.iter().cloned()));
+        for method in methods {
+            claimed.extend(method.snapshot_ids.iter().cloned());
+            // Its last part is the image.
+            let arn = method.recovery_point_arn.as_deref();
+            claimed.extend(arn.and_then(|arn| arn.rsplit('/').next()).map(str::to_owned));
+        }
     }
     for (id, found_tags) in truth.ours() {
         if !claimed.contains(id) && !found_tags.contains_key(tags::RELEASED) {
             found.push(format!("{id} is an orphan: {found_tags:?}"));
+        }
+    }
+}
+
+/// What is ours, and others may use.
+fn opened(truth: &Truth, found: &mut Vec<String>) {
+    let snapshots = truth.snapshots.iter();
+    let snapshots = snapshots.map(|one| (&one.id, one.is_public, &one.shared_with, &one.tags));
+    let images = truth.images.iter();
+    let images = images.map(|one| (&one.id, one.is_public, &one.shared_with, &one.tags));
+    for (id, is_public, shared_with, found_tags) in snapshots.chain(images) {
+        let is_ours = says(found_tags, tags::CLUSTER, crate::CLUSTER_ID);
+        if is_ours && (is_public || !shared_with.is_empty()) {
+            found.push(format!("{id} is open to {shared_with:?}, public: {is_public}"));
         }
     }
 }
@@ -258,7 +298,7 @@ fn orphans(declared: &Declared, truth: &Truth, found: &mut Vec<String>) {
 pub fn never(world: &World, expected: &Expected, before: &Keepsakes) -> Result<Vec<String>, Broken> {
     let truth = Truth::of(world, expected.account)?;
     let declared = Declared::of(world);
-    let mut found = before.missing(&truth);
+    let mut found = before.missing(&truth, world);
     duplicates(&truth, &mut found);
     sets(&declared, &truth, &mut found);
     found.extend(isolation(&declared, &truth));
@@ -304,6 +344,14 @@ fn sets(declared: &Declared, truth: &Truth, found: &mut Vec<String>) {
             found.push(format!("the Backup {uid} has more than one set"));
         }
     }
+    let mut by_run = BTreeMap::<_, usize>::new();
+    for job in truth.backup_jobs.iter().filter(|job| !job.has_failed()) {
+        if let Some(backup) = job.tags.get(tags::BACKUP) {
+            *by_run.entry(backup).or_default() += 1;
+        }
+    }
+    let many = by_run.iter().filter(|(_, count)| **count > 1);
+    found.extend(many.map(|(backup, count)| format!("{count} jobs of the Backup {backup}")));
     let mut by_slot = BTreeMap::<_, usize>::new();
     for backup in &declared.backups {
         if let Some(slot) = &backup.spec.scheduled_time {

@@ -12,6 +12,7 @@ mod cluster;
 pub mod converge;
 pub mod crash;
 mod effects;
+mod engine;
 mod eye;
 pub mod faults;
 pub mod fleet;
@@ -36,6 +37,7 @@ mod world;
 
 pub use cluster::LabCluster;
 pub use effects::{Cut, Effects, Loss, When};
+pub use engine::Engine;
 pub use eye::{Arrival, Eye};
 pub use operator::{CLUSTER_ID, Operator};
 pub use scenario::Scenario;

@@ -71,6 +71,15 @@ pub fn daily(at: &str) -> Value {
     })
 }
 
+/// A daily slot of another policy than the usual one: for this Tenant, by AWS Backup.
+pub fn daily_by_jobs(name: &str, at: &str, tenants: &[&str]) -> Value {
+    json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "BackupPolicy",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"at": at, "timeZone": "Etc/UTC", "engine": "AWSBackup", "tenants": tenants},
+    })
+}
+
 /// A backup by hand.
 pub fn backup(name: &str, tenant: &str) -> Value {
     json!({

@@ -1,11 +1,12 @@
 //! What can happen to an installation: how it is set up, what a person does, and when it is over.
 
 mod acts;
+mod copies;
 
 use std::{fmt, time::Duration};
 
 use yagura::{
-    api::{AccessPolicy, Backup, BackupPhase, BackupPolicy, Containment, Incident, Tenant, TenantClass},
+    api::{AccessPolicy, Backup, BackupPhase, Containment, Incident, Tenant, TenantClass},
     cloud::Operation,
     cluster::Cluster,
     report::conditions::is_true,
@@ -53,6 +54,14 @@ pub enum Scenario {
     SecondIncident,
     /// An environment is deleted, and everything of it is kept.
     Retain,
+    /// The daily slot comes once more, and the oldest day's snapshots are let go.
+    Expiry,
+    /// The daily slot comes, and AWS Backup takes the copies.
+    SlotJobs,
+    /// It comes once more, and the oldest day's recovery point is let go.
+    JobExpiry,
+    /// Somebody opens copies to another account, and unlocks one.
+    Exposure,
 }
 
 impl Scenario {
@@ -109,6 +118,25 @@ impl Scenario {
                 &[Operation::ModifyNetworkInterfaceAttribute]
             }
             Self::Retain => &[Operation::CreateTags],
+            Self::Expiry => &[
+                Operation::DeleteSnapshot,
+                Operation::DescribeLockedSnapshots,
+                Operation::LockSnapshot,
+            ],
+            Self::SlotJobs => &[
+                Operation::DescribeBackupVault,
+                Operation::DescribeImages,
+                Operation::ListBackupJobs,
+                Operation::StartBackupJob,
+            ],
+            Self::JobExpiry => &[Operation::DeleteRecoveryPoint],
+            Self::Exposure => &[
+                Operation::DescribeImageAttribute,
+                Operation::DescribeSnapshotAttribute,
+                Operation::LockSnapshot,
+                Operation::ModifyImageAttribute,
+                Operation::ModifySnapshotAttribute,
+            ],
         }
     }
 
@@ -117,7 +145,7 @@ impl Scenario {
     pub fn patience(self) -> Duration {
         Duration::from_secs(match self {
             // The slot comes within this time.
-            Self::SlotBackup => 2 * 3600,
+            Self::SlotBackup | Self::SlotJobs | Self::Expiry | Self::JobExpiry => 2 * 3600,
             _ => 3600,
         })
     }
@@ -125,7 +153,7 @@ impl Scenario {
     /// The environments.
     fn tenants(self) -> &'static [&'static str] {
         match self {
-            Self::Launch | Self::SlotBackup => &["jira", "wiki"],
+            Self::Launch | Self::SlotBackup | Self::SlotJobs | Self::Exposure => &["jira", "wiki"],
             _ => &["jira"],
         }
     }
@@ -164,13 +192,12 @@ impl Scenario {
             return world.run_for(Duration::from_secs(60));
         }
         self.declare(world)?;
-        if self == Self::SlotBackup {
-            world.put::<BackupPolicy>(objects::daily(SLOT))?;
-        }
+        copies::declare(self, world)?;
         let expected = self.expected(0);
         world.run_until("the set-up", Duration::from_secs(1800), |world| {
             self.are_ready(world) && judge::not_yet(world, &expected).is_ok_and(|found| found.is_empty())
         })?;
+        copies::prepare(self, world)?;
         if matches!(self, Self::UndoIsolation | Self::SecondIncident) {
             let detected_at = yagura::clock::Clock::now(&world.clock);
             world.put::<Incident>(objects::incident("one", &["jira"], "Isolate", detected_at))?;
@@ -206,7 +233,8 @@ impl Scenario {
             (Self::PolicyEdit, _) => drop(world.put::<AccessPolicy>(objects::policy(&[BRANCH]))?),
             (Self::Tampering, _) => acts::tamper(world, &Truth::of(world, None)?)?,
             // Time does it.
-            (Self::SlotBackup, _) => {}
+            (Self::SlotBackup | Self::SlotJobs | Self::Expiry | Self::JobExpiry, _) => {}
+            (Self::Exposure, _) => copies::expose(world)?,
             (Self::BackupByHand, _) => drop(world.put::<Backup>(objects::backup("by-hand", "jira"))?),
             (Self::Isolate, _) => {
                 drop(world.put::<Incident>(objects::incident("one", &["jira"], "Isolate", now))?);
@@ -229,15 +257,30 @@ impl Scenario {
     pub fn open(self, number: usize, world: &World) -> Result<Vec<String>, Broken> {
         let mut open = self.open_by_status(number, world);
         if open.is_empty() {
+            open = self.copies_open(world)?;
+        }
+        if open.is_empty() {
             open = judge::not_yet(world, &self.expected(number))?;
         }
         Ok(open)
     }
 
+    /// Why the copies are not as they should be yet, by what AWS holds; empty when they are.
+    ///
+    /// # Errors
+    /// Where the truth cannot be read.
+    pub fn copies_open(self, world: &World) -> Result<Vec<String>, Broken> {
+        copies::open(self, world)
+    }
+
     fn open_by_status(self, number: usize, world: &World) -> Vec<String> {
         let is_over = match self {
-            Self::Launch | Self::OtherAccount | Self::PolicyEdit | Self::Tampering => self.are_ready(world),
-            Self::SlotBackup | Self::BackupByHand => self.are_backed_up(world),
+            Self::Launch | Self::OtherAccount | Self::PolicyEdit | Self::Tampering | Self::Exposure => {
+                self.are_ready(world)
+            }
+            Self::SlotBackup | Self::SlotJobs | Self::BackupByHand => self.are_backed_up(world),
+            // What AWS holds tells.
+            Self::Expiry | Self::JobExpiry => true,
             Self::Isolate => is_swapped(world, "one"),
             Self::UndoIsolation => is_reconnected(world, "one"),
             Self::SecondIncident if number == 1 => is_swapped(world, "two"),

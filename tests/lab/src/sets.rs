@@ -91,26 +91,33 @@ impl Set {
 pub fn all(truth: &Truth, cluster: &MemoryCluster) -> Vec<Set> {
     let guarantee = Guarantee::of(cluster);
     let backups = cluster.cached_all::<Backup>();
-    let slots: BTreeMap<_, _> = backups
+    let backups: BTreeMap<_, _> = backups
         .iter()
-        .filter_map(|backup| Some((backup.uid().to_owned(), backup.spec.scheduled_time.as_ref()?.0)))
+        .map(|backup| (backup.uid(), &backup.spec))
         .collect();
     let mut by_call = BTreeMap::<_, Vec<&Snapshot>>::new();
     for snapshot in truth.snapshots.iter().filter(|one| !one.is_of_aws_backup()) {
         let call = (&snapshot.description, snapshot.started_at);
         by_call.entry(call).or_default().push(snapshot);
     }
+    let volumes = volumes(truth);
     let sets = by_call.into_iter().filter_map(|((uid, begun), snapshots)| {
-        let owner = owner(&snapshots.first()?.tags)?;
-        let slot = slots.get(uid).copied();
+        // A stranger may have taken the tags of some: they are copies of the same Tenant still.
+        let spec = backups.get(uid.as_str());
+        let by_object = || spec.and_then(|spec| spec.tenant_uid.clone());
+        let owner = snapshots
+            .iter()
+            .find_map(|one| owner(&one.tags))
+            .or_else(by_object)?;
+        let slot = spec.and_then(|spec| Some(spec.scheduled_time.as_ref()?.0));
         let good = snapshots.iter().filter(|one| one.state == "completed");
         let good: BTreeSet<_> = good.map(|one| one.volume_id.as_str()).collect();
-        let wanted = volumes(truth, &owner);
+        let wanted = volumes.get(owner.as_str());
         Some(Set {
             day: guarantee.day(slot, begun),
             slot,
             begun,
-            is_whole: !wanted.is_empty() && wanted.is_subset(&good),
+            is_whole: wanted.is_some_and(|wanted| wanted.is_subset(&good)),
             has_failed: snapshots.iter().any(|one| one.state == "error"),
             ids: snapshots.iter().map(|one| one.id.clone()).collect(),
             locked_until: locked_until(&snapshots),
@@ -122,8 +129,9 @@ pub fn all(truth: &Truth, cluster: &MemoryCluster) -> Vec<Set> {
 
 /// The recovery points of AWS Backup that carry our tags.
 fn points(truth: &Truth, guarantee: &Guarantee) -> Vec<Set> {
+    let images: BTreeMap<_, _> = truth.images.iter().map(|one| (one.id.as_str(), one)).collect();
     let found = truth.recovery_points.iter().filter_map(|point| {
-        let image = truth.image(point.image_id.as_deref()?)?;
+        let image = images.get(point.image_id.as_deref()?)?;
         let slot = image.tags.get(tags::SLOT).and_then(|slot| slot.parse().ok());
         Some(Set {
             owner: owner(&image.tags)?,
@@ -144,13 +152,16 @@ fn owner(found: &BTreeMap<String, String>) -> Option<String> {
     found.get(tags::UID).filter(|_| is_ours).cloned()
 }
 
-/// The volumes that a set of this Tenant must have.
-fn volumes<'a>(truth: &'a Truth, uid: &str) -> BTreeSet<&'a str> {
-    let instances = truth.live(uid).into_iter();
-    instances
-        .flat_map(|one| one.volumes.values())
-        .map(String::as_str)
-        .collect()
+/// The volumes that a set of each Tenant must have, by its uid.
+fn volumes(truth: &Truth) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found = BTreeMap::<_, BTreeSet<_>>::new();
+    for instance in truth.instances.iter().filter(|instance| instance.is_live()) {
+        if let Some(uid) = instance.tags.get(tags::UID) {
+            let volumes = instance.volumes.values().map(String::as_str);
+            found.entry(uid.as_str()).or_default().extend(volumes);
+        }
+    }
+    found
 }
 
 fn locked_until(snapshots: &[&Snapshot]) -> Option<Timestamp> {

@@ -6,6 +6,7 @@
 //! bound, nothing could ever be known.
 
 mod acts;
+pub mod days;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -270,11 +270,6 @@ impl Truth {
         volumes.filter(|volume| instance.volumes.values().any(|id| *id == volume.id))
     }
 
-    /// The image of this id.
-    pub fn image(&self, id: &str) -> Option<&Image> {
-        self.images.iter().find(|image| image.id == id)
-    }
-
     /// The ids of everything that carries our cluster tag, with its tags. On what AWS Backup made behind an image the
     /// tags are its copy of the volumes'.
     pub fn ours(&self) -> BTreeMap<&str, &BTreeMap<String, String>> {

@@ -8,15 +8,14 @@ mod look;
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use simaws::{BackupDoom, BackupEnd, FaultKind, FaultSpec, Limits, Matching};
 use yagura::{
-    api::{Key, Tenant, TenantClass},
+    api::{Key, Tenant},
     clock::{Clock, elapsed, later},
     cluster::{Cluster, Kind},
 };
 
-use crate::{Broken, Settings, World, fleet, standing, truth::Truth, verdict::Verdict};
+use crate::{Broken, Engine, Settings, World, fleet, standing, truth::Truth, verdict::Verdict};
 
 pub use look::Day;
 
@@ -48,46 +47,6 @@ const LOOK: Duration = Duration::from_secs(600);
 
 /// What AWS says of the job that is to fail.
 const DOOM: &str = "the key of a volume is disabled";
-
-/// The vault of AWS Backup.
-const VAULT: &str = "yagura";
-
-/// What takes the copies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Engine {
-    /// CreateSnapshots.
-    #[default]
-    Ec2,
-    /// StartBackupJob.
-    Awsbackup,
-}
-
-impl Engine {
-    /// What a policy says to have it.
-    pub fn policy(self) -> Value {
-        match self {
-            Self::Ec2 => json!({}),
-            Self::Awsbackup => json!({"engine": "AWSBackup"}),
-        }
-    }
-
-    /// Makes what it needs, in a world that stands: the vault, and the class that names it.
-    ///
-    /// # Errors
-    /// Where that cannot be made.
-    pub fn prepare(self, world: &World, mut class: Value) -> Result<(), Broken> {
-        if self == Self::Ec2 {
-            return Ok(());
-        }
-        world.someone("CreateBackupVault", &[("BackupVaultName", VAULT)])?;
-        if let Some(spec) = class.get_mut("spec").and_then(Value::as_object_mut) {
-            let role = "arn:aws:iam::111122223333:role/backup";
-            spec.insert("backup".to_owned(), json!({"vault": VAULT, "roleArn": role}));
-        }
-        world.put::<TenantClass>(class)?;
-        Ok(())
-    }
-}
 
 /// What is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

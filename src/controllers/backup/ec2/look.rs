@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     scene::{Place, Scene, identity_of},
-    status::{has_attempts, phase_of},
+    status::{has_attempts, is_found, phase_of},
 };
 use crate::{
     api::{Backup, BackupPhase, Tenant, names::tags},
@@ -63,7 +63,7 @@ pub(super) fn observe<C: Cluster>(
 }
 
 /// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
-fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
+pub(in super::super) fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
     let key = backup.key().to_string();
     let found = view.snapshots_of_backup(&key).map(|found| {
         let own = found
@@ -99,14 +99,20 @@ fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
 }
 
 fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
-    let slot = backup.spec.scheduled_time.is_some().then_some(());
-    let named = slot.and(backup.spec.tenant_uid.as_deref()).map(|uid| (key, uid));
+    // One by hand may use a name again, unless it was made again for its set.
+    let is_named = backup.spec.scheduled_time.is_some() || is_found(backup);
+    let uid = backup.spec.tenant_uid.as_deref().filter(|_| is_named);
+    let named = uid.map(|uid| (key, uid));
     belongs(snapshot, backup.uid(), named)
 }
 
 /// The Tenant's instance with its volumes; `None` if what its status names is not its own. A status can be edited by
 /// hand, and another's data must not get into this Tenant's backups.
-fn target(view: &View, tenant: &Tenant, identity: &TenantIdentity) -> Option<Observed<Target>> {
+pub(in super::super) fn target(
+    view: &View,
+    tenant: &Tenant,
+    identity: &TenantIdentity,
+) -> Option<Observed<Target>> {
     let bound = tenant
         .status
         .as_ref()

@@ -92,7 +92,7 @@ impl Bed {
             services,
         ));
         let stepper = Stepper::new(Arc::clone(&ctx))
-            .with(BackupPolicies)
+            .with(BackupPolicies::default())
             .with(Schedule::default())
             .with(Backups::default());
         Operator {

@@ -58,7 +58,7 @@ fn holds(edits: &[BackupPolicySpec], days: u32) -> Result<(), TestCaseError> {
         let now = at("2026-11-20T00:00:00Z") + jiff::SignedDuration::from_hours(i64::try_from(n).unwrap());
         let before = published.status.clone();
         let next = edited(&published, spec.clone());
-        let found = in_force(&next, &terms, now);
+        let found = in_force(&next, &terms, &BTreeSet::new(), now);
         prop_assert!(found.effective.good_days >= promised.good_days, "{found:?}");
         prop_assert!(!found.effective.methods.is_empty());
         prop_assert!(Schedule::new(&found.effective.at, &found.effective.time_zone).is_ok());
@@ -87,7 +87,7 @@ fn holds(edits: &[BackupPolicySpec], days: u32) -> Result<(), TestCaseError> {
         published = publish(next, &found);
         let later = now + jiff::SignedDuration::from_mins(30);
         prop_assert_eq!(
-            in_force(&published, &terms, later),
+            in_force(&published, &terms, &BTreeSet::new(), later),
             found,
             "published, it stays as it is"
         );
@@ -99,16 +99,21 @@ fn holds(edits: &[BackupPolicySpec], days: u32) -> Result<(), TestCaseError> {
 fn outlives_stricter_terms(first: &BackupPolicySpec, days: (u32, u32)) -> Result<(), TestCaseError> {
     let now = at("2026-11-20T00:00:00Z");
     let draft = policy(first.clone(), 1);
-    let before = in_force(&draft, &promising(days.0), now);
+    let before = in_force(&draft, &promising(days.0), &BTreeSet::new(), now);
     let published = publish(draft, &before);
-    let after = in_force(&published, &promising(days.1), now);
+    let after = in_force(&published, &promising(days.1), &BTreeSet::new(), now);
     if before.mistake.is_none() {
         prop_assert_eq!(&after.accepted, &before.accepted);
         prop_assert_eq!(&after.effective.at, &before.effective.at);
         prop_assert_eq!(&after.effective.time_zone, &before.effective.time_zone);
     }
     prop_assert!(after.effective.good_days >= before.effective.good_days);
-    let again = in_force(&publish(published, &after), &promising(days.1), now);
+    let again = in_force(
+        &publish(published, &after),
+        &promising(days.1),
+        &BTreeSet::new(),
+        now,
+    );
     prop_assert_eq!(again, after);
     Ok(())
 }

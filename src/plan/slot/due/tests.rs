@@ -238,6 +238,33 @@ fn a_lost_object_is_made_again_as_found() {
 }
 
 #[test]
+fn a_date_whose_set_newer_days_replaced_is_not_called_missed() {
+    // All objects were lost, and three days of sets are held.
+    let sets: BTreeSet<_> = WEEK[3..].iter().map(|text| at(text)).collect();
+    let words = |good_days, sets: &BTreeSet<Timestamp>| -> Vec<&str> {
+        let rule = Rule {
+            good_days,
+            ..rule("00:30", "Asia/Tokyo")
+        };
+        let history = History {
+            first_ready: READY.map(at),
+            taken: &BTreeSet::new(),
+            sets,
+        };
+        due(&rule, &history, at("2026-11-24T15:00:00Z"))
+            .iter()
+            .map(|due| due.decision.as_str())
+            .collect()
+    };
+    assert_eq!(words(3, &sets), ["Found", "Found", "Found"]);
+    // One day fewer is held than there would be: the dates before were missed.
+    assert_eq!(
+        words(4, &sets),
+        ["Missed", "Missed", "Missed", "Found", "Found", "Found"]
+    );
+}
+
+#[test]
 fn a_decision_is_read_back_from_its_word() {
     for decision in Decision::ALL {
         assert_eq!(Decision::parse(decision.as_str()), Some(decision));

@@ -1,9 +1,16 @@
 //! `lab herd`.
 
-use std::{fs, process::ExitCode, time::Instant};
+use std::{
+    fs,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
-use lab::herd::{Herded, Setup, Spread, herd};
+use lab::{
+    Engine,
+    herd::{Herded, Setup, Spread, herd},
+};
 
 /// Let the daily slot come for many environments at once, under AWS's default limits.
 ///
@@ -15,9 +22,15 @@ pub(crate) struct Herd {
     /// How many environments.
     #[arg(long, default_value_t = 10_000)]
     tenants: usize,
+    /// What takes the copies.
+    #[arg(long, default_value = "ec2")]
+    engine: Engine,
     /// Which part of AWS's limits the operator takes.
     #[arg(long, default_value_t = 1.0)]
     share: f64,
+    /// How often everything in AWS is listed, in seconds, at most every five minutes: most of the time that a run takes.
+    #[arg(long, default_value_t = 30)]
+    period: u64,
     /// Decides every order and latency.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -33,7 +46,9 @@ impl Herd {
         let begun = Instant::now();
         let setup = Setup {
             tenants: self.tenants,
+            engine: self.engine,
             share: self.share,
+            sweep_every: Duration::from_secs(self.period),
             seed: self.seed,
         };
         match herd(setup) {
@@ -56,9 +71,14 @@ impl Herd {
 
 #[expect(clippy::print_stdout, reason = "the command's result")]
 fn print(herded: &Herded) {
-    let Setup { tenants, share, .. } = herded.setup;
-    let seconds = |span: std::time::Duration| span.as_secs_f64();
-    println!("{tenants} Tenants due at 00:30, share {share}");
+    let Setup {
+        tenants,
+        engine,
+        share,
+        ..
+    } = herded.setup;
+    let seconds = |span: Duration| span.as_secs_f64();
+    println!("{tenants} Tenants due at 00:30, engine {engine:?}, share {share}");
     println!(
         "  last call accepted after {:.1} s: floor {:.1} s, bar {:.1} s; throttled {}; missed {}; more than one set {}",
         seconds(herded.last_call),
@@ -73,7 +93,7 @@ fn print(herded: &Herded) {
         println!("  seen to be locked:   {}", row(protected));
     }
     println!(
-        "  writes to Kubernetes: {:.2} a Backup; {} in the half hour before the slot",
+        "  writes to Kubernetes: {:.2} a Backup; {} in the ten minutes before it",
         herded.writes, herded.idle_writes
     );
     let calls = herded.calls.iter();
@@ -88,7 +108,7 @@ fn print(herded: &Herded) {
 
 fn row(spread: &Spread) -> String {
     let Spread { p50, p99, max } = spread;
-    let [p50, p99, max] = [p50, p99, max].map(std::time::Duration::as_secs_f64);
+    let [p50, p99, max] = [p50, p99, max].map(Duration::as_secs_f64);
     format!("p50 {p50:.1} s, p99 {p99:.1} s, max {max:.1} s after the slot")
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use lab::{stale, verdict::Seen};
+use lab::{Scenario, stale, verdict::Seen};
 
 use super::work;
 
@@ -26,6 +26,9 @@ pub(crate) struct Stale {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     first_seed: u64,
+    /// A scenario of copies over days instead, in which a stranger deletes, unlocks and retags some.
+    #[arg(long)]
+    scenario: Option<Scenario>,
     /// Say what people did in each run.
     #[arg(long)]
     verbose: bool,
@@ -35,10 +38,15 @@ impl Stale {
     #[expect(clippy::print_stdout, reason = "the command's result")]
     pub(crate) fn run(self) -> ExitCode {
         let seeds = self.first_seed..self.first_seed.saturating_add(self.seeds);
+        let scenario = self.scenario.map(|scenario| format!(" --scenario {scenario}"));
+        let scenario = scenario.unwrap_or_default();
         let count = AtomicUsize::new(0);
         let done = work::each(
             seeds.collect(),
-            |seed| stale::run(*seed),
+            |seed| match self.scenario {
+                Some(scenario) => stale::days::run(scenario, *seed),
+                None => stale::run(*seed),
+            },
             |seed, result| {
                 let number = count.fetch_add(1, Ordering::Relaxed) + 1;
                 match result {
@@ -50,7 +58,7 @@ impl Stale {
                         );
                     }
                     Ok(_) => {}
-                    Err(why) => println!("lab stale --first-seed {seed} --seeds 1\n  {why}"),
+                    Err(why) => println!("lab stale --first-seed {seed} --seeds 1{scenario}\n  {why}"),
                 }
                 if number.is_multiple_of(WORD_EVERY) {
                     println!("{number} runs");

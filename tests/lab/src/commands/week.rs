@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use lab::week::{Day, Engine, Event, Setup, Week as Lived, week};
+use lab::{
+    Engine,
+    week::{Day, Event, Setup, Week as Lived, week},
+};
 
 /// Live through seven days: one slot each, with a volume that fails on one and outages over two.
 ///

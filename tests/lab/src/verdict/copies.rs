@@ -19,6 +19,9 @@ pub(super) fn delete(case: &Case<'_>) -> Vec<String> {
     if snapshot.is_of_aws_backup() {
         return vec![format!("deletes {id}, which AWS Backup made")];
     }
+    if !says(&snapshot.tags, tags::CLUSTER, crate::CLUSTER_ID) {
+        return vec![format!("deletes {id}, which does not carry our tag")];
+    }
     if snapshot.tags.contains_key(tags::RELEASED) {
         return vec![format!("deletes {id}, which was let go")];
     }

@@ -6,6 +6,8 @@ use yagura::{
     report::conditions::is_true,
 };
 
+mod copies;
+
 use super::*;
 use crate::{Settings, objects, truth::Instance};
 

@@ -12,9 +12,9 @@ use yagura::{
     cluster::{Cluster, Kind},
 };
 
-use super::{Engine, Event, Setup, earlier, faint, sick};
+use super::{Event, Setup, earlier, faint, sick};
 use crate::{
-    Broken, World,
+    Broken, Engine, World,
     sets::{self, Guarantee, Set},
     truth::Truth,
 };
