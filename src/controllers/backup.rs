@@ -3,7 +3,9 @@
 //! What every run has in common is here; how a set is taken, watched and kept is its engine's. The engine is settled
 //! when the first attempt is recorded: a policy that changes it touches later runs only.
 
+pub(super) mod brake;
 mod ec2;
+mod retire;
 mod scene;
 mod status;
 
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 
 use self::{
     ec2::Ec2,
+    retire::Keeping,
     scene::{Place, Scene},
 };
 use crate::{
@@ -37,6 +40,8 @@ pub struct Backups {
 pub struct World {
     /// What does not depend on the engine.
     scene: Scene,
+    /// What becomes of the set when the run is over.
+    keeping: Keeping,
     /// What the engine looked at.
     seen: Seen,
 }
@@ -55,6 +60,8 @@ pub(super) enum Seen {
 pub enum Step {
     /// Of engine EC2.
     Ec2(planner::Step),
+    /// Of none.
+    Retire(retire::Step),
 }
 
 impl<C: Cluster> Reconciler<C> for Backups {
@@ -67,17 +74,22 @@ impl<C: Cluster> Reconciler<C> for Backups {
     // Deleting a Backup deletes no snapshot, so there is nothing to hold it for.
     const FINALIZER: bool = false;
 
-    fn lane(&self, _: &Backup) -> Lane {
-        Lane::Backup
+    fn lane(&self, backup: &Backup) -> Lane {
+        if retire::is_expiring(backup) {
+            Lane::CleanUp
+        } else {
+            Lane::Backup
+        }
     }
 
     async fn observe(&self, ctx: &Context<C>, backup: &Backup) -> Result<World, Failure> {
         let scene = scene::observe(ctx, backup);
+        let keeping = retire::observe(ctx, backup, &scene);
         let seen = match scene.engine {
-            Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, &scene).await?),
+            Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, (&scene, &keeping)).await?),
             Engine::AWSBackup => Seen::Nothing(scene.engine),
         };
-        Ok(World { scene, seen })
+        Ok(World { scene, keeping, seen })
     }
 
     fn resolve(&self, _: &Context<C>, backup: &Backup, world: &World) -> Resolved<Run> {
@@ -106,23 +118,34 @@ impl<C: Cluster> Reconciler<C> for Backups {
         }
     }
 
-    fn plan(&self, _: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
-        match &world.seen {
+    fn plan(&self, backup: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
+        let mut plan = match &world.seen {
             Seen::Ec2(seen) => Ec2::plan(run, seen, now).map(Step::Ec2),
             Seen::Nothing(_) => Plan::default(),
+        };
+        if run.ended.is_some() {
+            let (step, look_again) = retire::plan(backup, &world.scene, &world.keeping, now);
+            // One thing after another: a set that lacks a tag or a lock is looked at again first.
+            plan.steps
+                .extend(step.filter(|_| plan.steps.is_empty()).map(Step::Retire));
+            if let Some(at) = look_again {
+                plan.look_again_at(at);
+            }
         }
+        plan
     }
 
     async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         match (step, &world.seen) {
             (Step::Ec2(step), Seen::Ec2(seen)) => self.ec2.apply(pass, (&world.scene, seen), step).await,
+            (Step::Retire(step), _) => retire::apply(pass, &world.scene, *step).await,
             (Step::Ec2(_), Seen::Nothing(_)) => Ok(()),
         }
     }
 
     fn report(
         &self,
-        _: &Context<C>,
+        ctx: &Context<C>,
         backup: &Backup,
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
@@ -133,10 +156,27 @@ impl<C: Cluster> Reconciler<C> for Backups {
         if let Some(refusal) = resolved.refusals.first() {
             return status::refused(backup, refusal, now);
         }
-        match &world.seen {
-            Seen::Ec2(seen) => self.ec2.report(backup, (&world.scene, seen), now),
-            Seen::Nothing(_) => Report::default(),
+        // Others come first: nothing was asked, nothing changed, and the engine knows when to come again.
+        if let Some((Step::Ec2(planner::Step::RecordAttempt(_)), failure)) = &outcome.failed
+            && failure.turn_at().is_some()
+        {
+            return Report::default();
         }
+        // It is deleted, or somebody else changed it.
+        if outcome.done.contains(&Step::Retire(retire::Step::Forget)) {
+            return Report::default();
+        }
+        let failed = outcome.failed.as_ref().and_then(|(step, failure)| match step {
+            Step::Ec2(step) => Some((step, failure)),
+            Step::Retire(_) => None,
+        });
+        let mut report = match &world.seen {
+            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), failed, now),
+            Seen::Nothing(_) => Report::default(),
+        };
+        let status = report.status.get_or_insert_with(|| status::started(backup));
+        retire::amend(status, &world.scene, &world.keeping);
+        report
     }
 }
 
