@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cloud::{Operation, SnapshotState, Tags, VolumeId};
+use crate::cloud::{ErrorKind, Operation, SnapshotState, Tags, VolumeId};
 
 mod properties;
 mod simulate;
@@ -45,6 +45,8 @@ fn empty_world() -> World {
         searched: false,
         untagged: Vec::new(),
         call: None,
+        exposure: Exposure::default(),
+        kept: Kept::default(),
     }
 }
 
