@@ -127,11 +127,13 @@ pub(super) async fn a_public_snapshot_is_listed_until_it_is_closed(stand: &Stand
     )
     .await;
     let listed = stand.cloud.list_public_snapshots().await.unwrap().items;
-    assert_eq!(listed, [id.clone()]);
+    let listed: Vec<_> = listed.iter().map(|one| &one.id).collect();
+    assert_eq!(listed, [&id]);
     let open = stand.cloud.sharing_of_snapshot(&id).await.unwrap();
     assert!(open.public && open.accounts.is_empty(), "{open:?}");
     stand.cloud.unshare_snapshot(&id, &open).await.unwrap();
-    assert_eq!(stand.cloud.list_public_snapshots().await.unwrap().items, []);
+    let listed = stand.cloud.list_public_snapshots().await.unwrap().items;
+    assert!(listed.is_empty(), "{listed:?}");
 }
 
 async fn open_snapshot(stand: &Stand, id: &SnapshotId, to: CreateVolumePermission) {
