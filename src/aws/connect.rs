@@ -138,7 +138,7 @@ impl AwsSites {
     fn sts(&self) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .region(self.own_region())
-            .interceptor(WholeAnswer)
+            .interceptor(WholeAnswer::Xml)
             .build();
         aws_sdk_sts::Client::from_conf(config)
     }
@@ -180,8 +180,8 @@ impl AwsSites {
             config.set_credentials_provider(Some(self.session(account)));
         }
         let config = config.build();
-        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer);
-        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer);
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswer::Xml);
+        let backup = aws_sdk_backup::config::Builder::from(&config).interceptor(WholeAnswer::Json);
         let clients = (
             aws_sdk_ec2::Client::from_conf(ec2.build()),
             aws_sdk_backup::Client::from_conf(backup.build()),

@@ -169,6 +169,35 @@ impl Stage {
         request.send().await.unwrap();
     }
 
+    /// Someone makes a vault, with a lock that keeps for so many days at the least.
+    pub(crate) async fn vault(&self, name: &str, min_days: Option<i64>) {
+        let vaults = self.stranger_to_backup();
+        let made = vaults.create_backup_vault().backup_vault_name(name);
+        made.send().await.unwrap();
+        if let Some(days) = min_days {
+            let lock = vaults.put_backup_vault_lock_configuration();
+            let lock = lock.backup_vault_name(name).min_retention_days(days);
+            lock.send().await.unwrap();
+        }
+    }
+
+    /// Someone else has an instance backed up by AWS Backup.
+    pub(crate) async fn foreign_backup(&self, id: &InstanceId, vault: &str) {
+        // Those of the simulation where nothing else is said.
+        let (region, account) = ("ap-northeast-1", "111122223333");
+        let job = self.stranger_to_backup().start_backup_job();
+        let job = job
+            .backup_vault_name(vault)
+            .resource_arn(format!("arn:aws:ec2:{region}:{account}:instance/{id}"))
+            .iam_role_arn(format!("arn:aws:iam::{account}:role/backup"));
+        job.send().await.unwrap();
+    }
+
+    /// Another client of the same AWS Backup.
+    pub(crate) fn stranger_to_backup(&self) -> aws_sdk_backup::Client {
+        aws_sdk_backup::Client::new(&self.regions.config)
+    }
+
     /// Another client of the same AWS.
     pub(crate) fn stranger(&self) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&self.regions.config)

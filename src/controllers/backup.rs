@@ -4,6 +4,7 @@
 //! when the first attempt is recorded: a policy that changes it touches later runs only.
 
 mod ec2;
+mod job;
 mod scene;
 mod status;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 use self::{
     ec2::Ec2,
+    job::Jobs,
     scene::{Place, Scene},
 };
 use crate::{
@@ -30,6 +32,7 @@ use status::run_of;
 #[derive(Debug, Default)]
 pub struct Backups {
     ec2: Ec2,
+    jobs: Jobs,
 }
 
 /// What is known around one run.
@@ -46,8 +49,8 @@ pub struct World {
 pub(super) enum Seen {
     /// Engine EC2.
     Ec2(planner::World),
-    /// This release has no such engine.
-    Nothing(Engine),
+    /// Engine AWSBackup.
+    Job(planner::job::World),
 }
 
 /// One step, as the engine has it.
@@ -55,6 +58,8 @@ pub(super) enum Seen {
 pub enum Step {
     /// Of engine EC2.
     Ec2(planner::Step),
+    /// Of engine AWSBackup.
+    Job(planner::job::Step),
 }
 
 impl<C: Cluster> Reconciler<C> for Backups {
@@ -75,7 +80,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
         let scene = scene::observe(ctx, backup);
         let seen = match scene.engine {
             Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, &scene).await?),
-            Engine::AWSBackup => Seen::Nothing(scene.engine),
+            Engine::AWSBackup => Seen::Job(self.jobs.observe(ctx, backup, &scene)),
         };
         Ok(World { scene, seen })
     }
@@ -86,20 +91,13 @@ impl<C: Cluster> Reconciler<C> for Backups {
         // slip.
         let is_begun = run.accepted.is_some() || run.ended.is_some();
         let is_lost = world.scene.tenant.is_none() && !is_begun && run.slot.is_none();
-        let refusal = if is_lost {
+        let refusal = is_lost.then(|| {
             let name = &backup.spec.tenant_ref;
-            Some(Refusal {
+            Refusal {
                 reason: Reason::UnknownTenant,
                 message: format!("spec.tenantRef: there is no Tenant {name} in the namespace"),
-            })
-        } else if let Seen::Nothing(engine) = world.seen {
-            Some(Refusal {
-                reason: Reason::Unsupported,
-                message: format!("this release has no engine {}", engine.as_str()),
-            })
-        } else {
-            None
-        };
+            }
+        });
         Resolved {
             desired: refusal.is_none().then_some(run),
             refusals: refusal.into_iter().collect(),
@@ -109,14 +107,16 @@ impl<C: Cluster> Reconciler<C> for Backups {
     fn plan(&self, _: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
         match &world.seen {
             Seen::Ec2(seen) => Ec2::plan(run, seen, now).map(Step::Ec2),
-            Seen::Nothing(_) => Plan::default(),
+            Seen::Job(seen) => Jobs::plan(run, seen, now).map(Step::Job),
         }
     }
 
     async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         match (step, &world.seen) {
             (Step::Ec2(step), Seen::Ec2(seen)) => self.ec2.apply(pass, (&world.scene, seen), step).await,
-            (Step::Ec2(_), Seen::Nothing(_)) => Ok(()),
+            (Step::Job(step), _) => self.jobs.apply(pass, &world.scene, step).await,
+            // A plan has the steps of the engine that it was made for.
+            (Step::Ec2(_), Seen::Job(_)) => Ok(()),
         }
     }
 
@@ -135,7 +135,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
         }
         match &world.seen {
             Seen::Ec2(seen) => self.ec2.report(backup, (&world.scene, seen), now),
-            Seen::Nothing(_) => Report::default(),
+            Seen::Job(seen) => self.jobs.report(backup, (&world.scene, seen), now),
         }
     }
 }

@@ -74,9 +74,7 @@ impl Waker {
         wake(ctx, ControllerName::TenantClass, key);
         let class = ctx.cluster.cached::<TenantClass>(key);
         if class.is_none() {
-            let classes = ctx.cluster.cached_all::<TenantClass>();
-            let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
-            ctx.inventories.retain(|site| in_use.contains(site));
+            forget_sites(ctx);
         }
         let now = class.map(|class| SeenClass::of(&class)).unwrap_or_default();
         let before = {
@@ -103,11 +101,22 @@ impl Waker {
     }
 }
 
+/// Sites that no class names are listed no more, once they hold nothing to guard.
+fn forget_sites<C: Cluster>(ctx: &Context<C>) {
+    let classes = ctx.cluster.cached_all::<TenantClass>();
+    let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
+    ctx.inventories.retain(|site| in_use.contains(site));
+}
+
 /// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
 /// when it can be told for the first time what is absent, everything of the site is woken, once.
 pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
     if swept.became_conclusive {
         wake_site(ctx, site);
+    }
+    let classes = ctx.cluster.cached_all::<TenantClass>();
+    if !classes.iter().any(|class| class.site() == *site) {
+        forget_sites(ctx);
     }
     for owner in &swept.changed {
         owner_changed(ctx, owner);

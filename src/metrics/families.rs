@@ -144,6 +144,14 @@ const INVENTORY_PERIOD: Family = Family {
     alert: "yagura_inventory_period_seconds > 120",
 };
 
+const SHARING_ROTATION: Family = Family {
+    name: "yagura_sharing_rotation_seconds",
+    kind: Kind::Gauge,
+    labels: &["account", "region"],
+    meaning: "How long the snapshot or image waited that waited longest until it was read with whom it is shared: about a second for each; missing where there is none. Public ones are found by the listing public_snapshots.",
+    alert: "yagura_sharing_rotation_seconds > 24 * 3600",
+};
+
 const LEADER: Family = Family {
     name: "yagura_leader",
     kind: Kind::Gauge,
@@ -179,6 +187,15 @@ pub(super) const AWS_HELD_BACK: Family = Family {
     alert: "sum by (operation) (rate(yagura_aws_held_back_total[10m])) > 0.1",
 };
 
+/// Copies that others could use.
+pub(super) const SHARING_REVOKED: Family = Family {
+    name: "yagura_sharing_revoked_total",
+    kind: Kind::Counter,
+    labels: &["copy", "outcome"],
+    meaning: "Snapshots and images of ours that were public or shared with another account, by whether they were closed: revoked or failed.",
+    alert: "increase(yagura_sharing_revoked_total[1h]) > 0",
+};
+
 /// Passes over objects.
 pub(super) const RECONCILE_DURATION: Family = Family {
     name: "yagura_reconcile_duration_seconds",
@@ -198,7 +215,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 12] = [
+pub(super) const STATE: [Family; 13] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -210,11 +227,12 @@ pub(super) const STATE: [Family; 12] = [
     INVENTORY,
     INVENTORY_PAGES,
     INVENTORY_PERIOD,
+    SHARING_ROTATION,
     LEADER,
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 17] = [
+pub const FAMILIES: [Family; 19] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -226,9 +244,11 @@ pub const FAMILIES: [Family; 17] = [
     INVENTORY,
     INVENTORY_PAGES,
     INVENTORY_PERIOD,
+    SHARING_ROTATION,
     AWS_REQUESTS,
     AWS_WAIT,
     AWS_HELD_BACK,
+    SHARING_REVOKED,
     RECONCILE_DURATION,
     LEADER,
     BUILD_INFO,

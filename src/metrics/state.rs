@@ -40,6 +40,8 @@ pub struct State {
     pub incidents: Vec<IncidentRow>,
     /// Every listing of the inventory.
     pub listings: Vec<ListingRow>,
+    /// The rotation of each account and region.
+    pub rotations: Vec<RotationRow>,
 }
 
 /// One Tenant.
@@ -110,6 +112,15 @@ pub struct ListingRow {
     pub period: Duration,
 }
 
+/// The rotation that reads with whom copies are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationRow {
+    /// The account and region.
+    pub site: Site,
+    /// How long the copy waited that waited longest.
+    pub length: Duration,
+}
+
 /// Collects the state that a source reads.
 pub(super) struct Collected {
     source: Arc<dyn Source>,
@@ -142,6 +153,7 @@ impl Collector for Collected {
             listings(&state, |row| row.last_success.map(seconds)),
             listings(&state, |row| row.pages.map(f64::from)),
             listings(&state, |row| Some(row.period.as_secs_f64())),
+            rotations(&state),
             vec![Sample(Vec::new(), f64::from(u8::from(state.leader)))],
         ];
         STATE
@@ -235,6 +247,17 @@ fn listings(state: &State, value: impl Fn(&ListingRow) -> Option<f64>) -> Vec<Sa
         let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
         let labels = vec![account, row.site.region.to_string(), row.listing.to_owned()];
         value(row).map(|value| Sample(labels, value))
+    });
+    rows.collect()
+}
+
+fn rotations(state: &State) -> Vec<Sample> {
+    let rows = state.rotations.iter().map(|row| {
+        let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
+        Sample(
+            vec![account, row.site.region.to_string()],
+            row.length.as_secs_f64(),
+        )
     });
     rows.collect()
 }

@@ -293,7 +293,12 @@ fn every_family_that_is_shown_is_documented() {
             pages: Some(7),
             period: Duration::from_secs(30),
         }],
+        rotations: vec![RotationRow {
+            site: "r".into(),
+            length: Duration::from_secs(1),
+        }],
     };
+    metrics.sharing_revoked("image", "failed");
     metrics.show(Arc::new(Fixed(state))).unwrap();
     let text = metrics.render().unwrap();
     let shown: BTreeSet<&str> = text

@@ -12,7 +12,7 @@ use crate::{
     engine::Context,
     http::Readiness,
     lease::Leadership,
-    metrics::{BackupRow, IncidentRow, ListingRow, Source, State, TenantRow},
+    metrics::{BackupRow, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow},
     terms::{Method, PromiseId},
 };
 
@@ -61,6 +61,7 @@ impl Source for Stores {
                 .map(|incident| incident_row(incident))
                 .collect(),
             listings: self.listings(),
+            rotations: self.rotations(),
         }
     }
 }
@@ -75,6 +76,12 @@ impl Stores {
             pages: listing.pages,
             period: listing.period,
         });
+        rows.collect()
+    }
+
+    fn rotations(&self) -> Vec<RotationRow> {
+        let rotations = self.ctx.inventories.rotations().into_iter();
+        let rows = rotations.map(|(site, length)| RotationRow { site, length });
         rows.collect()
     }
 }

@@ -4,6 +4,8 @@
 
 mod look;
 
+pub(super) use look::{snapshots, target};
+
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -205,7 +207,7 @@ async fn tag<C: Cluster>(
 }
 
 /// The tags of a snapshot. The slot of a Backup made by hand is its start.
-fn snapshot_tags<C: Cluster>(pass: &Pass<'_, C, Backup>, place: &Place, n: Option<u32>) -> Tags {
+pub(super) fn snapshot_tags<C: Cluster>(pass: &Pass<'_, C, Backup>, place: &Place, n: Option<u32>) -> Tags {
     let backup = &pass.object;
     let scheduled = backup.spec.scheduled_time.as_ref().map(|time| time.0);
     let slot = scheduled.or_else(|| status::accepted(backup)).unwrap_or(pass.now);

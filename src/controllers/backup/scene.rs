@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::status::{has_attempts, is_found};
+use super::{
+    ec2, job,
+    status::{has_attempts, is_found},
+};
 use crate::{
-    api::{Backup, Engine, Tenant, names::tags},
-    cloud::{Site, Tags},
+    api::{Backup, Engine, Tenant},
+    cloud::{Observed, Site, Tags},
     cluster::{Cluster, Kind},
     controllers::{
         backup_sources::{class_of, is_of, terms_of},
@@ -84,34 +87,36 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
     }
 }
 
-/// What takes the snapshots: as settled when the first attempt was recorded, else as the rules say now.
+/// What takes the snapshots: as settled when the first attempt was recorded; what made what is there, where the object
+/// was lost and made again; else as the rules say now.
 fn engine_of<C: Cluster>(
     ctx: &Context<C>,
     backup: &Backup,
     (place, rules): (Option<&Place>, Option<&BackupRules>),
 ) -> Engine {
-    let settled = backup.status.as_ref().and_then(|status| status.engine);
-    // The set that an object was made again for tells, whatever the rules say by now.
-    let found = place
-        .filter(|_| is_found(backup))
-        .and_then(|place| engine_of_set(ctx, backup, place));
-    match (settled.or(found), rules) {
-        (Some(engine), _) => engine,
-        (None, Some(rules)) if !has_attempts(backup) => rules.engine,
+    if let Some(settled) = backup.status.as_ref().and_then(|status| status.engine) {
+        return settled;
+    }
+    if has_attempts(backup) {
         // Before there was a choice there was one engine.
-        (None, _) => Engine::EC2,
+        return Engine::EC2;
     }
-}
-
-/// What made the set that AWS holds of a Backup: the snapshots of AWS Backup do not carry its name, the image does.
-fn engine_of_set<C: Cluster>(ctx: &Context<C>, backup: &Backup, place: &Place) -> Option<Engine> {
+    let by_rules = rules.map_or(Engine::EC2, |rules| rules.engine);
+    // One by hand that was never asked for has nothing, unless it was made again for it.
+    let may_have = backup.spec.scheduled_time.is_some() || is_found(backup);
+    let Some(place) = place.filter(|_| may_have) else {
+        return by_rules;
+    };
     let view = ctx.inventories.of(&place.site).view();
-    let key = backup.key().to_string();
-    if view.snapshots_of_backup(&key).present().is_some() {
-        return Some(Engine::EC2);
+    if ec2::snapshots(&view, backup).present().is_some() {
+        return Engine::EC2;
     }
-    let images = view.images_tagged(tags::BACKUP, &key);
-    images.present().map(|_| Engine::AWSBackup)
+    match job::made_something(&view, backup) {
+        Observed::Present(()) => Engine::AWSBackup,
+        // What the object was made for is none of EC2's snapshots.
+        Observed::Unknown if is_found(backup) => Engine::AWSBackup,
+        Observed::Unknown | Observed::Absent => by_rules,
+    }
 }
 
 /// The Tenant that the Backup is of: not a later namesake.

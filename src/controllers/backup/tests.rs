@@ -3,6 +3,7 @@
 mod bed;
 mod chaos;
 mod engines;
+mod jobs;
 mod lost;
 mod policies;
 mod suspensions;

@@ -105,7 +105,8 @@ async fn what_can_be_told_absent_at_last_wakes_everything_of_its_site_once() {
     };
     swept(&env.ctx, &site(), &found);
     let all = woken(&env);
-    assert_eq!(all.len(), 10_001);
+    // Each Tenant, and its slots: there may be sets that lost their object.
+    assert_eq!(all.len(), 20_001);
     assert!(all.contains(&(ControllerName::TenantClass, "tokyo".to_owned())));
     assert!(!all.contains(&(ControllerName::Tenant, "acme/far".to_owned())));
 }

@@ -157,10 +157,12 @@ pub fn token(backup_uid: &str, slot: Option<(Timestamp, &str)>, n: u32) -> Strin
 }
 
 /// Whether an image is one of a Backup's. `slot`: the value of its tag, which a Backup made by hand, whose name may
-/// have been another's before, has from its own start.
-pub fn belongs(image: &Image, backup: &str, tenant_uid: &str, slot: Option<&str>) -> bool {
+/// have been another's before, has from its own start. It knows no uid of its Tenant either.
+pub fn belongs(image: &Image, backup: &str, tenant_uid: Option<&str>, slot: Option<&str>) -> bool {
     let is = |key: &str, value: &str| image.tags.get(key).is_some_and(|found| found == value);
-    is(tags::BACKUP, backup) && is(tags::UID, tenant_uid) && slot.is_none_or(|slot| is(tags::SLOT, slot))
+    is(tags::BACKUP, backup)
+        && tenant_uid.is_none_or(|uid| is(tags::UID, uid))
+        && slot.is_none_or(|slot| is(tags::SLOT, slot))
 }
 
 /// The ARN of the recovery point that an image is.
@@ -280,7 +282,7 @@ fn out_of_time(run: &Run, world: &World) -> String {
 fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
     let deadline = deadline(run);
     match run.decision {
-        Some(Decision::Missed) => return Plan::outcome(Outcome::Missed),
+        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
         // The image that the object was made for may only lag.
         Some(Decision::Found) if !world.shows_nothing() => {
             return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
@@ -307,7 +309,9 @@ fn after_a_failed_job(
     (n, failed_at): (u32, Timestamp),
     now: Timestamp,
 ) -> Plan {
-    if usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
+    // What was found is as it is: nothing is taken for a time that is long past.
+    let is_found = run.decision == Some(Decision::Found);
+    if is_found || usize::try_from(n).is_ok_and(|n| n >= MAX_SETS) {
         return Plan::outcome(Outcome::Failed(sets.why(), sets.facts()));
     }
     let pause_ends = later(failed_at, RETRY_PAUSE);

@@ -143,14 +143,29 @@ fn a_run_without_an_instance_waits_until_its_deadline() {
 
 #[test]
 fn an_object_of_a_missed_slot_never_runs() {
-    let missed = Run {
-        decision: Some(Decision::Missed),
+    for decision in [Decision::Missed, Decision::Suspended] {
+        let missed = Run {
+            decision: Some(decision),
+            ..run()
+        };
+        assert_eq!(
+            plan(&missed, &empty_world(), at(2)),
+            Plan::outcome(Outcome::Missed)
+        );
+    }
+}
+
+#[test]
+fn a_set_that_was_found_and_failed_is_not_taken_anew() {
+    let found = Run {
+        decision: Some(Decision::Found),
+        created: at(30 * HOUR),
         ..run()
     };
-    assert_eq!(
-        plan(&missed, &empty_world(), at(2)),
-        Plan::outcome(Outcome::Missed)
-    );
+    let world = showing(vec![snapshot(1, 0, 3)]);
+    let plan = plan(&found, &world, at(40 * HOUR));
+    assert!(matches!(plan.outcome, Outcome::Failed(..)), "{plan:?}");
+    assert_eq!(plan.steps, []);
 }
 
 #[test]

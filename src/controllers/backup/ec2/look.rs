@@ -63,7 +63,7 @@ pub(super) fn observe<C: Cluster>(
 }
 
 /// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
-fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
+pub(in super::super) fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
     let key = backup.key().to_string();
     let found = view.snapshots_of_backup(&key).map(|found| {
         let own = found
@@ -108,7 +108,11 @@ fn is_of_run(snapshot: &Snapshot, backup: &Backup, key: &str) -> bool {
 
 /// The Tenant's instance with its volumes; `None` if what its status names is not its own. A status can be edited by
 /// hand, and another's data must not get into this Tenant's backups.
-fn target(view: &View, tenant: &Tenant, identity: &TenantIdentity) -> Option<Observed<Target>> {
+pub(in super::super) fn target(
+    view: &View,
+    tenant: &Tenant,
+    identity: &TenantIdentity,
+) -> Option<Observed<Target>> {
     let bound = tenant
         .status
         .as_ref()

@@ -467,6 +467,19 @@ fn a_found_image_is_the_set_of_an_object_that_was_lost() {
         plan(&found, &world, at(90_000)).outcome,
         Outcome::Complete(_)
     ));
+    // One that is no good is not taken again.
+    let public = Image {
+        public: true,
+        ..image(1)
+    };
+    let spoilt = World {
+        images: Observed::Present(vec![public]),
+        ..world
+    };
+    assert!(matches!(
+        plan(&found, &spoilt, at(90_000)).outcome,
+        Outcome::Failed(..)
+    ));
     // It may only lag.
     let empty = World {
         listed: vec![at(0)],
@@ -570,7 +583,7 @@ fn the_token_of_a_slot_outlives_its_object_and_one_by_hand_does_not() {
 
 #[test]
 fn only_an_image_with_the_tags_of_the_backup_is_its() {
-    let own = |key: &str, tenant: &str, slot| belongs(&image(1), key, tenant, slot);
+    let own = |key: &str, tenant: &str, slot| belongs(&image(1), key, Some(tenant), slot);
     assert!(own("acme/jira-1", "t-uid", None));
     assert!(own("acme/jira-1", "t-uid", Some("2027-01-15T08:00:00Z")));
     assert!(!own("acme/jira-1", "t-uid", Some("2027-01-16T08:00:00Z")));
@@ -579,7 +592,7 @@ fn only_an_image_with_the_tags_of_the_backup_is_its() {
     // What a plan of AWS Backup made carries the instance's tags, not a Backup's.
     let mut foreign = image(1);
     foreign.tags.remove(tags::BACKUP);
-    assert!(!belongs(&foreign, "acme/jira-1", "t-uid", None));
+    assert!(!belongs(&foreign, "acme/jira-1", Some("t-uid"), None));
 }
 
 #[test]
