@@ -61,6 +61,9 @@ struct IamPolicyArgs {
     /// The roles in other accounts that TenantClasses name.
     #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
     role_arns: Vec<String>,
+    /// The roles that AWS Backup works as in this account, as TenantClasses name them.
+    #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
+    backup_role_arns: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -162,7 +165,11 @@ fn print_crds() -> Result<(), String> {
 
 #[expect(clippy::print_stdout, reason = "the command's whole purpose")]
 fn print_iam_policy(args: &IamPolicyArgs) -> Result<(), String> {
-    let policy = iam::policy(&args.cluster_id, &args.role_arns);
+    let roles = iam::Roles {
+        accounts: args.role_arns.clone(),
+        backup: args.backup_role_arns.clone(),
+    };
+    let policy = iam::policy(&args.cluster_id, &roles);
     let text = serde_json::to_string_pretty(&policy).map_err(|error| chain(&error))?;
     println!("{text}");
     Ok(())

@@ -1,8 +1,7 @@
 //! The IAM policies that the operator needs, from the list of its operations: one table, from which the policy, its
 //! documentation and their tests come.
 //!
-//! Deliberately absent: `kms` and `iam:PassRole`. A key is opened to the operator by the key's own policy, and no
-//! instance is given a profile.
+//! Deliberately absent: `kms`. A key is opened to the operator by the key's own policy.
 
 mod grants;
 
@@ -18,17 +17,26 @@ pub fn actions() -> BTreeSet<&'static str> {
     Operation::ALL.into_iter().map(Operation::action).collect()
 }
 
-/// The policy for one installation, with the roles that it assumes in other accounts.
+/// The roles that a policy names, each by its ARN.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Those that the operator assumes in other accounts.
+    pub accounts: Vec<String>,
+    /// Those that AWS Backup works as, in the account of the policy.
+    pub backup: Vec<String>,
+}
+
+/// The policy for one installation.
 ///
-/// A role in another account needs the same without any role.
-pub fn policy(cluster_id: &str, roles: &[String]) -> Value {
+/// A role in another account needs the same without roles in other accounts, and with the roles for AWS Backup there.
+pub fn policy(cluster_id: &str, roles: &Roles) -> Value {
     let mut statements: BTreeMap<(When, &[Kind]), BTreeSet<&'static str>> = BTreeMap::new();
     for operation in Operation::ALL {
-        for Grant { when, on, .. } in grants(operation) {
+        for grant in grants(operation) {
             // A statement without a resource is not valid.
-            if *on != [Kind::Role] || !roles.is_empty() {
-                let actions = statements.entry((*when, on)).or_default();
-                actions.insert(operation.action());
+            if grant.on.iter().any(|kind| !kind.arns(roles).is_empty()) {
+                let actions = statements.entry((grant.when, grant.on)).or_default();
+                actions.insert(grant.action(operation));
             }
         }
     }
@@ -40,7 +48,7 @@ pub fn policy(cluster_id: &str, roles: &[String]) -> Value {
 
 fn statement(
     cluster_id: &str,
-    roles: &[String],
+    roles: &Roles,
     (when, on): (When, &[Kind]),
     actions: &BTreeSet<&'static str>,
 ) -> Value {
@@ -58,13 +66,14 @@ fn statement(
 }
 
 impl Kind {
-    fn arns(self, roles: &[String]) -> Vec<String> {
+    fn arns(self, roles: &Roles) -> Vec<String> {
         let of_account = |name: &str| vec![format!("arn:aws:ec2:*:*:{name}/*")];
         // These may belong to AWS or to another account, and then their ARN names none.
         let of_anybody = |name: &str| vec![format!("arn:aws:ec2:*::{name}/*")];
         match self {
             Self::Everything => vec!["*".to_owned()],
-            Self::Role => roles.to_vec(),
+            Self::Role => roles.accounts.clone(),
+            Self::BackupRole => roles.backup.clone(),
             Self::Image => of_anybody("image"),
             Self::Snapshot => of_anybody("snapshot"),
             Self::Instance => of_account("instance"),
@@ -79,6 +88,7 @@ impl Kind {
 
     fn words(self) -> &'static str {
         match self {
+            Self::BackupRole => "the named roles",
             Self::Everything => "everything",
             Self::Image => "images",
             Self::Instance => "instances",
@@ -99,10 +109,16 @@ impl When {
         let of_request = format!("aws:RequestTag/{}", tags::CLUSTER);
         let of_resource = format!("aws:ResourceTag/{}", tags::CLUSTER);
         let uid_of_resource = format!("aws:ResourceTag/{}", tags::UID);
+        let made_by_backup = format!("aws:ResourceTag/{}", tags::AWS_BACKUP_SOURCE);
         Some(match self {
             Self::Always => return None,
             Self::MadeOurs => json!({"StringEquals": {of_request: cluster_id}}),
             Self::Ours => json!({"StringEquals": {of_resource: cluster_id}}),
+            Self::OursAlone => json!({
+                "StringEquals": {of_resource: cluster_id},
+                "Null": {made_by_backup: "true"},
+            }),
+            Self::ToBackup => json!({"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}),
             Self::MadeBy => json!({"StringEquals": {of_request: cluster_id, "ec2:CreateAction": makers()}}),
             Self::WasOurs => json!({
                 "StringEquals": {of_request: cluster_id},
@@ -120,6 +136,10 @@ impl When {
             Self::Always => "none",
             Self::MadeOurs => "the request sets our cluster tag",
             Self::Ours => "the resource carries our cluster tag",
+            Self::OursAlone => {
+                "the resource carries our cluster tag and not the tag `aws:backup:source-resource` of AWS Backup"
+            }
+            Self::ToBackup => "it is given to `backup.amazonaws.com`",
             Self::MadeBy => "the request makes something and sets our cluster tag",
             Self::WasOurs => {
                 "the resource has no cluster tag, but the tag `yagura.dev/uid`; the request sets our cluster tag"
@@ -164,9 +184,10 @@ pub fn trust_policy(operator: &str, cluster_id: &str, external_id: &str) -> Valu
 pub fn table() -> String {
     let mut text = "| action | on | condition | why |\n| --- | --- | --- | --- |\n".to_owned();
     for operation in Operation::ALL {
-        for Grant { when, on, why } in grants(operation) {
+        for grant in grants(operation) {
+            let Grant { when, on, why, .. } = grant;
             let on: Vec<_> = on.iter().map(|kind| kind.words()).collect();
-            let action = operation.action();
+            let action = grant.action(operation);
             text.push_str(&format!(
                 "| `{action}` | {} | {} | {why} |\n",
                 on.join(", "),

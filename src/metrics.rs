@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use families::{FAMILIES, Family, Kind, docs, promise_value};
-pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, Source, State, TenantRow};
+pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow};
 
 use crate::{
     cloud::Operation,
@@ -43,6 +43,7 @@ pub struct Metrics {
     waits: HistogramVec,
     held_back: IntCounterVec,
     passes: HistogramVec,
+    sharing: IntCounterVec,
 }
 
 impl Metrics {
@@ -55,6 +56,8 @@ impl Metrics {
         let held_back = IntCounterVec::new(opts(&families::AWS_HELD_BACK), families::AWS_HELD_BACK.labels)?;
         registry.register(Box::new(held_back.clone()))?;
         let passes = histogram(&registry, &families::RECONCILE_DURATION, &PASS_BUCKETS)?;
+        let sharing = IntCounterVec::new(opts(&families::SHARING_REVOKED), families::SHARING_REVOKED.labels)?;
+        registry.register(Box::new(sharing.clone()))?;
         let build = IntGaugeVec::new(opts(&families::BUILD_INFO), families::BUILD_INFO.labels)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
@@ -64,6 +67,7 @@ impl Metrics {
             waits,
             held_back,
             passes,
+            sharing,
         })
     }
 
@@ -98,6 +102,11 @@ impl Metrics {
         self.passes
             .with_label_values(&[kind, outcome])
             .observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt to close a copy that others could use: a `snapshot` or an `image`, and `revoked` or `failed`.
+    pub fn sharing_revoked(&self, copy: &'static str, outcome: &'static str) {
+        self.sharing.with_label_values(&[copy, outcome]).inc();
     }
 
     /// Everything in Prometheus' text format.

@@ -23,7 +23,7 @@ use crate::{
     clock::{Clock, SystemClock},
     cloud::{CloudError, ClusterId, Site},
     cluster::{Cluster, KubeCluster},
-    controllers::{self, Waker},
+    controllers::{self, Guard, Waker},
     engine::{Context, Identity, Services},
     governor::{self, Share},
     http::{ListenError, Server},
@@ -280,6 +280,9 @@ async fn act(
     caches.ready().await;
     tracing::info!("leading");
     let mut running = JoinSet::new();
+    controllers::guard_every_site(&ctx);
+    let (exposed, told) = mpsc::unbounded_channel();
+    running.spawn(Guard::default().run(Arc::clone(&ctx), told));
     controllers::start(&mut running, &ctx, &caches);
     loop {
         tokio::select! {
@@ -290,7 +293,13 @@ async fn act(
             _ = running.join_next(), if !running.is_empty() => {
                 return OperatorError::Ended("a controller");
             }
-            Some((site, swept)) = sweeps.recv() => take_note(&ctx, &site, &swept),
+            Some((site, swept)) = sweeps.recv() => {
+                take_note(&ctx, &site, &swept);
+                if swept.is_exposed {
+                    // Fails only while the operator ends.
+                    drop(exposed.send(site));
+                }
+            }
         }
     }
 }

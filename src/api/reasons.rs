@@ -250,6 +250,10 @@ vocabulary! {
         ForeignBackup,
         /// The class names no vault and role for AWS Backup, or its vault is not there.
         NoVault,
+        /// A snapshot or an image of ours was public or shared with another account, and was closed to them.
+        SharingRevoked,
+        /// A snapshot or an image of ours is public or shared with another account, and could not be closed yet.
+        SharingNotRevoked,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
 

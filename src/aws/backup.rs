@@ -12,8 +12,8 @@ use super::{
     ec2::{Ec2, Page, all_pages},
 };
 use crate::cloud::{
-    BackupApi, BackupJob, BackupJobId, CloudError, JobState, Listed, NewBackupJob, Operation, Vault,
-    VaultLock, VaultName,
+    BackupApi, BackupJob, BackupJobId, CloudError, ErrorKind, JobState, Listed, NewBackupJob, Operation,
+    Region, Vault, VaultLock, VaultName,
 };
 
 /// The largest page of ListBackupJobs.
@@ -22,9 +22,14 @@ const JOB_PAGE: i32 = 1000;
 /// What AWS Backup calls EC2 instances.
 const INSTANCES: &str = "EC2";
 
-/// How AWS says that a vault is not there; the second also when it is and we may not see it, which it does not tell
-/// apart.
-const NO_VAULT: [&str; 2] = ["ResourceNotFoundException", "AccessDeniedException"];
+/// How AWS says that a vault is not there.
+const NO_VAULT: &str = "ResourceNotFoundException";
+
+/// And how it also says so, as it does of a vault that its own policy hides.
+const NO_VAULT_TO_SEE: &str = "AccessDeniedException";
+
+/// What the same refusal says where it is our own right that is missing: that tells nothing of the vault.
+const NO_RIGHT: &str = "is not authorized to perform";
 
 #[async_trait]
 impl BackupApi for Ec2 {
@@ -34,7 +39,7 @@ impl BackupApi for Ec2 {
             .backup
             .start_backup_job()
             .backup_vault_name(job.vault.as_str())
-            .resource_arn(self.instance_arn(operation, &job.instance_id)?)
+            .resource_arn(instance_arn(job, &self.region)?)
             .iam_role_arn(&job.role_arn)
             .idempotency_token(&job.token)
             .start_window_minutes(start_window_minutes(job.start_within))
@@ -72,7 +77,7 @@ impl BackupApi for Ec2 {
             .backup_vault_name(name.as_str());
         let answer = match self.call(operation, request.send()).await {
             Ok(answer) => answer,
-            Err(error) if NO_VAULT.contains(&error.code.as_str()) => return Ok(None),
+            Err(error) if is_no_vault(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let final_from = answer.lock_date.map(|date| instant(date, "LockDate"));
@@ -99,6 +104,31 @@ impl BackupApi for Ec2 {
     }
 }
 
+fn is_no_vault(error: &CloudError) -> bool {
+    error.code == NO_VAULT || error.code == NO_VAULT_TO_SEE && !error.message.contains(NO_RIGHT)
+}
+
+/// The ARN of an instance, by which AWS Backup knows it. It stands in the account, and the part of AWS, of the role that
+/// AWS Backup works as.
+fn instance_arn(job: &NewBackupJob, region: &Region) -> Result<String, CloudError> {
+    let mut role = job.role_arn.split(':');
+    let (Some("arn"), Some(partition), Some("iam"), Some(""), Some(account)) =
+        (role.next(), role.next(), role.next(), role.next(), role.next())
+    else {
+        return Err(CloudError {
+            operation: Operation::StartBackupJob,
+            kind: ErrorKind::InvalidSpec,
+            code: "NotSent".to_owned(),
+            message: format!("{:?} is no ARN of a role", job.role_arn),
+            turn_at: None,
+        });
+    };
+    let instance = &job.instance_id;
+    Ok(format!(
+        "arn:{partition}:ec2:{region}:{account}:instance/{instance}"
+    ))
+}
+
 /// AWS takes no window shorter than an hour.
 fn start_window_minutes(window: Duration) -> i64 {
     i64::try_from(window.as_secs() / 60).unwrap_or(i64::MAX).max(60)
@@ -111,13 +141,14 @@ fn backup_job(job: sdk::BackupJob) -> Result<BackupJob, Unreadable> {
     Ok(BackupJob {
         state: match &state {
             BackupJobState::Created | BackupJobState::Pending => JobState::Waiting,
-            BackupJobState::Running | BackupJobState::Aborting => JobState::Running,
             BackupJobState::Completed => JobState::Completed,
             BackupJobState::Aborted
             | BackupJobState::Expired
             | BackupJobState::Failed
             | BackupJobState::Partial => JobState::Failed,
-            other => return Err(Unreadable::new(format!("{id}: unknown state {other}"))),
+            // Running, being aborted, or what AWS adds to these: not ended. Everybody's jobs are in the listing, and one
+            // in a new state must not hide all the others.
+            _ => JobState::Running,
         },
         id: BackupJobId::new(id),
         state_name: state.as_str().to_owned(),
@@ -129,3 +160,6 @@ fn backup_job(job: sdk::BackupJob) -> Result<BackupJob, Unreadable> {
         bytes: job.backup_size_in_bytes,
     })
 }
+
+#[cfg(test)]
+mod tests;

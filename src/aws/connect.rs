@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::{
     clock::SdkClock,
     convert::Unreadable,
-    ec2::{CallObserver, Calls, Ec2, Place},
+    ec2::{CallObserver, Calls, Ec2},
     session::Session,
     whole_answer::WholeAnswer,
 };
@@ -187,12 +187,7 @@ impl AwsSites {
             aws_sdk_backup::Client::from_conf(backup.build()),
         );
         let calls = self.calls(site.account_id(), &site.region);
-        let place = Place {
-            region: site.region.clone(),
-            account: site.account_id(),
-            own: Arc::clone(&self.own_account),
-        };
-        Ec2::new(clients, self.cluster.clone(), place, calls)
+        Ec2::new(clients, self.cluster.clone(), site.region.clone(), calls)
     }
 
     /// The session in an account. All its regions share one, and the SDK's cache renews it in time.

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     error::Error,
     future::Future,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
@@ -19,10 +19,7 @@ use super::{
 };
 use crate::{
     api::names::tags,
-    cloud::{
-        AccountId, CloudError, ClusterId, ErrorKind, ImageId, InstanceId, Lane, Listed, Operation, PaceApi,
-        Region,
-    },
+    cloud::{CloudError, ClusterId, ImageId, Lane, Listed, Operation, PaceApi, Region},
     governor::Governor,
 };
 
@@ -97,41 +94,16 @@ pub(super) struct Ec2 {
     /// What launches need to know of images, which never changes.
     pub(super) images: Arc<Mutex<HashMap<ImageId, Arc<ImageVolumes>>>>,
     cluster: ClusterId,
-    place: Place,
+    pub(super) region: Region,
     calls: Calls,
     lane: Lane,
-}
-
-/// Where things are, as their ARNs say it.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) region: Region,
-    /// The account that is entered by a role; `None`: the operator's own.
-    pub(super) account: Option<AccountId>,
-    /// The operator's own account, once it is known.
-    pub(super) own: Arc<OnceLock<AccountId>>,
-}
-
-impl Place {
-    fn account(&self) -> Option<&AccountId> {
-        self.account.as_ref().or_else(|| self.own.get())
-    }
-
-    /// The part of AWS that the region is in.
-    fn partition(&self) -> &'static str {
-        match self.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
-    }
 }
 
 impl Ec2 {
     pub(super) fn new(
         (client, backup): (Client, aws_sdk_backup::Client),
         cluster: ClusterId,
-        place: Place,
+        region: Region,
         calls: Calls,
     ) -> Self {
         Self {
@@ -139,7 +111,7 @@ impl Ec2 {
             backup,
             images: Arc::default(),
             cluster,
-            place,
+            region,
             calls,
             lane: Lane::Drift,
         }
@@ -148,21 +120,6 @@ impl Ec2 {
     /// The same door for the work of another lane.
     pub(super) fn for_lane(&self, lane: Lane) -> Self {
         Self { lane, ..self.clone() }
-    }
-
-    /// The ARN of an instance, by which AWS Backup knows it.
-    pub(super) fn instance_arn(&self, operation: Operation, id: &InstanceId) -> Result<String, CloudError> {
-        let Some(account) = self.place.account() else {
-            return Err(CloudError {
-                operation,
-                kind: ErrorKind::Transient,
-                code: "NotSent".to_owned(),
-                message: "the operator's own account is not known yet".to_owned(),
-                turn_at: None,
-            });
-        };
-        let (partition, region) = (self.place.partition(), &self.place.region);
-        Ok(format!("arn:{partition}:ec2:{region}:{account}:instance/{id}"))
     }
 
     /// Picks out what carries our cluster tag.

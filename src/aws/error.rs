@@ -57,7 +57,8 @@ where
             let status = failure.raw().status().as_u16();
             let code = failure.err().code().unwrap_or("NoCode");
             let is_theirs = status >= 500 || SERVER_SIDE.contains(&code);
-            let kind = kind_of(code).unwrap_or(if is_theirs {
+            let kind = of_image(operation, code).or_else(|| kind_of(code));
+            let kind = kind.unwrap_or(if is_theirs {
                 unanswered
             } else {
                 ErrorKind::Unexpected
@@ -96,6 +97,16 @@ fn unanswered(operation: Operation) -> ErrorKind {
     } else {
         ErrorKind::Lost
     }
+}
+
+/// What a launch names the user wrote; an image that is looked at or changed by its id is one of ours, and may go.
+fn of_image(operation: Operation, code: &str) -> Option<ErrorKind> {
+    let is_by_id = matches!(
+        operation,
+        Operation::CreateTags | Operation::DescribeImageAttribute | Operation::ModifyImageAttribute
+    );
+    let is_gone = matches!(code, "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable");
+    (is_by_id && is_gone).then_some(ErrorKind::NotFound)
 }
 
 /// The table. `None` is a code that nobody has thought about yet.

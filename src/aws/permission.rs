@@ -4,7 +4,9 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, HttpTokensState, InstanceAttributeName, IpPermission, IpRange,
+    AttributeBooleanValue, CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState,
+    ImageAttributeName, InstanceAttributeName, IpPermission, IpRange, LaunchPermission,
+    LaunchPermissionModifications, LockMode, SnapshotAttributeName,
 };
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -17,6 +19,9 @@ use crate::cloud::{
 
 /// AWS's code for a call that would have been carried out.
 const WOULD_SUCCEED: &str = "DryRunOperation";
+
+/// The account that is asked about when it comes to sharing: one of AWS's own examples.
+const SOMEBODY: &str = "123456789012";
 
 /// A question on its way. Boxed one by one: as parts of one future, the twenty kinds of requests would take more of the
 /// stack than a thread has.
@@ -97,6 +102,44 @@ impl Ec2 {
                     request.attribute(InstanceAttributeName::DisableApiTermination)
                 )
             }
+            Probe::DeleteSnapshot(id) => ask!(self, probe, client.delete_snapshot().snapshot_id(id.as_str())),
+            Probe::LockSnapshot(id) => {
+                let request = client.lock_snapshot().snapshot_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.lock_mode(LockMode::Governance).lock_duration(1)
+                )
+            }
+            Probe::ReadSnapshotSharing(id) => {
+                let request = client.describe_snapshot_attribute().snapshot_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.attribute(SnapshotAttributeName::CreateVolumePermission)
+                )
+            }
+            Probe::UnshareSnapshot(id) => {
+                let request = client.modify_snapshot_attribute().snapshot_id(id.as_str());
+                let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
+                let somebody = CreateVolumePermission::builder().user_id(SOMEBODY).build();
+                let removed = CreateVolumePermissionModifications::builder().remove(somebody);
+                ask!(self, probe, request.create_volume_permission(removed.build()))
+            }
+            Probe::ReadImageSharing(id) => {
+                let request = client.describe_image_attribute().image_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.attribute(ImageAttributeName::LaunchPermission)
+                )
+            }
+            Probe::UnshareImage(id) => {
+                let request = client.modify_image_attribute().image_id(id.as_str());
+                let somebody = LaunchPermission::builder().user_id(SOMEBODY).build();
+                let removed = LaunchPermissionModifications::builder().remove(somebody);
+                ask!(self, probe, request.launch_permission(removed.build()))
+            }
             Probe::List(listed) => self.ask_list(probe, *listed),
         }
     }
@@ -148,6 +191,7 @@ impl Ec2 {
             Listable::InstanceStatus => ask!(self, probe, client.describe_instance_status()),
             Listable::Instances => ask!(self, probe, client.describe_instances()),
             Listable::Groups => ask!(self, probe, client.describe_security_groups()),
+            Listable::Locks => ask!(self, probe, client.describe_locked_snapshots()),
             Listable::Snapshots => ask!(self, probe, client.describe_snapshots()),
             Listable::Subnets => ask!(self, probe, client.describe_subnets()),
             Listable::Volumes => ask!(self, probe, client.describe_volumes()),

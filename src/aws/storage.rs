@@ -105,7 +105,7 @@ impl StorageApi for Ec2 {
                 LockMode::Compliance => aws_sdk_ec2::types::LockMode::Compliance,
             })
             // A date rather than a number of days: those count from the completion, and a failure cancels the lock.
-            .expiration_date(DateTime::from_secs(until.as_second()));
+            .expiration_date(DateTime::from_secs(whole_seconds(until)));
         let answer = self.call(operation, request.send()).await?;
         convert::locked(answer).map_err(|unreadable| unreadable.of(operation))
     }
@@ -133,6 +133,9 @@ impl StorageApi for Ec2 {
     }
 
     async fn unshare_snapshot(&self, id: &SnapshotId, from: &Sharing) -> Result<(), CloudError> {
+        if from.is_private() {
+            return Ok(());
+        }
         let mut removed = CreateVolumePermissionModifications::builder();
         if from.public {
             let everybody = CreateVolumePermission::builder().group(PermissionGroup::All);
@@ -158,6 +161,8 @@ impl StorageApi for Ec2 {
         let operation = Operation::DescribeImages;
         let found = all_pages(operation, async |start| {
             let request = self.client.describe_images().owners("self").filters(self.ours());
+            // One that somebody disabled is there all the same.
+            let request = request.include_disabled(true);
             let request = request.max_results(IMAGE_PAGE).set_next_token(start);
             let answer = self.call(operation, request.send()).await?;
             Ok(Page {
@@ -178,6 +183,9 @@ impl StorageApi for Ec2 {
     }
 
     async fn unshare_image(&self, id: &ImageId, from: &Sharing) -> Result<(), CloudError> {
+        if from.is_private() {
+            return Ok(());
+        }
         let mut removed = LaunchPermissionModifications::builder();
         if from.public {
             let everybody = LaunchPermission::builder().group(PermissionGroup::All);
@@ -191,6 +199,11 @@ impl StorageApi for Ec2 {
         self.call(Operation::ModifyImageAttribute, request.send()).await?;
         Ok(())
     }
+}
+
+/// The first whole second that is not before this: AWS keeps no parts of one, and a lock must not end too early.
+fn whole_seconds(at: Timestamp) -> i64 {
+    at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
 /// The permission of an account, or of what else an image can be opened to, which has an ARN.

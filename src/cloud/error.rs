@@ -287,6 +287,11 @@ impl CloudError {
                  the operator's own policy must name the role)"
                     .to_owned()
             }
+            Operation::StartBackupJob if self.message.contains("iam:PassRole") => {
+                " (the operator's IAM policy lacks iam:PassRole of the role that AWS Backup works as: `yagura iam-policy \
+                 --backup-role-arns` prints it)"
+                    .to_owned()
+            }
             operation => format!(" (the operator's IAM policy lacks {})", operation.action()),
         }
     }

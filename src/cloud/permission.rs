@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Direction, InstanceId, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet, Operation,
-    SecurityGroupId, Tags,
+    Direction, ImageId, InstanceId, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet,
+    Operation, SecurityGroupId, SnapshotId, Tags,
 };
 
 /// A call as the operator makes it, with the tags and ids that a policy may ask for.
@@ -30,6 +30,18 @@ pub enum Probe {
     SetInterfaceGroups(NetworkInterfaceId, BTreeSet<SecurityGroupId>),
     /// Reading whether an instance is protected.
     ReadProtection(InstanceId),
+    /// Deleting a snapshot.
+    DeleteSnapshot(SnapshotId),
+    /// Locking a snapshot.
+    LockSnapshot(SnapshotId),
+    /// Reading to whom a snapshot is opened.
+    ReadSnapshotSharing(SnapshotId),
+    /// Closing a snapshot to somebody.
+    UnshareSnapshot(SnapshotId),
+    /// Reading to whom an image is opened.
+    ReadImageSharing(ImageId),
+    /// Closing an image to somebody.
+    UnshareImage(ImageId),
     /// Listing things of a kind.
     List(Listable),
 }
@@ -45,6 +57,8 @@ pub enum Listable {
     Instances,
     /// Security groups.
     Groups,
+    /// Locks of snapshots.
+    Locks,
     /// Snapshots.
     Snapshots,
     /// Subnets.
@@ -71,6 +85,12 @@ impl Probe {
             Self::SetMetadataOptions(..) => Operation::ModifyInstanceMetadataOptions,
             Self::SetInterfaceGroups(..) => Operation::ModifyNetworkInterfaceAttribute,
             Self::ReadProtection(_) => Operation::DescribeInstanceAttribute,
+            Self::DeleteSnapshot(_) => Operation::DeleteSnapshot,
+            Self::LockSnapshot(_) => Operation::LockSnapshot,
+            Self::ReadSnapshotSharing(_) => Operation::DescribeSnapshotAttribute,
+            Self::UnshareSnapshot(_) => Operation::ModifySnapshotAttribute,
+            Self::ReadImageSharing(_) => Operation::DescribeImageAttribute,
+            Self::UnshareImage(_) => Operation::ModifyImageAttribute,
             Self::List(listed) => listed.operation(),
         }
     }
@@ -83,6 +103,7 @@ impl Listable {
             Self::InstanceStatus => Operation::DescribeInstanceStatus,
             Self::Instances => Operation::DescribeInstances,
             Self::Groups => Operation::DescribeSecurityGroups,
+            Self::Locks => Operation::DescribeLockedSnapshots,
             Self::Snapshots => Operation::DescribeSnapshots,
             Self::Subnets => Operation::DescribeSubnets,
             Self::Volumes => Operation::DescribeVolumes,

@@ -25,6 +25,8 @@ pub enum Index {
     Label,
     /// The `namespace/name` of a Backup's Tenant.
     Tenant,
+    /// The reason why a Backup waits for a person.
+    Stalled,
 }
 
 /// Objects by the values of their indexes.

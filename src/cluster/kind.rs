@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::Index;
 use crate::api::{
     AccessPolicy, AccessPolicyStatus, Backup, BackupPolicy, BackupPolicyStatus, BackupStatus, Condition,
-    Incident, IncidentStatus, Key, Tenant, TenantClass, TenantClassStatus, TenantStatus,
+    ConditionType, Incident, IncidentStatus, Key, Tenant, TenantClass, TenantClassStatus, TenantStatus,
 };
 
 /// The kinds the operator watches.
@@ -150,7 +150,11 @@ kind!(
     |client, namespace| Api::namespaced(client, namespace),
     |backup| {
         let tenant = backup.key().sibling(&backup.spec.tenant_ref);
-        vec![(Index::Tenant, tenant.to_string())]
+        let mut indexes = vec![(Index::Tenant, tenant.to_string())];
+        let conditions = backup.status.iter().flat_map(|status| &status.conditions);
+        let stalled = conditions.filter(|condition| condition.type_ == ConditionType::Stalled.as_str());
+        indexes.extend(stalled.map(|condition| (Index::Stalled, condition.reason.clone())));
+        indexes
     }
 );
 kind!(Incident, IncidentStatus, |client, namespace| Api::namespaced(

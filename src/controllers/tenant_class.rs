@@ -140,7 +140,10 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             let asking = Asking {
                 class,
                 ground: preflight::ground_of(ctx, class, (&world, &tenants), &view),
-                demand: preflight::demand_of(tenants.iter().map(Arc::as_ref)),
+                demand: preflight::demand_of(
+                    tenants.iter().map(Arc::as_ref),
+                    &preflight::denied_backups(ctx, &tenants),
+                ),
                 now: ctx.now(),
             };
             let cloud = ctx.inventories.cloud(&site, Lane::CleanUp);

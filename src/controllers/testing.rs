@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::{
-    Subnets, Waker, access_policy::AccessPolicyReconciler, swept, tenant::TenantReconciler,
+    Guard, Subnets, Waker, access_policy::AccessPolicyReconciler, swept, tenant::TenantReconciler,
     tenant_class::TenantClassReconciler, wake_everything,
 };
 use crate::{
@@ -36,6 +36,7 @@ pub(super) struct Env {
     pub(super) ctx: Arc<Context<MemoryCluster>>,
     stepper: Stepper<MemoryCluster>,
     waker: Waker,
+    guard: Guard,
     seconds: u64,
 }
 
@@ -61,6 +62,7 @@ impl Env {
             ctx,
             stepper,
             waker: Waker::default(),
+            guard: Guard::default(),
             seconds: 0,
         }
     }
@@ -69,7 +71,13 @@ impl Env {
     pub(super) async fn restart(&mut self) {
         (self.ctx, self.stepper) = operator(&self.clock, &self.sim, &self.cluster).await;
         self.waker = Waker::default();
+        self.guard = Guard::default();
         self.wake_all();
+    }
+
+    /// Another operator beside this one.
+    pub(super) async fn another(&self) -> Arc<Context<MemoryCluster>> {
+        operator(&self.clock, &self.sim, &self.cluster).await.0
     }
 
     fn wake_all(&self) {
@@ -127,6 +135,9 @@ impl Env {
     pub(super) async fn sweep(&self) {
         for (site, found) in self.ctx.inventories.sweep_all().await {
             swept(&self.ctx, &site, &found);
+            if found.is_exposed {
+                self.guard.look(&self.ctx, &site).await;
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Tenant, TenantClass},
+    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
     engine::{Context, ControllerName},
@@ -74,9 +74,7 @@ impl Waker {
         wake(ctx, ControllerName::TenantClass, key);
         let class = ctx.cluster.cached::<TenantClass>(key);
         if class.is_none() {
-            let classes = ctx.cluster.cached_all::<TenantClass>();
-            let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
-            ctx.inventories.retain(|site| in_use.contains(site));
+            forget_sites(ctx);
         }
         let now = class.map(|class| SeenClass::of(&class)).unwrap_or_default();
         let before = {
@@ -103,11 +101,22 @@ impl Waker {
     }
 }
 
+/// Sites that no class names are listed no more, once they hold nothing to guard.
+fn forget_sites<C: Cluster>(ctx: &Context<C>) {
+    let classes = ctx.cluster.cached_all::<TenantClass>();
+    let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
+    ctx.inventories.retain(|site| in_use.contains(site));
+}
+
 /// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
 /// when it can be told for the first time what is absent, everything of the site is woken, once.
 pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
     if swept.became_conclusive {
         wake_site(ctx, site);
+    }
+    let classes = ctx.cluster.cached_all::<TenantClass>();
+    if !classes.iter().any(|class| class.site() == *site) {
+        forget_sites(ctx);
     }
     for owner in &swept.changed {
         owner_changed(ctx, owner);
@@ -199,11 +208,24 @@ fn backup_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     match ctx.cluster.cached::<Backup>(key) {
         Some(backup) => {
             let tenant = key.sibling(&backup.spec.tenant_ref);
+            wake_class_of_denied(ctx, &backup, &tenant);
             wake(ctx, ControllerName::Tenant, &tenant);
             wake(ctx, ControllerName::Schedule, &tenant);
         }
         // Gone: whose it was is not known any more.
         None => wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Schedule, ControllerName::Tenant]),
+    }
+}
+
+/// What a Backup is denied its class asks about again, and says it for everyone.
+fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &Key) {
+    let conditions = backup.status().map(Backup::conditions).unwrap_or_default();
+    let stalled = find_condition(conditions, ConditionType::Stalled.as_str());
+    if stalled.is_some_and(|stalled| stalled.reason == Reason::Denied.as_str())
+        && let Some(tenant) = ctx.cluster.cached::<Tenant>(tenant)
+    {
+        let class = Key::new("", &tenant.spec.class_name);
+        wake(ctx, ControllerName::TenantClass, &class);
     }
 }
 

@@ -200,8 +200,8 @@ impl<C: Cluster> Context<C> {
         }
     }
 
-    /// Lets a pass in. It holds the guard until it ends.
-    pub(super) async fn enter(&self) -> RwLockReadGuard<'_, ()> {
+    /// Lets a pass in, or what else acts. It holds the guard until it ends.
+    pub(crate) async fn enter(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read().await
     }
 

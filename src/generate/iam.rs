@@ -19,7 +19,8 @@ const INTRODUCTION: &str = "\
 # What the operator may do in AWS
 
 `yagura iam-policy --cluster-id ID` prints the policy for one installation; give it `--role-arns` when TenantClasses
-keep environments in other accounts (accounts.md). `deploy/iam-policy.json` is what it prints for the id `tokyo-1`. The
+keep environments in other accounts (accounts.md), and `--backup-role-arns` when TenantClasses let AWS Backup take the
+backups (below). `deploy/iam-policy.json` is what it prints for the id `tokyo-1`. The
 policy is made from the list of calls that the operator makes: no more, no less, and no action has a wildcard.
 
 *Our cluster tag* is the tag `yagura.dev/cluster` with the installation's id. It ties what changes something to what is
@@ -35,12 +36,36 @@ own, its key policy must let the operator use it for EBS: `kms:CreateGrant`, `km
 `kms:GenerateDataKeyWithoutPlaintext` and `kms:ReEncrypt*`, each with the condition `kms:ViaService` of EC2 in the
 class's region.
 
+AWS Backup has no dry run, so nobody can ask beforehand for the rights whose names begin with `backup:`, nor for
+`iam:PassRole`. What is denied there the first backup says.
+
+## The role that AWS Backup works as
+
+A BackupPolicy with `engine: AWSBackup` lets AWS Backup take the backups, as the role that the class names in
+`spec.backup.roleArn`: a role in the class's account which trusts `backup.amazonaws.com` and has AWS's managed policy
+`service-role/AWSBackupServiceRolePolicyForBackup`. That policy lets it make images and snapshots, tag them
+(`ec2:CreateTags`, `backup:TagResource`) and describe what it backs up. Where the instance has a profile that the image
+is to keep, it needs `iam:PassRole` of the profile's role, too. The operator hands this role to AWS Backup and never
+assumes it. Print its own policy with the roles that it may hand over:
+
+```sh
+yagura iam-policy --cluster-id tokyo-1 --backup-role-arns arn:aws:iam::111122223333:role/yagura-backup
+```
+
+The vault's access policy, if it has one, must not deny the operator `backup:StartBackupJob`,
+`backup:DescribeBackupVault` and `backup:DeleteRecoveryPoint`.
+
+## The table
+
 ";
 
 /// The policies, and their table.
 pub(super) fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     Ok(vec![
-        json("deploy/iam-policy.json", &iam::policy(CLUSTER, &[]))?,
+        json(
+            "deploy/iam-policy.json",
+            &iam::policy(CLUSTER, &iam::Roles::default()),
+        )?,
         json(
             "deploy/iam-trust-policy.json",
             &iam::trust_policy(OPERATOR, CLUSTER, EXTERNAL_ID),

@@ -5,6 +5,7 @@ use crate::cloud::Operation;
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    BackupRole,
     Everything,
     Image,
     Instance,
@@ -27,6 +28,10 @@ pub(super) enum When {
     MadeOurs,
     /// The resource carries our cluster tag.
     Ours,
+    /// The resource carries our cluster tag, and AWS Backup did not make it.
+    OursAlone,
+    /// It is given to AWS Backup.
+    ToBackup,
     /// A call that makes something sets the tags, ours among them.
     MadeBy,
     /// The cluster tag is gone, another tag of ours is still there, and the call puts ours back.
@@ -38,6 +43,8 @@ pub(super) enum When {
 /// A part of what an operation needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grant {
+    /// The right beside the operation's own that it takes.
+    pub(super) beside: Option<&'static str>,
     pub(super) when: When,
     pub(super) on: &'static [Kind],
     /// Why so far, and no further.
@@ -45,7 +52,19 @@ pub(super) struct Grant {
 }
 
 const fn grant(when: When, on: &'static [Kind], why: &'static str) -> Grant {
-    Grant { when, on, why }
+    Grant {
+        beside: None,
+        when,
+        on,
+        why,
+    }
+}
+
+impl Grant {
+    /// The right, as a policy names it.
+    pub(super) fn action(&self, operation: Operation) -> &'static str {
+        self.beside.unwrap_or(operation.action())
+    }
 }
 
 const READS: &[Grant] = &[grant(
@@ -146,29 +165,36 @@ const TAGS: &[Grant] = &[
     ),
     grant(
         When::Ours,
-        &[Kind::Instance, Kind::SecurityGroup, Kind::Snapshot, Kind::Volume],
+        &[
+            Kind::Image,
+            Kind::Instance,
+            Kind::SecurityGroup,
+            Kind::Snapshot,
+            Kind::Volume,
+        ],
         "other tags of ours that somebody removed, and the tag of a release",
     ),
     grant(
         When::WasOurs,
-        &[Kind::Instance, Kind::SecurityGroup],
+        &[Kind::Image, Kind::Instance, Kind::SecurityGroup, Kind::Snapshot],
         "a cluster tag that somebody removed is put back where the tag yagura.dev/uid still shows whose it was. \
-         Without that the operator could claim any instance or group and then change it; so where both are gone, \
+         Without that the operator could claim any of these and then change or delete it; so where both are gone, \
          a person has to put the cluster tag back. One with another value is never overwritten: it may be \
          another installation's",
     ),
     grant(
         When::Unclaimed,
-        &[Kind::Snapshot, Kind::Volume],
-        "all tags that somebody removed are put back: to claim a volume or a snapshot permits nothing that is \
-         not permitted anyway",
+        &[Kind::Volume],
+        "all tags that somebody removed are put back: to claim a volume permits nothing that is not permitted \
+         anyway",
     ),
 ];
 
 const OUR_SNAPSHOT: &[Grant] = &[grant(
-    When::Ours,
+    When::OursAlone,
     &[Kind::Snapshot],
-    "our own snapshots only: locked, closed to others, and deleted when newer days replace them",
+    "our own snapshots only: locked, closed to others, and deleted when newer days replace them. What AWS Backup \
+     makes carries the tags of our volumes, and is left to it",
 )];
 
 const OUR_IMAGE: &[Grant] = &[grant(
@@ -178,8 +204,18 @@ const OUR_IMAGE: &[Grant] = &[grant(
 )];
 
 const BACKUP_JOB: &[Grant] = &[
-    grant(When::Always, &[Kind::Vault], "the vaults that TenantClasses name"),
-    OUR_INSTANCE,
+    grant(
+        When::Always,
+        &[Kind::Vault],
+        "AWS looks at the vault only, and TenantClasses name any; what may be backed up is the business of the role \
+         that AWS Backup works as",
+    ),
+    Grant {
+        beside: Some("iam:PassRole"),
+        when: When::ToBackup,
+        on: &[Kind::BackupRole],
+        why: "the roles that TenantClasses name for AWS Backup to work as, each by its ARN, and to nobody but AWS Backup",
+    },
 ];
 
 const RECOVERY_POINT: &[Grant] = &[grant(

@@ -2,15 +2,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Kind, When, actions, grants, policy, table, trust_policy};
+use super::{Grant, Kind, Roles, When, actions, grants, policy, table, trust_policy};
 use crate::cloud::Operation;
 
 /// The most characters, without white space, that AWS takes for a managed policy.
 const MOST: usize = 6144;
 
-fn roles() -> Vec<String> {
+fn roles() -> Roles {
     let role = |number: u64| format!("arn:aws:iam::{:012}:role/yagura", 111_122_223_333 + number);
-    (0..10).map(role).collect()
+    Roles {
+        accounts: (0..10).map(role).collect(),
+        backup: vec!["arn:aws:iam::111122223333:role/yagura-backup".to_owned()],
+    }
 }
 
 fn statements(policy: &Value) -> &Vec<Value> {
@@ -30,8 +33,13 @@ fn actions_of(policy: &Value) -> BTreeSet<String> {
 fn every_action_is_an_operation_and_the_reverse() {
     let all: BTreeSet<_> = actions().into_iter().map(str::to_owned).collect();
     assert_eq!(all.len(), Operation::ALL.len());
-    assert_eq!(actions_of(&policy("tokyo-1", &roles())), all);
-    let mut own = actions_of(&policy("tokyo-1", &[]));
+    let mut with_roles = actions_of(&policy("tokyo-1", &roles()));
+    assert!(
+        with_roles.remove("iam:PassRole"),
+        "StartBackupJob hands a role over"
+    );
+    assert_eq!(with_roles, all);
+    let mut own = actions_of(&policy("tokyo-1", &Roles::default()));
     assert!(own.insert("sts:AssumeRole".to_owned()), "no role is named");
     assert_eq!(own, all);
 }
@@ -66,10 +74,12 @@ fn what_changes_something_is_tied_to_our_tags_wherever_it_can_be() {
     let untied = [
         Operation::AssumeRole,
         Operation::GetCallerIdentity,
+        Operation::StartBackupJob,
         Operation::ModifyNetworkInterfaceAttribute,
     ];
+    let is_ours = |when| !matches!(when, When::Always | When::ToBackup);
     for operation in Operation::ALL {
-        let is_tied = grants(operation).iter().any(|grant| grant.when != When::Always);
+        let is_tied = grants(operation).iter().any(|grant| is_ours(grant.when));
         let is_expected = !operation.is_read() && !untied.contains(&operation);
         assert_eq!(is_tied, is_expected, "{operation}");
         for grant in grants(operation) {
@@ -90,7 +100,10 @@ fn nothing_but_reads_is_granted_on_everything() {
 
 #[test]
 fn the_policy_holds_to_one_installation() {
-    let (one, other) = (policy("one", &[]), policy("other", &[]));
+    let (one, other) = (
+        policy("one", &Roles::default()),
+        policy("other", &Roles::default()),
+    );
     for (one, other) in statements(&one).iter().zip(statements(&other)) {
         assert_eq!(one == other, one.get("Condition").is_none());
     }
@@ -106,7 +119,8 @@ fn a_tag_may_be_put_back_but_nothing_that_can_be_changed_can_be_claimed() {
         .into_iter()
         .filter(|one| *one != Operation::CreateTags);
     for operation in others {
-        for grant in grants(operation).iter().filter(|grant| grant.when == When::Ours) {
+        let is_ours = |grant: &&Grant| matches!(grant.when, When::Ours | When::OursAlone);
+        for grant in grants(operation).iter().filter(is_ours) {
             assert!(grant.on.iter().all(|kind| !claimed.contains(kind)), "{operation}");
         }
     }
@@ -126,4 +140,43 @@ fn a_role_is_entered_only_with_its_external_id_and_under_the_operators_name() {
     let condition = &policy["Statement"][0]["Condition"]["StringEquals"];
     assert_eq!(condition["sts:ExternalId"], "x1");
     assert_eq!(condition["sts:RoleSessionName"], "yagura-tokyo-1");
+}
+
+#[test]
+fn a_role_is_handed_to_aws_backup_only_and_only_where_it_is_named() {
+    let policy = policy("tokyo-1", &roles());
+    let passes = |one: &&Value| one["Action"] == serde_json::json!(["iam:PassRole"]);
+    let passed: Vec<_> = statements(&policy).iter().filter(passes).collect();
+    assert_eq!(passed.len(), 1);
+    assert_eq!(
+        passed[0]["Resource"],
+        serde_json::json!(["arn:aws:iam::111122223333:role/yagura-backup"])
+    );
+    assert_eq!(
+        passed[0]["Condition"]["StringEquals"]["iam:PassedToService"],
+        "backup.amazonaws.com"
+    );
+}
+
+#[test]
+fn what_aws_backup_made_is_out_of_reach_though_it_carries_our_tags() {
+    let policy = policy("tokyo-1", &Roles::default());
+    for action in [
+        "ec2:DeleteSnapshot",
+        "ec2:LockSnapshot",
+        "ec2:ModifySnapshotAttribute",
+    ] {
+        let permits = |one: &&Value| one["Action"].as_array().unwrap().contains(&action.into());
+        for statement in statements(&policy).iter().filter(permits) {
+            let condition = &statement["Condition"];
+            assert_eq!(
+                condition["Null"]["aws:ResourceTag/aws:backup:source-resource"], "true",
+                "{action}"
+            );
+            assert_eq!(
+                condition["StringEquals"]["aws:ResourceTag/yagura.dev/cluster"],
+                "tokyo-1"
+            );
+        }
+    }
 }

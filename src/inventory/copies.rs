@@ -15,12 +15,15 @@ use super::{
     watches::{Vaults, Watches},
 };
 use crate::{
-    clock::later,
+    clock::{elapsed, later},
     cloud::{
         BackupJob, BackupJobId, CloudError, ImageId, ImageState, Listed, Sharing, Snapshot, SnapshotId,
         SnapshotLock, SnapshotState, Vault, VaultName,
     },
 };
+
+/// How long after its last listing a site is given up that no class names any more.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// What is known at one moment. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -251,7 +254,8 @@ impl State {
         }
         self.timetable.end(ListingKind::Sharing, begun.at, (ended, now));
         swept.failed = failed;
-        swept.is_exposed = self.is_exposed(now);
+        // What was known before is told with each listing of public snapshots.
+        swept.is_exposed = !(snapshots.is_empty() && images.is_empty()) && self.is_exposed(now);
         swept
     }
 
@@ -267,7 +271,12 @@ impl State {
     }
 
     /// Whether anything of ours is there that others' eyes must be kept from.
-    pub(super) fn holds_copies(&self) -> bool {
+    pub(super) fn holds_copies(&self, now: Timestamp) -> bool {
+        let listed = [ListingKind::Snapshots, ListingKind::Images].map(|kind| self.listed_at(kind));
+        let is_recent = |at: Timestamp| elapsed(at, now) < GIVEN_UP_AFTER;
+        if !listed.into_iter().flatten().any(is_recent) {
+            return false;
+        }
         let snapshots = self.snapshots.facts().last_known();
         let mut snapshots = snapshots.filter(|snapshot| is_guarded_snapshot(&snapshot.tags));
         let mut images = self.images.facts().last_known();

@@ -94,6 +94,11 @@ impl Inventories {
         Arc::clone(&made.inventory)
     }
 
+    /// The inventory of this site, if it is listed.
+    pub fn find(&self, site: &Site) -> Option<Arc<Inventory>> {
+        self.made().get(site).map(|made| Arc::clone(&made.inventory))
+    }
+
     /// Lists everything of every site in use, due or not, one site after another.
     pub async fn sweep_all(&self) -> Vec<(Site, Swept)> {
         let inventories = self.all();
@@ -133,6 +138,13 @@ impl Inventories {
         self.all().into_iter().flat_map(of_site).collect()
     }
 
+    /// How long the rotation of each site in use is that has one.
+    pub fn rotations(&self) -> Vec<(Site, Duration)> {
+        let all = self.all().into_iter();
+        all.filter_map(|(site, inventory)| Some((site, inventory.sharing_rotation()?)))
+            .collect()
+    }
+
     /// Whether every site in use was swept at least once; true while none is.
     pub fn has_swept(&self) -> bool {
         self.all().iter().all(|(_, inventory)| inventory.has_swept())
@@ -143,10 +155,11 @@ impl Inventories {
         self.all().iter().all(|(_, inventory)| inventory.was_tried())
     }
 
-    /// Lists from now on only the sites that are in use: what a class named that is gone is forgotten.
+    /// Lists from now on only the sites that are in use, or that hold copies of ours, which must be guarded also when the
+    /// class is gone that named the site. After a restart nobody knows of such a site any more.
     pub fn retain(&self, in_use: impl Fn(&Site) -> bool) {
         self.made().retain(|site, made| {
-            let is_in_use = in_use(site);
+            let is_in_use = in_use(site) || made.inventory.holds_copies();
             if !is_in_use && let Some(running) = &made.running {
                 running.abort();
             }

@@ -130,9 +130,11 @@ impl Inventory {
         self.state().rotation()
     }
 
-    /// Whether there are, or were when it was last listed, copies of ours to guard.
+    /// Whether there were copies of ours to guard when they were last listed, within a day: an account that lets nobody
+    /// in for longer is given up.
     pub fn holds_copies(&self) -> bool {
-        self.state().holds_copies()
+        let now = self.clock.now();
+        self.state().holds_copies(now)
     }
 
     /// Whether every kind of resource was listed at least once, as far as anything waits for it.

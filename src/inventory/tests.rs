@@ -1,6 +1,7 @@
 //! What a view may say, on the pure core first, then with a simulated AWS behind the sweeps.
 
 mod checks;
+mod copies;
 mod core;
 mod model;
 mod sweeps;

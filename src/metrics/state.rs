@@ -40,6 +40,8 @@ pub struct State {
     pub incidents: Vec<IncidentRow>,
     /// Every listing of the inventory.
     pub listings: Vec<ListingRow>,
+    /// The rotation of each account and region.
+    pub rotations: Vec<RotationRow>,
 }
 
 /// One Tenant.
@@ -69,6 +71,14 @@ pub struct TenantRow {
     pub start_skew: Option<Duration>,
     /// Its newest good backup by each method.
     pub backups: Vec<BackupRow>,
+    /// How often a backup is due; `None`: none is.
+    pub backup_interval: Option<Duration>,
+    /// Until when nobody can delete its newest complete backup; `None`: not known.
+    pub locked_until: Option<Timestamp>,
+    /// How long its newest protected backup took to be locked.
+    pub protected_lag: Option<Duration>,
+    /// Whether it is backed up as promised; `None`: not known.
+    pub protected: Option<bool>,
 }
 
 /// The newest good backup by one method.
@@ -110,6 +120,15 @@ pub struct ListingRow {
     pub period: Duration,
 }
 
+/// The rotation that reads with whom copies are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationRow {
+    /// The account and region.
+    pub site: Site,
+    /// How long the copy waited that waited longest.
+    pub length: Duration,
+}
+
 /// Collects the state that a source reads.
 pub(super) struct Collected {
     source: Arc<dyn Source>,
@@ -137,11 +156,18 @@ impl Collector for Collected {
             last_successes(&state),
             per_tenant(&state, |row| row.start_skew.map(|skew| skew.as_secs_f64())),
             per_tenant(&state, |row| row.good_days.map(f64::from)),
+            per_tenant(&state, |row| row.backup_interval.map(|span| span.as_secs_f64())),
+            per_tenant(&state, |row| row.locked_until.map(seconds)),
+            per_tenant(&state, |row| row.protected_lag.map(|lag| lag.as_secs_f64())),
+            per_tenant(&state, |row| {
+                row.protected.map(|holds| f64::from(u8::from(holds)))
+            }),
             open_incidents(&state),
             deadlines(&state),
             listings(&state, |row| row.last_success.map(seconds)),
             listings(&state, |row| row.pages.map(f64::from)),
             listings(&state, |row| Some(row.period.as_secs_f64())),
+            rotations(&state),
             vec![Sample(Vec::new(), f64::from(u8::from(state.leader)))],
         ];
         STATE
@@ -235,6 +261,17 @@ fn listings(state: &State, value: impl Fn(&ListingRow) -> Option<f64>) -> Vec<Sa
         let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
         let labels = vec![account, row.site.region.to_string(), row.listing.to_owned()];
         value(row).map(|value| Sample(labels, value))
+    });
+    rows.collect()
+}
+
+fn rotations(state: &State) -> Vec<Sample> {
+    let rows = state.rotations.iter().map(|row| {
+        let account = row.site.account_id().map(|id| id.to_string()).unwrap_or_default();
+        Sample(
+            vec![account, row.site.region.to_string()],
+            row.length.as_secs_f64(),
+        )
     });
     rows.collect()
 }

@@ -1,7 +1,7 @@
 //! Asking AWS beforehand which rights the operator has where a class keeps its environments.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::{World, identity_of};
 use crate::{
-    api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
+    api::{Backup, Condition, ConditionType, Reason, Tenant, TenantClass, TenantClassStatus, names::tags},
     clock::later,
-    cloud::{Cloud, CloudError, Instance, Operation, SecurityGroupId},
+    cloud::{Cloud, CloudError, ImageId, Instance, Operation, SecurityGroupId, SnapshotId},
     cluster::{Cluster, Happened, Index, Kind},
     engine::{Context, Failure},
     inventory::View,
@@ -138,8 +138,11 @@ pub(super) fn tenants_of<C: Cluster>(ctx: &Context<C>, class: &TenantClass) -> V
 }
 
 /// Why the rights of a class matter to these Tenants.
-pub(super) fn demand_of<'a>(tenants: impl Iterator<Item = &'a Tenant>) -> Demand {
+pub(super) fn demand_of<'a>(tenants: impl Iterator<Item = &'a Tenant>, backups: &[Arc<Backup>]) -> Demand {
     let mut demand = Demand::default();
+    for status in backups.iter().filter_map(|backup| backup.status.as_ref()) {
+        demand.doubted_at = demand.doubted_at.max(denied_at(&status.conditions));
+    }
     for tenant in tenants {
         let status = tenant.status.as_ref();
         let conditions = status
@@ -148,12 +151,27 @@ pub(super) fn demand_of<'a>(tenants: impl Iterator<Item = &'a Tenant>) -> Demand
         let is_seen = status.and_then(|status| status.observed_generation) == Some(tenant.generation());
         let is_done = is_seen && !tenant.is_terminating();
         demand.is_busy |= !is_done || !is_true(conditions, ConditionType::Ready.as_str());
-        let stalled = find_condition(conditions, ConditionType::Stalled.as_str());
-        let denied = stalled.filter(|stalled| stalled.reason == Reason::Denied.as_str());
-        let denied_at = denied.map(|denied| denied.last_transition_time.0);
-        demand.doubted_at = demand.doubted_at.max(denied_at);
+        demand.doubted_at = demand.doubted_at.max(denied_at(conditions));
     }
     demand
+}
+
+/// Since when an object is denied something; `None` if it is not.
+fn denied_at(conditions: &[Condition]) -> Option<Timestamp> {
+    let stalled = find_condition(conditions, ConditionType::Stalled.as_str())?;
+    (stalled.reason == Reason::Denied.as_str()).then_some(stalled.last_transition_time.0)
+}
+
+/// The Backups of these Tenants that are denied something.
+pub(super) fn denied_backups<C: Cluster>(ctx: &Context<C>, tenants: &[Arc<Tenant>]) -> Vec<Arc<Backup>> {
+    let mut denied = ctx
+        .cluster
+        .cached_by::<Backup>(Index::Stalled, Reason::Denied.as_str());
+    if !denied.is_empty() {
+        let keys: BTreeSet<_> = tenants.iter().map(|tenant| tenant.key()).collect();
+        denied.retain(|backup| keys.contains(&backup.key().sibling(&backup.spec.tenant_ref)));
+    }
+    denied
 }
 
 /// What of a class there is to ask about.
@@ -173,7 +191,23 @@ pub(super) fn ground_of<'a, C: Cluster>(
         subnet: known,
         group: group_of(world, tenants),
         instance: instance_of(tenants, view),
+        snapshot: tenants.iter().find_map(|tenant| snapshot_of(tenant, view)),
+        image: tenants.iter().find_map(|tenant| image_of(tenant, view)),
     }
+}
+
+/// A snapshot of a Tenant that we made: AWS Backup's carry its tags, too.
+fn snapshot_of(tenant: &Tenant, view: &View) -> Option<SnapshotId> {
+    let snapshots = view.snapshots_tagged(tags::UID, tenant.uid());
+    let mut own = snapshots.present()?.iter().filter(|snapshot| {
+        snapshot.tags.contains_key(tags::BACKUP) && !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE)
+    });
+    own.next().map(|snapshot| snapshot.id.clone())
+}
+
+fn image_of(tenant: &Tenant, view: &View) -> Option<ImageId> {
+    let images = view.images_tagged(tags::UID, tenant.uid());
+    images.present()?.first().map(|image| image.id.clone())
 }
 
 /// A group of the class: the quarantine group, or that of a Tenant.

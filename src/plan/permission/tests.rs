@@ -73,6 +73,8 @@ fn ground<'a>(spec: &'a TenantClassSpec, instance: Option<&'a Instance>) -> Grou
         subnet: Some(("subnet-1".into(), "vpc-1".into())),
         group: Some("sg-1".into()),
         instance,
+        snapshot: instance.map(|_| "snap-1".into()),
+        image: instance.map(|_| "ami-1".into()),
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures::{executor::block_on, future::BoxFuture};
 use jiff::Timestamp;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use yagura::{
     api::{AccessPolicy, Backup, BackupPolicy, Incident, Key, Tenant, TenantClass},
     aws::{AwsSites, Connection, Pace, Transport},
@@ -19,7 +20,7 @@ use yagura::{
     cloud::Site,
     cluster::{Cluster, Kind, KindName, MemoryCluster},
     controllers::{
-        AccessPolicyReconciler, BackupPolicies, Backups, IncidentReconciler, Schedule, Subnets,
+        AccessPolicyReconciler, BackupPolicies, Backups, Guard, IncidentReconciler, Schedule, Subnets,
         TenantClassReconciler, TenantReconciler, Waker, swept,
     },
     engine::{Context, ControllerName, Identity, Services, Stepper},
@@ -96,6 +97,8 @@ pub struct Operator {
     order: fastrand::Rng,
     running: BTreeMap<ControllerName, Running>,
     sweeps: Inbox<(Site, Swept)>,
+    /// The sites at which a copy is open to others, for the guard.
+    exposed: UnboundedSender<Site>,
     spawned: Inbox<BoxFuture<'static, ()>>,
     /// What its watches are about to bring.
     coming: BTreeSet<(Timestamp, u64, KindName, Key)>,
@@ -151,6 +154,7 @@ impl Operator {
             Arc::new(inventories),
             services,
         ));
+        let (exposed, told) = unbounded_channel();
         let mut operator = Self {
             stepper: stepper(&ctx, order.u64(..)),
             ctx,
@@ -160,6 +164,7 @@ impl Operator {
             order,
             running: BTreeMap::new(),
             sweeps,
+            exposed,
             spawned,
             coming: BTreeSet::new(),
             arrivals: 0,
@@ -167,6 +172,8 @@ impl Operator {
             is_listed: false,
         };
         operator.ask_who_we_are(sites);
+        let guard = Guard::default().run(Arc::clone(&operator.ctx), told);
+        operator.pool.spawn(Box::pin(guard));
         Ok(operator)
     }
 
@@ -252,6 +259,10 @@ impl Operator {
         for (site, found) in std::mem::take(&mut *self.sweeps.lock()) {
             taken += 1;
             swept(&self.ctx, &site, &found);
+            if found.is_exposed {
+                // Fails only with the guard's task.
+                drop(self.exposed.send(site));
+            }
         }
         taken
     }
