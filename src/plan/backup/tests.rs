@@ -164,7 +164,7 @@ fn a_set_that_was_found_and_failed_is_not_taken_anew() {
         created: at(30 * HOUR),
         ..run()
     };
-    let world = showing(vec![snapshot(1, 0, 3)]);
+    let world = showing(vec![snapshot(1, 0, 3), failed_snapshot(1, 1, 3)]);
     let plan = plan(&found, &world, at(40 * HOUR));
     assert!(matches!(plan.outcome, Outcome::Failed(..)), "{plan:?}");
     assert_eq!(plan.steps, []);
