@@ -1,6 +1,8 @@
 //! What the door to AWS guarantees, tried on every AWS there is: the simulated one in memory and over HTTP, so
 //! that a test in memory stands for a process on the wire, and moto, so that it stands for AWS.
 
+mod backups;
+mod copies;
 mod door;
 mod instances;
 mod launch;
@@ -79,11 +81,32 @@ const GUARANTEES: &[Guarantee] = guarantees![
     storage::a_set_is_made_as_often_as_it_is_ordered: [create_snapshots],
     storage::snapshots_are_found_by_their_description_whatever_their_tags_say: [find_snapshots],
     storage::snapshots_of_ours_are_listed_and_no_others: [list_snapshots],
+    copies::a_lock_is_read_back_and_prolonged: [lock_snapshot, list_locks],
+    copies::what_is_not_locked_is_in_no_listing_of_locks: [list_locks],
+    copies::a_locked_one_is_not_deleted_and_a_free_one_is_gone: [delete_snapshot],
+    copies::one_that_an_image_holds_is_not_deleted: [delete_snapshot],
+    copies::every_snapshot_of_the_account_is_counted: [count_snapshots],
+    copies::a_shared_snapshot_is_seen_and_closed: [sharing_of_snapshot, unshare_snapshot],
+    copies::a_public_snapshot_is_listed_until_it_is_closed: [list_public_snapshots, unshare_snapshot],
+    copies::images_of_ours_are_listed_and_no_others: [list_images],
+    copies::a_shared_image_is_seen_and_closed: [sharing_of_image, unshare_image],
+    copies::what_is_not_there_is_not_found: [
+        delete_snapshot, sharing_of_snapshot, unshare_snapshot, lock_snapshot, sharing_of_image, unshare_image
+    ],
+    backups::the_same_again_gives_the_same_job: [start_backup, list_backup_jobs],
+    backups::a_job_ends_with_an_image_of_ours: [start_backup, list_backup_jobs, list_images],
+    backups::a_vault_that_is_not_there_is_none: [find_vault, start_backup],
+    backups::a_vault_is_found_with_its_key_and_its_lock: [find_vault],
+    backups::a_missing_right_is_no_missing_vault: [find_vault],
+    backups::a_recovery_point_is_deleted_once_and_takes_its_image_along: [delete_recovery_point],
+    backups::a_locked_vault_keeps_what_is_in_it: [delete_recovery_point],
     permission::what_is_permitted_is_said_to_be: [permission],
     permission::every_call_can_be_asked_for: [permission],
     permission::what_is_denied_is_said_to_be: [permission],
     permission::of_an_image_that_is_not_there_nothing_is_known: [permission],
     permission::of_what_is_not_there_nothing_is_known: [permission],
+    door::of_many_who_ask_each_has_a_turn_and_nothing_is_called: [book, book_calls],
+    door::after_a_slot_more_are_let_through_there_and_nowhere_else: [slot_began],
     door::every_lane_leads_to_one_site: [door],
     door::a_role_leads_to_its_account: [door],
     door::a_listing_has_every_page: [list_instances, list_volumes, list_snapshots],

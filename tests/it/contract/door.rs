@@ -1,11 +1,16 @@
 //! What is guaranteed of the door as a whole: its listings, its tags, and where it leads.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, ResourceType};
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use simaws::FaultKind;
-use yagura::cloud::{Account, CloudError, ErrorKind, InstanceId, Lane, Operation, Site, Sites, Tags};
+use yagura::{
+    clock::{Clock, ManualClock},
+    cloud::{Account, Cloud, CloudError, ErrorKind, InstanceId, Lane, Operation, Site, Sites, Tags},
+    governor::on_behalf_of,
+};
 
 use super::stand::{REGION, Stand, tagged};
 
@@ -24,6 +29,56 @@ const LISTINGS: [Operation; 4] = [
     Operation::DescribeVolumes,
     Operation::DescribeSnapshots,
 ];
+
+pub(super) async fn of_many_who_ask_each_has_a_turn_and_nothing_is_called(stand: &Stand) {
+    let clock = ManualClock::new("2031-05-01T00:00:00Z".parse().unwrap());
+    let sites = stand.governed(&clock).await;
+    let site = Site::own(REGION);
+    let door = sites.door(&site, Lane::Backup);
+    clock.advance(Duration::from_secs(3600));
+    let (at_once, turns) = asked(&*door, "one").await;
+    assert!(at_once >= 60 && turns.len() >= 100, "{at_once}, {}", turns.len());
+    assert!(
+        turns.is_sorted_by(|one, next| one < next),
+        "each has its own turn: {turns:?}"
+    );
+    // A caller of several calls has the turn of the last of them.
+    let several = door.book_calls(Operation::CreateSnapshots, 8);
+    let several = on_behalf_of("several", several).await.unwrap_err().turn_at;
+    let next = on_behalf_of("next", door.book(Operation::CreateSnapshots)).await;
+    assert!(next.unwrap_err().turn_at > several);
+    // Whom nobody can tell to come back stands in line.
+    assert_eq!(door.book(Operation::CreateSnapshots).await, Ok(()));
+}
+
+pub(super) async fn after_a_slot_more_are_let_through_there_and_nowhere_else(stand: &Stand) {
+    let clock = ManualClock::new("2031-05-01T00:00:00Z".parse().unwrap());
+    let sites = stand.governed(&clock).await;
+    let (here, there) = (Site::own(REGION), Site::own("ap-northeast-3"));
+    let doors = [&here, &there].map(|site| sites.door(site, Lane::Backup));
+    sites.slot_began(&here, clock.now());
+    clock.advance(Duration::from_secs(600));
+    let (rushed, _) = asked(&*doors[0], "one").await;
+    let (shared, _) = asked(&*doors[1], "one").await;
+    assert!(rushed > shared + 10, "{rushed} and {shared}");
+}
+
+/// Two hundred ask for a turn: how many have it at once, and when the others come back.
+async fn asked(door: &dyn Cloud, who: &str) -> (usize, Vec<Timestamp>) {
+    let mut turns = Vec::new();
+    let mut at_once = 0;
+    for number in 0..200 {
+        let asked = door.book(Operation::CreateSnapshots);
+        match on_behalf_of(&format!("{who} {number}"), asked).await {
+            Ok(()) => at_once += 1,
+            Err(error) => {
+                assert_eq!(error.code, "HeldBack");
+                turns.push(error.turn_at.unwrap());
+            }
+        }
+    }
+    (at_once, turns)
+}
 
 pub(super) async fn every_lane_leads_to_one_site(stand: &Stand) {
     let group = stand.group("here").await;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use yagura::cloud::{
-    Direction, Instance, InstanceId, Launch, Listable, MetadataOptions, NetworkInterfaceId, NewSnapshotSet,
-    Permission, Probe, SecurityGroup, SecurityGroupId,
+    Direction, ImageId, Instance, InstanceId, Launch, Listable, MetadataOptions, NetworkInterfaceId,
+    NewSnapshotSet, Permission, Probe, SecurityGroup, SecurityGroupId, SnapshotId,
 };
 
 use super::stand::{Stand, range, tcp};
@@ -12,11 +12,12 @@ use super::stand::{Stand, range, tcp};
 /// The rule that is asked about when it comes to rules.
 const ASKED: (i32, &str) = (443, "192.0.2.1/32");
 
-const LISTABLE: [Listable; 8] = [
+const LISTABLE: [Listable; 9] = [
     Listable::Images,
     Listable::InstanceStatus,
     Listable::Instances,
     Listable::Groups,
+    Listable::Locks,
     Listable::Snapshots,
     Listable::Subnets,
     Listable::Volumes,
@@ -30,6 +31,8 @@ struct Ground {
     open: SecurityGroup,
     /// A group that does not.
     closed: SecurityGroup,
+    snapshot: SnapshotId,
+    image: ImageId,
 }
 
 impl Ground {
@@ -46,6 +49,8 @@ impl Ground {
             instance,
             open,
             closed,
+            snapshot: stand.plain_snapshot("asked").await,
+            image: stand.image("imaged").await,
         }
     }
 
@@ -79,6 +84,12 @@ impl Ground {
             Probe::SetMetadataOptions(instance.id.clone(), weak),
             Probe::SetInterfaceGroups(instance.interfaces[0].id.clone(), groups),
             Probe::ReadProtection(instance.id.clone()),
+            Probe::DeleteSnapshot(self.snapshot.clone()),
+            Probe::LockSnapshot(self.snapshot.clone()),
+            Probe::ReadSnapshotSharing(self.snapshot.clone()),
+            Probe::UnshareSnapshot(self.snapshot.clone()),
+            Probe::ReadImageSharing(self.image.clone()),
+            Probe::UnshareImage(self.image.clone()),
         ];
         probes.extend(LISTABLE.map(Probe::List));
         probes
@@ -132,6 +143,11 @@ async fn picture(stand: &Stand, ground: &Ground) -> BTreeSet<String> {
     all.extend(volumes.iter().map(|one| format!("{one:?}")));
     let snapshots = stand.listed_snapshots().await.unwrap();
     all.extend(snapshots.iter().map(|one| format!("{one:?}")));
+    let locks = stand.cloud.list_locks().await.unwrap().items;
+    let own = locks.iter().filter(|lock| lock.id == ground.snapshot);
+    all.extend(own.map(|one| format!("{one:?}")));
+    let images = stand.cloud.list_images().await.unwrap().items;
+    all.extend(images.iter().map(|one| format!("{one:?}")));
     let is_protected = stand.cloud.is_protected(&ground.instance.id).await.unwrap();
     all.insert(format!("protected: {is_protected}"));
     all
@@ -181,6 +197,12 @@ pub(super) async fn of_what_is_not_there_nothing_is_known(stand: &Stand) {
             BTreeSet::from([ground.closed.id.clone()]),
         ),
         Probe::ReadProtection(instance),
+        Probe::DeleteSnapshot("snap-0abcdef0123456789".into()),
+        Probe::LockSnapshot("snap-0abcdef0123456789".into()),
+        Probe::ReadSnapshotSharing("snap-0abcdef0123456789".into()),
+        Probe::UnshareSnapshot("snap-0abcdef0123456789".into()),
+        Probe::ReadImageSharing("ami-0abcdef0123456789".into()),
+        Probe::UnshareImage("ami-0abcdef0123456789".into()),
     ];
     for probe in probes {
         let permission = stand.cloud.permission(&probe).await;

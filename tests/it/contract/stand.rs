@@ -103,6 +103,8 @@ impl Aws {
             cloud: sites.door(&Site::own(REGION), Lane::Drift),
             sites,
             stranger,
+            backup: self.backup(),
+            transport: self.transport.clone(),
             subnet: SubnetId::new(subnet.subnet_id.unwrap()),
             vpc: VpcId::new(subnet.vpc_id.unwrap()),
             name: name.to_owned(),
@@ -125,11 +127,29 @@ impl Aws {
     }
 }
 
+impl Aws {
+    fn backup(&self) -> aws_sdk_backup::Client {
+        let config = aws_sdk_backup::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(aws_sdk_backup::config::Region::from_static(REGION))
+            .credentials_provider(Credentials::new("stranger", "stranger", None, None, "test"));
+        let config = match &self.transport {
+            Transport::InMemory(client) => config.http_client(client.clone()),
+            Transport::Endpoint(url) => config.endpoint_url(url),
+            Transport::Environment => unreachable!("no test calls the real AWS"),
+        };
+        aws_sdk_backup::Client::from_conf(config.build())
+    }
+}
+
 fn new_sim() -> Sim {
     let timings = Timings {
         instance: STEP,
         snapshot: STEP,
         volume: STEP,
+        backup_start: STEP,
+        backup_finish: STEP,
+        recovery_point_deletion: STEP,
         ..Timings::default()
     };
     Sim::new(simaws::Options {
@@ -144,6 +164,9 @@ pub(super) struct Stand {
     pub(super) sites: AwsSites,
     /// Another client of the same account.
     pub(super) stranger: aws_sdk_ec2::Client,
+    /// The same one's client of AWS Backup.
+    pub(super) backup: aws_sdk_backup::Client,
+    transport: Transport,
     pub(super) subnet: SubnetId,
     pub(super) vpc: VpcId,
     name: String,
@@ -152,6 +175,28 @@ pub(super) struct Stand {
 }
 
 impl Stand {
+    /// The same AWS behind the governor, by this clock.
+    pub(super) async fn governed(&self, clock: &ManualClock) -> AwsSites {
+        AwsSites::connect(Connection {
+            transport: self.transport.clone(),
+            cluster: ClusterId::from(&*self.name),
+            clock: Arc::new(clock.clone()),
+            observer: Arc::new(|operation, _| panic!("{operation} was called")),
+            pace: Pace::Governed {
+                settings: yagura::governor::Settings::default(),
+                waits: Arc::new(|_| {}),
+            },
+        })
+        .await
+    }
+
+    /// The account that all of this is in.
+    pub(super) fn account(&self) -> &str {
+        self.sim
+            .as_ref()
+            .map_or("123456789012", |sim| sim.default_place().0)
+    }
+
     /// A name that no other stand uses.
     pub(super) fn name(&self, part: &str) -> String {
         format!("{}-{part}", self.name)
