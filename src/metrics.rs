@@ -13,7 +13,9 @@ use std::{sync::Arc, time::Duration};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use families::{FAMILIES, Family, Kind, docs, promise_value};
-pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow};
+pub use state::{
+    BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, PolicyRow, RotationRow, Source, State, TenantRow,
+};
 
 use crate::{
     cloud::{Operation, Site},
