@@ -25,6 +25,7 @@ use super::types::{Engine, Method, words};
     printcolumn(name = "Scheduled", type_ = "string", json_path = ".spec.scheduledTime"),
     printcolumn(name = "Skew", type_ = "integer", json_path = ".status.startSkewSeconds"),
     printcolumn(name = "Late", type_ = "boolean", json_path = ".status.late"),
+    printcolumn(name = "Locked-Until", type_ = "string", json_path = ".status.lockedUntil"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Policy",
@@ -32,6 +33,7 @@ use super::types::{Engine, Method, words};
         json_path = ".spec.policyRef",
         priority = 1
     ),
+    printcolumn(name = "Engine", type_ = "string", json_path = ".status.engine", priority = 1),
     printcolumn(
         name = "Snapshots",
         type_ = "string",

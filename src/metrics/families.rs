@@ -104,6 +104,38 @@ const BACKUP_GOOD_DAYS: Family = Family {
     alert: "yagura_backup_good_days < 3",
 };
 
+const BACKUP_INTERVAL: Family = Family {
+    name: "yagura_backup_expected_interval_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "How often a backup is due; missing while none is, since the tenant was never Ready.",
+    alert: "time() - yagura_backup_last_success_timestamp_seconds > on (namespace, tenant) group_left 1.1 * yagura_backup_expected_interval_seconds",
+};
+
+const BACKUP_LOCKED_UNTIL: Family = Family {
+    name: "yagura_backup_locked_until_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "Until when nobody can delete the newest complete backup, as AWS said it; missing while AWS said nothing of a lock.",
+    alert: "yagura_backup_locked_until_timestamp_seconds - time() < 24 * 3600",
+};
+
+const BACKUP_PROTECTED_LAG: Family = Family {
+    name: "yagura_backup_protected_lag_seconds",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "How long it took from taking the newest protected backup on until all of it was seen to be locked.",
+    alert: "yagura_backup_protected_lag_seconds > 4 * 3600",
+};
+
+const BACKUP_PROTECTED: Family = Family {
+    name: "yagura_backup_protected",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "Whether a tenant is backed up as its terms promise: 1 or 0, the condition Protected; missing while that is not known.",
+    alert: "yagura_backup_protected == 0",
+};
+
 const INCIDENT_OPEN: Family = Family {
     name: "yagura_incident_open",
     kind: Kind::Gauge,
@@ -215,13 +247,17 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 13] = [
+pub(super) const STATE: [Family; 17] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
     BACKUP_LAST_SUCCESS,
     BACKUP_START_SKEW,
     BACKUP_GOOD_DAYS,
+    BACKUP_INTERVAL,
+    BACKUP_LOCKED_UNTIL,
+    BACKUP_PROTECTED_LAG,
+    BACKUP_PROTECTED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
@@ -232,13 +268,17 @@ pub(super) const STATE: [Family; 13] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 19] = [
+pub const FAMILIES: [Family; 23] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
     BACKUP_LAST_SUCCESS,
     BACKUP_START_SKEW,
     BACKUP_GOOD_DAYS,
+    BACKUP_INTERVAL,
+    BACKUP_LOCKED_UNTIL,
+    BACKUP_PROTECTED_LAG,
+    BACKUP_PROTECTED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,

@@ -71,6 +71,14 @@ pub struct TenantRow {
     pub start_skew: Option<Duration>,
     /// Its newest good backup by each method.
     pub backups: Vec<BackupRow>,
+    /// How often a backup is due; `None`: none is.
+    pub backup_interval: Option<Duration>,
+    /// Until when nobody can delete its newest complete backup; `None`: not known.
+    pub locked_until: Option<Timestamp>,
+    /// How long its newest protected backup took to be locked.
+    pub protected_lag: Option<Duration>,
+    /// Whether it is backed up as promised; `None`: not known.
+    pub protected: Option<bool>,
 }
 
 /// The newest good backup by one method.
@@ -148,6 +156,12 @@ impl Collector for Collected {
             last_successes(&state),
             per_tenant(&state, |row| row.start_skew.map(|skew| skew.as_secs_f64())),
             per_tenant(&state, |row| row.good_days.map(f64::from)),
+            per_tenant(&state, |row| row.backup_interval.map(|span| span.as_secs_f64())),
+            per_tenant(&state, |row| row.locked_until.map(seconds)),
+            per_tenant(&state, |row| row.protected_lag.map(|lag| lag.as_secs_f64())),
+            per_tenant(&state, |row| {
+                row.protected.map(|holds| f64::from(u8::from(holds)))
+            }),
             open_incidents(&state),
             deadlines(&state),
             listings(&state, |row| row.last_success.map(seconds)),

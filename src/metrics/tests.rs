@@ -70,6 +70,10 @@ fn the_state_of_a_tenant_is_shown() {
             method: Method::Snapshot,
             last_success: at(1_700_000_000),
         }],
+        backup_interval: Some(Duration::from_secs(86_400)),
+        locked_until: Some(at(1_700_345_600)),
+        protected_lag: Some(Duration::from_secs(120)),
+        protected: Some(false),
         ..tenant("jira")
     };
     let text = rendered(State {
@@ -89,6 +93,14 @@ fn the_state_of_a_tenant_is_shown() {
         &text,
         r#"yagura_backup_good_days{namespace="acme",tenant="jira"} 3"#,
     );
+    for line in [
+        "expected_interval_seconds{namespace=\"acme\",tenant=\"jira\"} 86400",
+        "locked_until_timestamp_seconds{namespace=\"acme\",tenant=\"jira\"} 1700345600",
+        "protected_lag_seconds{namespace=\"acme\",tenant=\"jira\"} 120",
+        "protected{namespace=\"acme\",tenant=\"jira\"} 0",
+    ] {
+        assert_has(&text, &format!("yagura_backup_{line}"));
+    }
     assert_has(
         &text,
         r#"yagura_backup_start_skew_seconds{namespace="acme",tenant="jira"} 4.5"#,
@@ -124,6 +136,9 @@ fn what_is_not_known_is_not_shown() {
         "backup_good_days",
         "backup_start_skew",
         "backup_last_success",
+        "backup_expected_interval",
+        "backup_locked_until",
+        "backup_protected",
         "inventory_last_success",
         "inventory_pages",
     ] {

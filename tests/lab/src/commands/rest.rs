@@ -49,11 +49,11 @@ fn print(rested: &Rested) {
         rested.tenants,
         rested.span.as_secs() / 60
     );
-    println!("  listing         items   page  pages  period  calls  per 30 s");
+    println!("  listing             items   page  pages  period  calls  per 30 s");
     for row in &rested.rows {
         let per_sweep = row.calls as f64 * 30.0 / rested.span.as_secs_f64();
         println!(
-            "  {:<13} {:>7}  {:>5}  {:>5}  {:>4} s  {:>5}  {per_sweep:>8.1}",
+            "  {:<16} {:>7}  {:>5}  {:>5}  {:>4} s  {:>5}  {per_sweep:>8.1}",
             row.kind.as_str(),
             row.items,
             row.page,
@@ -63,12 +63,14 @@ fn print(rested: &Rested) {
         );
     }
     println!(
-        "  calls a sweep: {:.1}, bar {:.0}; readings of protection: {} ({:.2} a second); other calls: {}; writes to \
-         Kubernetes: {}",
+        "  calls a sweep: {:.1}, bar {:.0}; readings of protection: {} ({:.2} a second), of sharing: {} ({:.2}); other \
+         calls: {}; writes to Kubernetes: {}",
         rested.calls_per_sweep(),
         rested.bar(),
         rested.rotation,
         rested.rotation as f64 / rested.span.as_secs_f64(),
+        rested.sharing,
+        rested.sharing as f64 / rested.span.as_secs_f64(),
         rested.others.values().sum::<usize>(),
         rested.writes,
     );
