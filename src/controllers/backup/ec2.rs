@@ -230,12 +230,21 @@ impl Ec2 {
         // Once more, and of the newest view: what was handed to somebody else meanwhile is not ours to delete.
         let is_ours = matches!(inventory.view().snapshot(id), Observed::Present(snapshot)
             if look::is_ours(snapshot, &pass.object, place));
+        let uid = pass.object.uid().to_owned();
         if !is_ours {
+            let error = CloudError {
+                operation: Operation::DeleteSnapshot,
+                kind: ErrorKind::IncorrectState,
+                code: "NotOurs".to_owned(),
+                message: "its tags say that it is somebody else's".to_owned(),
+                turn_at: None,
+            };
+            let now = pass.ctx.now();
+            self.note(&uid, |acts| drop(acts.refused.insert(id.clone(), (now, error))));
             return Ok(());
         }
         let answer = pass.cloud(&place.site).delete_snapshot(id).await;
         let now = pass.ctx.now();
-        let uid = pass.object.uid().to_owned();
         match answer {
             Ok(()) => {
                 inventory.record(Effect::Deleted(id.clone()));
