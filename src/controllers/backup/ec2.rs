@@ -168,8 +168,7 @@ impl Ec2 {
         ctx: &Context<C>,
         backup: &Backup,
         (scene, world): (&Scene, &World),
-        failed: Option<(&Step, &Failure)>,
-        now: Timestamp,
+        (failed, now): (Option<(&Step, &Failure)>, Timestamp),
     ) -> Report<BackupStatus> {
         let acts = self.acts_of(backup.uid());
         // As it is now: with what was recorded, and how the call ended.
@@ -190,9 +189,14 @@ impl Ec2 {
             }
             let status = report.status.get_or_insert_with(|| status::started(backup));
             status::put_locks(status, read_back, failed, now);
-        } else if retire::is_expiring(backup) && !acts.refused.is_empty() {
+        } else if retire::is_expiring(backup) {
             let status = report.status.get_or_insert_with(|| status::started(backup));
-            status::put_refusals(status, acts.refused.iter().map(|(id, (_, error))| (id, error)));
+            let refused = acts.refused.iter().map(|(id, (_, error))| (id, error));
+            // One that AWS does not know is no news: the next sweeps tell.
+            status::put_refusals(
+                status,
+                refused.filter(|(_, error)| error.kind != ErrorKind::NotFound),
+            );
         }
         report
     }
