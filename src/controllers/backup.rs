@@ -172,7 +172,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
             Step::Job(_) | Step::Retire(_) => None,
         });
         let mut report = match &world.seen {
-            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), failed, now),
+            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), (failed, now)),
             Seen::Job(seen) => self
                 .jobs
                 .report(backup, (&world.scene, seen, &world.keeping), now),
