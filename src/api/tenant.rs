@@ -33,6 +33,18 @@ use super::types::{Cidr, Label, Port, words};
     printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode"),
     printcolumn(name = "Instance", type_ = "string", json_path = ".status.instanceId", priority = 1),
     printcolumn(name = "Version", type_ = "string", json_path = ".spec.application.version", priority = 1),
+    printcolumn(
+        name = "Good-Days",
+        type_ = "integer",
+        json_path = ".status.goodBackupDays",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Protected",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Protected\")].reason",
+        priority = 1
+    ),
     printcolumn(name = "Drift", type_ = "integer", json_path = ".status.drift.count", priority = 1),
     printcolumn(
         name = "Reason",

@@ -5,7 +5,9 @@
 
 mod access;
 mod apply;
+mod copies;
 mod judge;
+mod looking;
 mod memory;
 mod observe;
 mod report;

@@ -70,6 +70,10 @@ fn the_state_of_a_tenant_is_shown() {
             method: Method::Snapshot,
             last_success: at(1_700_000_000),
         }],
+        backup_interval: Some(Duration::from_secs(86_400)),
+        locked_until: Some(at(1_700_345_600)),
+        protected_lag: Some(Duration::from_secs(120)),
+        protected: Some(false),
         ..tenant("jira")
     };
     let text = rendered(State {
@@ -89,6 +93,14 @@ fn the_state_of_a_tenant_is_shown() {
         &text,
         r#"yagura_backup_good_days{namespace="acme",tenant="jira"} 3"#,
     );
+    for line in [
+        "expected_interval_seconds{namespace=\"acme\",tenant=\"jira\"} 86400",
+        "locked_until_timestamp_seconds{namespace=\"acme\",tenant=\"jira\"} 1700345600",
+        "protected_lag_seconds{namespace=\"acme\",tenant=\"jira\"} 120",
+        "protected{namespace=\"acme\",tenant=\"jira\"} 0",
+    ] {
+        assert_has(&text, &format!("yagura_backup_{line}"));
+    }
     assert_has(
         &text,
         r#"yagura_backup_start_skew_seconds{namespace="acme",tenant="jira"} 4.5"#,
@@ -104,6 +116,36 @@ fn the_state_of_a_tenant_is_shown() {
             r#"application="jira",version="9.12.4",plan="standard"} 1"#
         ),
     );
+}
+
+#[test]
+fn what_a_policy_says_of_quota_and_suspension_is_shown() {
+    let policy = |name: &str, quota_sufficient, suspended| PolicyRow {
+        namespace: "acme".to_owned(),
+        policy: name.to_owned(),
+        quota_sufficient,
+        suspended,
+    };
+    let text = rendered(State {
+        policies: vec![
+            policy("nightly", Some(false), true),
+            policy("weekly", None, false),
+        ],
+        ..State::default()
+    });
+    assert_has(
+        &text,
+        r#"yagura_backup_quota_sufficient{namespace="acme",policy="nightly"} 0"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_suspended{namespace="acme",policy="nightly"} 1"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_suspended{namespace="acme",policy="weekly"} 0"#,
+    );
+    assert!(!text.contains(r#"quota_sufficient{namespace="acme",policy="weekly""#));
 }
 
 #[test]
@@ -124,6 +166,9 @@ fn what_is_not_known_is_not_shown() {
         "backup_good_days",
         "backup_start_skew",
         "backup_last_success",
+        "backup_expected_interval",
+        "backup_locked_until",
+        "backup_protected",
         "inventory_last_success",
         "inventory_pages",
     ] {
@@ -271,6 +316,10 @@ fn every_family_that_is_shown_is_documented() {
             method: Method::Snapshot,
             last_success: at(1),
         }],
+        backup_interval: Some(Duration::from_secs(1)),
+        locked_until: Some(at(1)),
+        protected_lag: Some(Duration::ZERO),
+        protected: Some(true),
         ..tenant("jira")
     };
     let metrics = Metrics::new().unwrap();
@@ -285,6 +334,10 @@ fn every_family_that_is_shown_is_documented() {
     let state = State {
         leader: true,
         tenants: vec![row],
+        policies: vec![PolicyRow {
+            quota_sufficient: Some(true),
+            ..PolicyRow::default()
+        }],
         incidents: vec![incident(true, Some(1))],
         listings: vec![ListingRow {
             site: "r".into(),

@@ -3,18 +3,28 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Caches;
 use crate::{
-    api::{Backup, Incident, Key, MethodState, Tenant, Verdict},
+    api::{
+        Backup, BackupPhase, BackupPolicy, Condition, ConditionType, Incident, Key, MethodState, Tenant,
+        TenantStatus, Verdict,
+    },
+    clock::elapsed,
     cluster::{Cluster, Index, Kind, KubeCluster},
     engine::Context,
     http::Readiness,
     lease::Leadership,
-    metrics::{BackupRow, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow},
+    metrics::{BackupRow, IncidentRow, ListingRow, PolicyRow, RotationRow, Source, State, TenantRow},
+    plan::backup_days::began,
+    report::conditions::{FALSE, TRUE, find_condition},
     terms::{Method, PromiseId},
 };
+
+/// Every policy is daily.
+const DAILY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where state is read from.
 #[derive(Clone)]
@@ -55,6 +65,11 @@ impl Source for Stores {
         State {
             leader: self.leads(),
             tenants: cluster.cached_all::<Tenant>().iter().map(row_of).collect(),
+            policies: cluster
+                .cached_all::<BackupPolicy>()
+                .iter()
+                .map(|policy| policy_row(policy))
+                .collect(),
             incidents: cluster
                 .cached_all::<Incident>()
                 .iter()
@@ -104,12 +119,16 @@ fn tenant_row(tenant: &Tenant, own: &[Arc<Backup>]) -> TenantRow {
         good_days: status.good_backup_days.and_then(|days| u32::try_from(days).ok()),
         start_skew: newest_skew(own),
         backups: newest_success(own).into_iter().collect(),
+        backup_interval: status.first_ready_at.as_ref().map(|_| DAILY),
+        locked_until: locked_until(own),
+        protected_lag: protected_lag(own),
+        protected: is_protected(&status),
         namespace,
         tenant: name,
     }
 }
 
-fn promises_of(status: &crate::api::TenantStatus) -> Vec<(PromiseId, Verdict)> {
+fn promises_of(status: &TenantStatus) -> Vec<(PromiseId, Verdict)> {
     let results = status.promises.iter().flat_map(|promises| &promises.results);
     results
         .filter_map(|result| {
@@ -144,6 +163,50 @@ fn newest_success(backups: &[Arc<Backup>]) -> Option<BackupRow> {
         })
 }
 
+/// Until when the newest complete Backup is locked, as its record has it from AWS.
+fn locked_until(backups: &[Arc<Backup>]) -> Option<Timestamp> {
+    let complete = backups.iter().filter_map(|backup| {
+        let status = backup.status.as_ref()?;
+        (status.phase == Some(BackupPhase::Complete)).then_some((began(backup)?, status))
+    });
+    let (_, newest) = complete.max_by_key(|(began, _)| *began)?;
+    newest.locked_until.as_ref().map(|until| until.0)
+}
+
+/// From taking the newest protected Backup on to its last lock.
+fn protected_lag(backups: &[Arc<Backup>]) -> Option<Duration> {
+    let protected = backups.iter().filter_map(|backup| {
+        let status = backup.status.as_ref()?;
+        Some((status.accepted_at.as_ref()?.0, status.protected_at.as_ref()?.0))
+    });
+    let (accepted, protected) = protected.max()?;
+    Some(elapsed(accepted, protected))
+}
+
+fn is_protected(status: &TenantStatus) -> Option<bool> {
+    holds(&status.conditions, ConditionType::Protected)
+}
+
+/// Whether a condition holds; `None` where nobody knows.
+fn holds(conditions: &[Condition], type_: ConditionType) -> Option<bool> {
+    match find_condition(conditions, type_.as_str())?.status.as_str() {
+        TRUE => Some(true),
+        FALSE => Some(false),
+        _ => None,
+    }
+}
+
+fn policy_row(policy: &BackupPolicy) -> PolicyRow {
+    let Key { namespace, name } = policy.key();
+    let status = policy.status.clone().unwrap_or_default();
+    PolicyRow {
+        namespace,
+        policy: name,
+        quota_sufficient: holds(&status.conditions, ConditionType::QuotaSufficient),
+        suspended: holds(&status.conditions, ConditionType::Suspended) == Some(true),
+    }
+}
+
 fn incident_row(incident: &Incident) -> IncidentRow {
     let status = incident.status.clone().unwrap_or_default();
     let told = status.notified_at.is_some();
@@ -155,3 +218,6 @@ fn incident_row(incident: &Incident) -> IncidentRow {
         notify_by: status.notify_by.filter(|_| !told).map(|at| at.0),
     }
 }
+
+#[cfg(test)]
+mod tests;

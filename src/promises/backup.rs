@@ -1,24 +1,20 @@
-//! P23, P25 and P30: every day, at once, the whole set, and three days of it held.
+//! P23, P25, P26 and P30: every day, at once, the whole set, checked, and three days of it held.
 //!
 //! A run that is still under way, or whose slot has only just come, is not judged: the day before it is. So no
 //! verdict flaps at half past midnight.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
 use super::{
-    BackupFacts, BackupSet, DueSlot, Facts, Finding, SetState, fail, idle, list, pass, unknown, unseen,
+    BackupFacts, BackupSet, DueSlot, Facts, Finding, Lock, SetState, fail, idle, list, pass, unknown, unseen,
 };
 use crate::{
+    api::Engine,
     clock::elapsed,
-    plan::{backup::TIMEOUT, slot::STARTING_DEADLINE},
     terms::{Method, Terms},
 };
-
-/// How long after its slot a run may still be under way: to start late, and to end. Longer is no longer a run
-/// but a failure.
-const RUN_MAX: Duration = STARTING_DEADLINE.saturating_add(TIMEOUT);
 
 /// P23: the newest run that should have started did, and not late.
 pub(super) fn starts_daily_and_together(terms: &Terms, facts: &Facts) -> Finding {
@@ -36,10 +32,20 @@ pub(super) fn starts_daily_and_together(terms: &Terms, facts: &Facts) -> Finding
             }
             return pass(format!("the backup of {day} started in time"));
         }
+        let since = elapsed(slot.at, facts.now);
         let is_given_up = set.is_some_and(|set| set.state.is_finished());
-        if is_given_up || elapsed(slot.at, facts.now) > terms.backup.start_skew_max {
-            return fail(format!("no backup started on {day}"));
+        if !is_given_up && since <= terms.backup.start_skew_max {
+            continue;
         }
+        // A job of AWS Backup was asked for at its time; when it began only what it makes says.
+        let is_asked =
+            set.is_some_and(|set| set.engine == Engine::AWSBackup && set.state == SetState::Running);
+        if is_asked && since <= backup.longest {
+            return unknown(format!(
+                "AWS Backup did not say yet when the backup of {day} started"
+            ));
+        }
+        return fail(format!("no backup started on {day}"));
     }
     idle("no backup has been due yet")
 }
@@ -70,7 +76,38 @@ pub(super) fn takes_the_whole_set(terms: &Terms, facts: &Facts) -> Finding {
     }
 }
 
-/// P30: as many good days are held as are promised, or as there have been.
+/// P26: of the newest finished set it was checked that there is no error, and there was none.
+pub(super) fn checks_each_backup(terms: &Terms, facts: &Facts) -> Finding {
+    let backup = match known(facts) {
+        Ok(backup) => backup,
+        Err(finding) => return finding,
+    };
+    let Some(slot) = settled(terms, facts, backup).next() else {
+        return idle("no backup has been due yet");
+    };
+    let day = slot.date;
+    let Some(set) = scheduled(backup, day).filter(|set| set.state != SetState::Missed) else {
+        return unknown(format!("there is no backup of {day} to check"));
+    };
+    let failed: Vec<&str> = set
+        .checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| check.name.as_str())
+        .collect();
+    if !failed.is_empty() {
+        return fail(format!("not passed by the backup of {day}: {}", list(failed)));
+    }
+    match set.state {
+        SetState::Complete | SetState::Expired if set.checks.is_empty() => {
+            unknown(format!("what was checked of the backup of {day} is not known"))
+        }
+        SetState::Complete | SetState::Expired => pass(format!("every check of the backup of {day} passed")),
+        _ => fail(format!("the backup of {day} did not end well")),
+    }
+}
+
+/// P30: as many good days are held as are promised, or as there have been, and nobody can delete them.
 pub(super) fn holds_the_good_days(terms: &Terms, facts: &Facts) -> Finding {
     let backup = match known(facts) {
         Ok(backup) => backup,
@@ -85,22 +122,73 @@ pub(super) fn holds_the_good_days(terms: &Terms, facts: &Facts) -> Finding {
     if wanted == 0 {
         return idle("no backup has been due yet");
     }
-    let held: BTreeSet<Date> = backup
-        .sets
-        .iter()
-        .filter(|set| set.held && set.state == SetState::Complete && backup.methods.is_subset(&set.succeeded))
-        .filter_map(|set| set.day)
-        .collect();
-    let held = held.len();
+    let days = backup.guaranteed(wanted);
+    let held = days.len();
     if held < wanted {
         return fail(format!("good days held: {held} of {wanted}"));
     }
-    // Counted up to what is promised only, or the reason would change every day.
-    pass(format!("good days held: {wanted}"))
+    let count = |lock: Lock| days.values().filter(|of_day| **of_day == lock).count();
+    match (count(Lock::Missing), count(Lock::Unknown)) {
+        // Counted up to what is promised only, or the reason would change every day.
+        (0, 0) => pass(format!("good days held: {wanted}")),
+        (0, unread) => unknown(format!(
+            "whether good days are locked against deletion is not known: {unread} of {wanted}"
+        )),
+        (unlocked, _) => fail(format!(
+            "good days not locked against deletion: {unlocked} of {wanted}"
+        )),
+    }
+}
+
+impl BackupFacts {
+    /// The newest good days, so many at most, each with the best lock that a good set of it has.
+    pub fn guaranteed(&self, wanted: usize) -> BTreeMap<Date, Lock> {
+        let mut days = BTreeMap::new();
+        for set in self.sets.iter().filter(|set| self.is_good(set)) {
+            let Some(day) = set.day else { continue };
+            let best = days.entry(day).or_insert(set.lock);
+            *best = set.lock.max(*best);
+        }
+        while days.len() > wanted {
+            days.pop_first();
+        }
+        days
+    }
+
+    /// The good sets of the newest good days.
+    pub(super) fn guaranteed_sets(&self, wanted: usize) -> impl Iterator<Item = &BackupSet> {
+        let days = self.guaranteed(wanted);
+        let is_of_one = move |set: &&BackupSet| set.day.is_some_and(|day| days.contains_key(&day));
+        self.sets.iter().filter(|set| self.is_good(set)).filter(is_of_one)
+    }
+
+    /// On how many of those days nothing, as AWS says, keeps the copies from being deleted; and on how many more of
+    /// them neither AWS nor the record says that something does.
+    pub fn unlocked(&self, wanted: usize) -> (u32, u32) {
+        let days = self.guaranteed(wanted);
+        let recorded: BTreeSet<Date> = self
+            .guaranteed_sets(wanted)
+            .filter(|set| set.lock_recorded)
+            .filter_map(|set| set.day)
+            .collect();
+        let count = |matches: &dyn Fn(&Date, Lock) -> bool| {
+            let found = days.iter().filter(|(day, lock)| matches(day, **lock)).count();
+            u32::try_from(found).unwrap_or(u32::MAX)
+        };
+        (
+            count(&|_, lock| lock == Lock::Missing),
+            count(&|day, lock| lock == Lock::Unknown && !recorded.contains(day)),
+        )
+    }
+
+    /// Whether a set is whole, by every method in force, and there still.
+    fn is_good(&self, set: &BackupSet) -> bool {
+        set.held && set.state == SetState::Complete && self.methods.is_subset(&set.succeeded)
+    }
 }
 
 /// The backups, if there can be something to say about them.
-fn known(facts: &Facts) -> Result<&BackupFacts, Finding> {
+pub(super) fn known(facts: &Facts) -> Result<&BackupFacts, Finding> {
     let Some(backup) = &facts.backup else {
         return Err(unknown("the backups are not known"));
     };
@@ -127,7 +215,7 @@ fn settled<'a>(
     newest_first(backup).filter(|slot| {
         let since = elapsed(slot.at, facts.now);
         match scheduled(backup, slot.date) {
-            Some(set) => set.state.is_finished() || since > RUN_MAX,
+            Some(set) => set.state.is_finished() || since > backup.longest,
             None => since > terms.backup.start_skew_max,
         }
     })

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
+    api::Engine,
     clock::elapsed,
     cloud::{MetadataOptions, Observed, Rule, SecurityGroupId},
     terms::Method,
@@ -87,8 +88,36 @@ pub struct BackupFacts {
     /// Every slot that fell due since the environment was first Ready; the newest few suffice, at least as many
     /// as the good days of the terms and one more.
     pub due: Vec<DueSlot>,
+    /// How long after its slot a run may still be under way: to begin late, and to end. Longer is no longer a run but
+    /// a failure.
+    pub longest: Duration,
     /// The sets there are, by the schedule or by hand.
     pub sets: Vec<BackupSet>,
+    /// The copies that others can use, each with how. `Absent`: there is none. `Unknown`: none was found, and not
+    /// every copy was read.
+    pub exposed: Observed<BTreeSet<String>>,
+}
+
+/// Whether anything keeps the copies of a set from being deleted, from bad to good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lock {
+    /// AWS says that one of them can be deleted.
+    Missing,
+    /// AWS did not say.
+    Unknown,
+    /// Not yet: its run has hardly ended.
+    Coming,
+    /// All of them are locked.
+    Held,
+}
+
+/// Something that was checked of a set when it ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SetCheck {
+    /// What, like `SnapshotsCompleted`.
+    pub name: String,
+    /// Whether it was as it should be.
+    pub passed: bool,
 }
 
 /// A slot that fell due.
@@ -141,6 +170,14 @@ pub struct BackupSet {
     pub succeeded: BTreeSet<Method>,
     /// Whether everything it made was seen to be there still.
     pub held: bool,
+    /// What took it.
+    pub engine: Engine,
+    /// Whether anything keeps it from being deleted.
+    pub lock: Lock,
+    /// Whether its record says that it is locked, and that time has not come.
+    pub lock_recorded: bool,
+    /// What was checked when it ended.
+    pub checks: BTreeSet<SetCheck>,
 }
 
 /// A decision that an Incident's closing asks for.

@@ -4,6 +4,7 @@
 //! without a judge reads unknown. Reasons are stable while nothing changes: they hold no time that moves, or
 //! each pass would write the status again.
 
+mod apart;
 mod backup;
 mod facts;
 mod firewall;
@@ -11,14 +12,15 @@ mod hardening;
 mod incident;
 mod label;
 mod records;
+mod separation;
 
 use std::fmt;
 
 pub use facts::{
     AttachedGroup, BackupFacts, BackupSet, Decision, DueSlot, Facts, GroupRole, IncidentSummary, LabelFacts,
-    SetState, VIEW_MAX_AGE,
+    Lock, SetCheck, SetState, VIEW_MAX_AGE,
 };
-pub use records::BackupCalendar;
+pub use records::{BackupCalendar, CopiesSeen};
 
 pub use crate::api::Verdict;
 use crate::terms::{PromiseId, Terms};
@@ -89,12 +91,15 @@ fn judge(id: PromiseId, terms: &Terms, facts: &Facts) -> Finding {
     match id.0 {
         3 => label::is_unique(facts),
         6 => label::is_unchanged(facts),
+        8 => separation::keeps_customers_apart(facts),
         11 => firewall::limits_sources(facts),
         15 => firewall::is_https_only(terms, facts),
         16 => firewall::keeps_maintenance_private(facts),
         22 => hardening::shields_the_cloud(facts),
         23 => backup::starts_daily_and_together(terms, facts),
+        24 => apart::keeps_backups_apart(terms, facts),
         25 => backup::takes_the_whole_set(terms, facts),
+        26 => backup::checks_each_backup(terms, facts),
         30 => backup::holds_the_good_days(terms, facts),
         45 => incident::tells_in_time(facts),
         48 => incident::closes_on_four_decisions(facts),

@@ -1,13 +1,19 @@
 //! Between the judges' plain data and the objects in Kubernetes.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::{BackupFacts, BackupSet, Decision, DueSlot, IncidentSummary, Scoreboard, SetState};
+use super::{
+    BackupFacts, BackupSet, Decision, DueSlot, IncidentSummary, Lock, Scoreboard, SetCheck, SetState,
+};
 use crate::{
-    api::{Backup, BackupPhase, Incident, Method, MethodState, PromiseResult, PromisesStatus},
+    api::{Backup, BackupPhase, Engine, Incident, Method, MethodState, PromiseResult, PromisesStatus},
+    cloud::Observed,
     plan::{
         backup_days::{day_of, is_held, promised_as},
         slot::Schedule,
@@ -26,18 +32,42 @@ pub struct BackupCalendar<'a> {
     pub good_days: u32,
     /// When the environment was Ready for the first time.
     pub first_ready_at: Option<Timestamp>,
+    /// How long after its slot a run may still be under way.
+    pub longest: Duration,
+}
+
+/// What AWS says of a Tenant's copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopiesSeen {
+    /// The locks of sets, by the names of their Backups. Of one that is not in it nothing is known.
+    pub locks: BTreeMap<String, Lock>,
+    /// The copies that others can use.
+    pub exposed: Observed<BTreeSet<String>>,
+}
+
+impl CopiesSeen {
+    /// Nothing is known.
+    pub fn nothing() -> Self {
+        Self {
+            locks: BTreeMap::new(),
+            exposed: Observed::Unknown,
+        }
+    }
 }
 
 impl BackupFacts {
-    /// What a Tenant's Backups tell.
+    /// What a Tenant's Backups tell, with what AWS says of the copies.
     ///
     /// The dates that were due are counted by the calendar, not by the Backups, or deleting one would make it
     /// never have been due.
     pub fn of<'a>(
         backups: impl IntoIterator<Item = &'a Backup>,
         calendar: &BackupCalendar<'_>,
+        copies: CopiesSeen,
         now: Timestamp,
     ) -> Self {
+        let CopiesSeen { locks, exposed } = copies;
+        let lock_of = |backup: &Backup| locks.get(&backup.name_any()).copied();
         Self {
             methods: calendar
                 .methods
@@ -45,10 +75,15 @@ impl BackupFacts {
                 .map(|&method| promised_as(method))
                 .collect(),
             due: due(calendar, now),
+            longest: calendar.longest,
             sets: backups
                 .into_iter()
-                .map(|backup| set(backup, calendar.schedule))
+                .map(|backup| BackupSet {
+                    lock: lock_of(backup).unwrap_or(Lock::Unknown),
+                    ..set(backup, calendar.schedule, now)
+                })
                 .collect(),
+            exposed,
         }
     }
 }
@@ -74,10 +109,11 @@ fn due(calendar: &BackupCalendar<'_>, now: Timestamp) -> Vec<DueSlot> {
     slots
 }
 
-fn set(backup: &Backup, schedule: &Schedule) -> BackupSet {
+fn set(backup: &Backup, schedule: &Schedule, now: Timestamp) -> BackupSet {
     let status = backup.status.as_ref();
     let slot = backup.spec.scheduled_time.as_ref();
     let methods = status.iter().flat_map(|status| &status.methods);
+    let locked_until = status.and_then(|status| status.locked_until.as_ref());
     BackupSet {
         slot: slot.map(|slot| schedule.date_of(slot.0)),
         day: day_of(backup, schedule),
@@ -93,10 +129,19 @@ fn set(backup: &Backup, schedule: &Schedule) -> BackupSet {
         start_skew: status.and_then(|status| {
             let seconds = status.start_skew_seconds?;
             // A start before its slot is not late.
-            Some(std::time::Duration::from_secs(
-                u64::try_from(seconds).unwrap_or_default(),
-            ))
+            Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
         }),
+        engine: status.and_then(|status| status.engine).unwrap_or(Engine::EC2),
+        lock: Lock::Unknown,
+        lock_recorded: locked_until.is_some_and(|until| until.0 > now),
+        checks: methods
+            .clone()
+            .flat_map(|method| &method.checks)
+            .map(|check| SetCheck {
+                name: check.name.clone(),
+                passed: check.passed,
+            })
+            .collect(),
         succeeded: methods
             .filter(|method| method.state == MethodState::Complete)
             .map(|method| promised_as(method.method))

@@ -3,18 +3,18 @@
 //! Everything is read from caches and from the inventory's newest view, in which repairs of this very pass show
 //! already. What the view does not show is not known, and what is not known never passes.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::InForce;
+use super::{InForce, copies::Copying, looking::Looking};
 use crate::{
     api::{
-        AcceptedAccess, BackupPolicy, Condition, ConditionType, Incident, Key, Tenant, TenantClass,
-        TenantStatus, names, time,
+        AcceptedAccess, Backup, BackupPolicy, Condition, ConditionType, Engine, Incident, Key, Tenant,
+        TenantClass, TenantStatus, time,
     },
     clock::later,
-    cloud::{Direction, Instance, InstanceId, Observed, SecurityGroupId},
+    cloud::{Direction, VaultName},
     cluster::{Cluster, Kind},
     controllers::{
         backup_sources::{backups_of, class_of, terms_of},
@@ -24,19 +24,21 @@ use crate::{
     inventory::{MAX_AGE, View},
     plan::{
         backup_days::{GoodDays, good_days},
-        class::quarantine_name,
         firewall::desired_rules,
-        protected::{Calendar, Copies, Protection, lost_run, protection},
-        tenant::{Claim, holder},
+        protected::{Answer, Calendar, Copies, Protection, lost_run, protection},
+        tenant::Claim,
     },
-    promises::{
-        AttachedGroup, BackupCalendar, BackupFacts, Facts, GroupRole, IncidentSummary, LabelFacts, judge_all,
-    },
+    promises::{BackupCalendar, BackupFacts, Facts, IncidentSummary, judge_all},
     report::{
         conditions::{FALSE, TRUE, find_condition},
         standing::Because,
     },
+    terms::Terms,
 };
+
+/// How often a Tenant whose copies lie in a vault is judged anew, and the vault asked for: a watch ends after a quarter
+/// of an hour, and a vault wakes nobody.
+const VAULT_LOOK: Duration = Duration::from_secs(10 * 60);
 
 /// What was judged, and until when that holds if nothing changes.
 #[derive(Debug)]
@@ -47,6 +49,16 @@ pub(super) struct Judged {
     pub(super) look_again: Option<Timestamp>,
 }
 
+/// What is read once and judged from.
+struct Ground {
+    terms: Arc<Terms>,
+    rule: schedule::InForce,
+    backups: Vec<Arc<Backup>>,
+    view: Option<(Arc<TenantClass>, Arc<View>)>,
+    first_ready: Option<Timestamp>,
+    now: Timestamp,
+}
+
 /// Judges the environment, and writes what came of it into `status`. `None` where not even terms are known.
 pub(super) fn judge<C: Cluster>(
     ctx: &Context<C>,
@@ -54,23 +66,17 @@ pub(super) fn judge<C: Cluster>(
     (claims, in_force): (Option<&[Claim]>, Option<&InForce>),
     status: &mut TenantStatus,
 ) -> Option<Judged> {
-    let terms = terms_of(ctx, tenant)?;
-    let backups = backups_of(ctx, tenant);
-    let rule = schedule::in_force(ctx, tenant)?;
-    let schedule = &rule.rule.schedule;
-    let first_ready_at = status.first_ready_at.as_ref().map(|at| at.0);
-    let good = good_days(backups.iter().map(Arc::as_ref), schedule, &rule.methods);
-    let calendar = BackupCalendar {
-        schedule,
-        methods: &rule.methods,
-        good_days: terms.backup.good_days,
-        first_ready_at,
+    let ground = Ground {
+        terms: terms_of(ctx, tenant)?,
+        rule: schedule::in_force(ctx, tenant)?,
+        backups: backups_of(ctx, tenant),
+        view: class_of(ctx, tenant).map(|class| {
+            let view = ctx.inventories.of(&class.site()).view();
+            (class, view)
+        }),
+        first_ready: status.first_ready_at.as_ref().map(|at| at.0),
+        now: ctx.now(),
     };
-    let now = ctx.now();
-    let view = class_of(ctx, tenant).map(|class| {
-        let view = ctx.inventories.of(&class.site()).view();
-        (class, view)
-    });
     let access = in_force
         .map(|in_force| &in_force.access)
         .or(status.access.as_ref())
@@ -78,55 +84,143 @@ pub(super) fn judge<C: Cluster>(
     let looking = Looking {
         tenant,
         status,
-        view: view.as_ref().map(|(class, view)| (&**class, &**view)),
+        view: ground.view.as_ref().map(|(class, view)| (&**class, &**view)),
     };
     let facts = Facts {
-        now,
+        now: ground.now,
         heartbeat: looking.heartbeat(),
-        first_ready_at,
+        first_ready_at: ground.first_ready,
         label: looking.label(claims),
         groups: looking.groups(),
         declared_ingress: access.as_ref().map(declared_ingress),
         metadata: looking.instance().map(|instance| instance.metadata),
         instance_profile: looking.profile(),
-        backup: Some(BackupFacts::of(backups.iter().map(Arc::as_ref), &calendar, now)),
+        backup: Some(ground.backup_facts(tenant)),
         incidents: Some(incidents(ctx, tenant)),
     };
-    let scoreboard = judge_all(&terms, &facts);
-    let (heartbeat, sees_aws) = (facts.heartbeat, facts.sees_aws());
-    status.promises = Some(scoreboard.to_status());
-    take_backups(status, &good);
-    let policy = rule.policy.as_deref().and_then(|policy| {
-        let key = tenant.key().sibling(policy);
-        ctx.cluster.cached::<BackupPolicy>(&key)
-    });
-    let due = Calendar {
-        first_ready: first_ready_at,
-        schedule,
-        longest: rule.rules.starting_deadline + rule.rules.timeout,
-    };
-    let answer = protection(
-        &Protection {
-            calendar: due,
-            policy: rule.policy.as_deref(),
-            methods: &rule.methods,
-            promised: &terms.backup.methods,
-            wanted: rule.rules.good_days,
-            good: &good,
-            lost_run: lost_run(backups.iter().map(Arc::as_ref), schedule, &good),
-            copies: sees_aws.then(Copies::default),
-            suspended: policy.as_deref().and_then(suspension),
-            is_quota_short: policy.as_deref().is_some_and(is_quota_short),
-        },
-        now,
+    let vault = watched_vault(ctx, &ground);
+    let good = good_days(
+        ground.backups(),
+        &ground.rule.rules.schedule,
+        &ground.rule.methods,
     );
+    let answer = ground.protection(ctx, tenant, &facts, (&good, vault.as_ref()));
+    status.promises = Some(judge_all(&ground.terms, &facts).to_status());
+    take_backups(status, &good);
+    let moments = [
+        stale_at(facts.heartbeat, ground.now),
+        ground.calendar().next_end(ground.now),
+        ground.copying(tenant).look_again(ground.backups()),
+        vault.map(|_| later(ground.now, VAULT_LOOK)),
+    ];
     Some(Judged {
         protected: answer.map(|(holds, reason, message)| (holds, Because::new(reason, message))),
-        look_again: [stale_at(heartbeat, now), due.next_end(now)]
-            .into_iter()
-            .flatten()
-            .min(),
+        look_again: moments.into_iter().flatten().min(),
     })
+}
+
+impl Ground {
+    fn backups(&self) -> impl Iterator<Item = &Backup> {
+        self.backups.iter().map(Arc::as_ref)
+    }
+
+    fn copying<'a>(&'a self, tenant: &'a Tenant) -> Copying<'a> {
+        Copying {
+            uid: tenant.uid(),
+            view: self.view.as_ref().map(|(_, view)| &**view),
+            good_days: self.rule.rules.good_days,
+            longest: self.rule.rules.longest_run(),
+            now: self.now,
+        }
+    }
+
+    fn calendar(&self) -> Calendar<'_> {
+        Calendar {
+            first_ready: self.first_ready,
+            schedule: &self.rule.rules.schedule,
+            longest: self.rule.rules.longest_run(),
+        }
+    }
+
+    fn backup_facts(&self, tenant: &Tenant) -> BackupFacts {
+        let calendar = BackupCalendar {
+            schedule: &self.rule.rules.schedule,
+            methods: &self.rule.methods,
+            good_days: self.terms.backup.good_days,
+            first_ready_at: self.first_ready,
+            longest: self.rule.rules.longest_run(),
+        };
+        let copies = self.copying(tenant).seen(self.backups());
+        BackupFacts::of(self.backups(), &calendar, copies, self.now)
+    }
+
+    fn protection<C: Cluster>(
+        &self,
+        ctx: &Context<C>,
+        tenant: &Tenant,
+        facts: &Facts,
+        (good, vault): (&GoodDays, Option<&VaultName>),
+    ) -> Option<Answer> {
+        let rule = &self.rule;
+        let policy = rule.policy.as_deref().and_then(|policy| {
+            let key = tenant.key().sibling(policy);
+            ctx.cluster.cached::<BackupPolicy>(&key)
+        });
+        let copies = facts.sees_aws().then(|| Copies {
+            vault_lack: vault
+                .filter(|_| rule.rules.engine == Engine::AWSBackup)
+                .and_then(|vault| self.copying(tenant).vault_lack(vault)),
+            ..copies(facts, rule)
+        });
+        let asked = Protection {
+            calendar: self.calendar(),
+            policy: rule.policy.as_deref(),
+            methods: &rule.methods,
+            promised: &self.terms.backup.methods,
+            wanted: rule.rules.good_days,
+            good,
+            lost_run: lost_run(self.backups(), &rule.rules.schedule, good),
+            copies,
+            suspended: policy.as_deref().and_then(suspension),
+            is_quota_short: policy.as_deref().is_some_and(is_quota_short),
+        };
+        protection(&asked, self.now)
+    }
+}
+
+/// What AWS says of the copies of the good days that are kept.
+fn copies(facts: &Facts, rule: &schedule::InForce) -> Copies {
+    let Some(backup) = &facts.backup else {
+        return Copies::default();
+    };
+    let wanted = usize::try_from(rule.rules.good_days).unwrap_or(usize::MAX);
+    let (unlocked_days, unread_days) = match rule.rules.engine {
+        Engine::EC2 => backup.unlocked(wanted),
+        // There it is the vault that locks, and its lack says what.
+        Engine::AWSBackup => (0, 0),
+    };
+    Copies {
+        unlocked_days,
+        unread_days,
+        vault_lack: None,
+        exposed: backup.exposed.present().into_iter().flatten().cloned().collect(),
+    }
+}
+
+/// The vault that the Tenant's copies go to, kept in the inventory's eye: it is looked at only while somebody asks.
+fn watched_vault<C: Cluster>(ctx: &Context<C>, ground: &Ground) -> Option<VaultName> {
+    let (class, _) = ground.view.as_ref()?;
+    let by_aws_backup = |backup: &Backup| {
+        let status = backup.status.as_ref();
+        status.and_then(|status| status.engine) == Some(Engine::AWSBackup)
+    };
+    // Days that it took are guaranteed still when the policy has another engine.
+    if ground.rule.rules.engine != Engine::AWSBackup && !ground.backups().any(by_aws_backup) {
+        return None;
+    }
+    let vault = VaultName::from(class.spec.backup.as_ref()?.vault.as_deref()?);
+    ctx.inventories.of(&class.site()).watch_vault(&vault);
+    Some(vault)
 }
 
 /// Why the policy begins no backup for a while. Its own controller says whether that time is over.
@@ -151,7 +245,7 @@ fn take_backups(status: &mut TenantStatus, good: &GoodDays) {
 
 /// When what is known of AWS turns into something that is not known any more, unless another sweep comes.
 fn stale_at(heartbeat: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let stale_at = later(heartbeat?, MAX_AGE + std::time::Duration::from_secs(1));
+    let stale_at = later(heartbeat?, MAX_AGE + Duration::from_secs(1));
     // What is stale already changes only with a sweep, and that wakes everything.
     (stale_at > now).then_some(stale_at)
 }
@@ -170,123 +264,4 @@ fn declared_ingress(access: &AcceptedAccess) -> BTreeSet<crate::cloud::Rule> {
     let mut rules = desired_rules(access);
     rules.retain(|rule| rule.direction == Direction::Ingress);
     rules
-}
-
-/// The environment as the newest view shows it.
-struct Looking<'a> {
-    tenant: &'a Tenant,
-    status: &'a TenantStatus,
-    view: Option<(&'a TenantClass, &'a View)>,
-}
-
-impl<'a> Looking<'a> {
-    fn heartbeat(&self) -> Option<Timestamp> {
-        self.view.and_then(|(_, view)| view.listed_at())
-    }
-
-    fn bound(&self) -> Option<InstanceId> {
-        self.status.instance_id.as_deref().map(InstanceId::from)
-    }
-
-    fn instance(&self) -> Observed<&'a Instance> {
-        let Some(id) = self.bound() else {
-            return Observed::Absent;
-        };
-        let Some((_, view)) = self.view else {
-            return Observed::Unknown;
-        };
-        match view.instance(&id) {
-            Observed::Present(instance) if !instance.state.is_live() => Observed::Absent,
-            seen => seen,
-        }
-    }
-
-    fn profile(&self) -> Observed<String> {
-        match self.instance() {
-            Observed::Unknown => Observed::Unknown,
-            Observed::Absent => Observed::Absent,
-            Observed::Present(instance) => match &instance.instance_profile {
-                Some(profile) => Observed::Present(profile.clone()),
-                None => Observed::Absent,
-            },
-        }
-    }
-
-    fn label(&self, claims: Option<&[Claim]>) -> LabelFacts {
-        let label = self.tenant.spec.label.as_str();
-        let bound = self.bound();
-        let others = self.view.and_then(
-            |(_, view)| match view.instances_tagged(names::tags::LABEL, label) {
-                Observed::Unknown => None,
-                Observed::Absent => Some(BTreeSet::new()),
-                Observed::Present(found) => Some(
-                    found
-                        .into_iter()
-                        .filter(|instance| instance.state.is_live() && Some(&instance.id) != bound.as_ref())
-                        .map(|instance| instance.id.to_string())
-                        .collect(),
-                ),
-            },
-        );
-        let tag = match self.instance() {
-            Observed::Unknown => Observed::Unknown,
-            Observed::Absent => Observed::Absent,
-            Observed::Present(instance) => match instance.tags.get(names::tags::LABEL) {
-                Some(tag) => Observed::Present(tag.clone()),
-                None => Observed::Absent,
-            },
-        };
-        LabelFacts {
-            tenant: self.tenant.key().to_string(),
-            value: label.to_owned(),
-            holder: claims.and_then(holder).map(|claim| claim.tenant.to_string()),
-            other_instances: others,
-            tag,
-        }
-    }
-
-    fn groups(&self) -> Observed<Vec<AttachedGroup>> {
-        self.instance().map(|instance| {
-            let ids: BTreeSet<_> = instance
-                .interfaces
-                .iter()
-                .flat_map(|interface| &interface.groups)
-                .collect();
-            ids.into_iter().filter_map(|id| self.group(id)).collect()
-        })
-    }
-
-    fn group(&self, id: &SecurityGroupId) -> Option<AttachedGroup> {
-        let (class, view) = self.view?;
-        let found = view.group(id);
-        let is_named = |name: &str| {
-            found
-                .present()
-                .is_some_and(|group| group.name.eq_ignore_ascii_case(name))
-        };
-        let is_base = class
-            .spec
-            .network
-            .base_group_ids
-            .iter()
-            .any(|base| base == id.as_str());
-        let role = if self.status.security_group_id.as_deref() == Some(id.as_str()) {
-            GroupRole::Own
-        } else if is_base {
-            GroupRole::Base
-        } else if is_named(&quarantine_name(class.uid())) {
-            GroupRole::Quarantine
-        } else {
-            GroupRole::Foreign
-        };
-        Some(AttachedGroup {
-            id: id.clone(),
-            role,
-            // A group without our tag is in no listing: not to see it is not to know it.
-            rules: match found {
-                Observed::Present(group) => Observed::Present(group.rules.clone()),
-                Observed::Unknown | Observed::Absent => Observed::Unknown,
-            },
-        })
-    }
 }

@@ -1,4 +1,5 @@
 mod checks;
+mod copies;
 mod failing;
 mod meanwhile;
 mod sources;

@@ -1,9 +1,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
+    api::Engine,
     promises::{
-        BackupFacts, BackupSet, Facts, SetState, Verdict,
-        tests::{at, due, kept, said, set, verdict},
+        BackupFacts, BackupSet, Facts, Lock, SetState, Verdict,
+        tests::{at, check, due, kept, said, set, verdict},
     },
     terms::Method,
 };
@@ -206,4 +207,112 @@ fn a_set_without_a_method_in_force_is_no_good_day() {
         }
     });
     assert_eq!(verdict(30, &facts), Verdict::Fail);
+}
+
+#[test]
+fn a_policy_with_shorter_deadlines_is_judged_by_them() {
+    let mut facts = with(|backup| {
+        backup.longest = Duration::from_secs(2 * 60 * 60);
+        let last = backup.sets.last_mut().unwrap();
+        last.state = SetState::Running;
+        last.succeeded.clear();
+    });
+    facts.now = at("2026-11-24T17:30:00Z");
+    assert_eq!(verdict(25, &facts), Verdict::Pass);
+    facts.now = at("2026-11-24T17:30:01Z");
+    assert_eq!(verdict(25, &facts), Verdict::Fail);
+}
+
+#[test]
+fn a_job_of_aws_backup_that_did_not_say_when_it_began_is_not_known_to_be_late() {
+    let mut facts = last(|set| {
+        (set.state, set.start_skew, set.engine) = (SetState::Running, None, Engine::AWSBackup);
+    });
+    // Within the hour that the terms allow, the day before is judged.
+    facts.now = at("2026-11-24T16:30:00Z");
+    assert_eq!(verdict(23, &facts), Verdict::Pass);
+    facts.now = at("2026-11-24T16:30:01Z");
+    assert_eq!(verdict(23, &facts), Verdict::Unknown);
+    // Longer than a run may take it is a failure, and by EC2 it always was.
+    facts.now = at("2026-11-25T09:30:01Z");
+    assert_eq!(verdict(23, &facts), Verdict::Fail);
+    facts.now = at("2026-11-24T16:30:01Z");
+    facts.backup.as_mut().unwrap().sets[3].engine = Engine::EC2;
+    assert_eq!(verdict(23, &facts), Verdict::Fail);
+}
+
+#[test]
+fn a_backup_is_checked_each_time_and_a_check_that_fails_is_named() {
+    let reason = "every check of the backup of 2026-11-25 passed".to_owned();
+    assert_eq!(said(26, &kept()), (Verdict::Pass, reason));
+    let failed = last(|set| {
+        set.state = SetState::Failed;
+        set.checks = [check("SnapshotsCompleted", false), check("SizesPositive", true)].into();
+    });
+    let reason = "not passed by the backup of 2026-11-25: SnapshotsCompleted".to_owned();
+    assert_eq!(said(26, &failed), (Verdict::Fail, reason));
+    let refused = last(|set| {
+        set.state = SetState::Failed;
+        set.checks.clear();
+    });
+    assert_eq!(verdict(26, &refused), Verdict::Fail);
+    // One that expired was checked when it ended.
+    assert_eq!(
+        verdict(26, &last(|set| set.state = SetState::Expired)),
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn a_backup_that_is_not_there_was_not_checked() {
+    for facts in [
+        with(|backup| drop(backup.sets.pop())),
+        last(|set| set.state = SetState::Missed),
+        last(|set| set.checks.clear()),
+    ] {
+        assert_eq!(verdict(26, &facts), Verdict::Unknown);
+    }
+}
+
+#[test]
+fn a_good_day_that_anybody_can_delete_is_not_guaranteed() {
+    let locked = |lock: Lock| last(|set| set.lock = lock);
+    assert_eq!(
+        said(30, &locked(Lock::Missing)),
+        (
+            Verdict::Fail,
+            "good days not locked against deletion: 1 of 3".to_owned()
+        )
+    );
+    assert_eq!(verdict(30, &locked(Lock::Unknown)), Verdict::Unknown);
+    assert_eq!(verdict(30, &locked(Lock::Coming)), Verdict::Pass);
+    // The oldest day is beyond the three that are promised.
+    let oldest = with(|backup| backup.sets[0].lock = Lock::Missing);
+    assert_eq!(verdict(30, &oldest), Verdict::Pass);
+}
+
+#[test]
+fn one_locked_set_of_a_day_suffices() {
+    let facts = with(|backup| {
+        backup.sets[3].lock = Lock::Missing;
+        backup.sets.push(BackupSet {
+            slot: None,
+            ..set(25)
+        });
+    });
+    assert_eq!(verdict(30, &facts), Verdict::Pass);
+}
+
+#[test]
+fn a_lock_on_record_counts_for_days_that_aws_was_silent_of() {
+    let unlocked = |lock: Lock, recorded: bool| {
+        let facts = last(|set| (set.lock, set.lock_recorded) = (lock, recorded));
+        facts.backup.unwrap().unlocked(3)
+    };
+    assert_eq!(unlocked(Lock::Held, false), (0, 0));
+    assert_eq!(unlocked(Lock::Coming, false), (0, 0));
+    assert_eq!(unlocked(Lock::Unknown, true), (0, 0));
+    assert_eq!(unlocked(Lock::Unknown, false), (0, 1));
+    // What AWS says counts for more than the record.
+    assert_eq!(unlocked(Lock::Missing, true), (1, 0));
 }

@@ -20,7 +20,21 @@ fn calendar<'a>(schedule: &'a Schedule, first_ready_at: &str) -> BackupCalendar<
         methods: &[Method::Snapshot],
         good_days: 3,
         first_ready_at: Some(at(first_ready_at)),
+        longest: Duration::from_secs(18 * 60 * 60),
     }
+}
+
+#[test]
+fn a_lock_whose_time_has_come_is_no_lock_on_record() {
+    let schedule = schedule();
+    let backups = [backup("2026-11-24T15:30:00Z", "Complete", 4)];
+    let calendar = calendar(&schedule, "2026-11-24T00:00:00Z");
+    let recorded = |now: &str| {
+        let facts = BackupFacts::of(&backups, &calendar, CopiesSeen::nothing(), at(now));
+        (facts.sets[0].lock, facts.sets[0].lock_recorded)
+    };
+    assert_eq!(recorded("2026-11-28T23:59:59Z"), (Lock::Unknown, true));
+    assert_eq!(recorded("2026-11-29T00:00:00Z"), (Lock::Unknown, false));
 }
 
 /// A Backup of the slot, whose one method ended as `state` and began `late` seconds after it.
@@ -34,7 +48,12 @@ fn backup(slot: &str, phase: &str, late: i64) -> Backup {
         "status": {
             "phase": phase,
             "startSkewSeconds": late,
-            "methods": [{"method": "Snapshot", "state": phase, "startedAt": began.to_string()}],
+            "engine": "AWSBackup",
+            "lockedUntil": "2026-11-29T00:00:00Z",
+            "methods": [{
+                "method": "Snapshot", "state": phase, "startedAt": began.to_string(),
+                "checks": [{"name": "EncryptionEqual", "passed": true}],
+            }],
         },
     }))
     .unwrap()
@@ -44,11 +63,21 @@ fn backup(slot: &str, phase: &str, late: i64) -> Backup {
 fn due_dates_are_counted_by_the_calendar_and_not_by_the_backups() {
     let schedule = schedule();
     let now = at("2026-11-25T03:00:00Z");
-    let facts = BackupFacts::of([], &calendar(&schedule, "2026-01-01T00:00:00Z"), now);
+    let facts = BackupFacts::of(
+        [],
+        &calendar(&schedule, "2026-01-01T00:00:00Z"),
+        CopiesSeen::nothing(),
+        now,
+    );
     let dates: Vec<_> = facts.due.iter().map(|slot| slot.date).collect();
     assert_eq!(dates, [21, 22, 23, 24, 25].map(|day| date(2026, 11, day)));
     assert_eq!(facts.due.last().unwrap().at, at("2026-11-24T15:30:00Z"));
-    let facts = BackupFacts::of([], &calendar(&schedule, "2026-11-24T15:30:00Z"), now);
+    let facts = BackupFacts::of(
+        [],
+        &calendar(&schedule, "2026-11-24T15:30:00Z"),
+        CopiesSeen::nothing(),
+        now,
+    );
     assert!(
         facts.due.is_empty(),
         "ready at the very instant of the slot is ready after it"
@@ -60,7 +89,17 @@ fn a_backup_counts_for_its_slot_and_for_the_day_it_began() {
     let schedule = schedule();
     let now = at("2026-11-25T03:00:00Z");
     let backups = [backup("2026-11-24T15:30:00Z", "Complete", 4)];
-    let facts = BackupFacts::of(&backups, &calendar(&schedule, "2026-11-24T00:00:00Z"), now);
+    let copies = CopiesSeen {
+        locks: BTreeMap::from([(backups[0].name_any(), Lock::Held)]),
+        exposed: Observed::Absent,
+    };
+    let facts = BackupFacts::of(
+        &backups,
+        &calendar(&schedule, "2026-11-24T00:00:00Z"),
+        copies,
+        now,
+    );
+    assert_eq!(facts.exposed, Observed::Absent);
     let expected = BackupSet {
         slot: Some(date(2026, 11, 25)),
         day: Some(date(2026, 11, 25)),
@@ -68,6 +107,13 @@ fn a_backup_counts_for_its_slot_and_for_the_day_it_began() {
         start_skew: Some(Duration::from_secs(4)),
         succeeded: BTreeSet::from([terms::Method::Snapshot]),
         held: true,
+        engine: Engine::AWSBackup,
+        lock: Lock::Held,
+        lock_recorded: true,
+        checks: BTreeSet::from([SetCheck {
+            name: "EncryptionEqual".to_owned(),
+            passed: true,
+        }]),
     };
     assert_eq!(facts.sets, [expected]);
 }
@@ -81,7 +127,14 @@ fn a_tenant_as_this_build_backs_it_up_misses_files_and_database() {
         backup("2026-11-24T15:30:00Z", "Complete", 4),
     ];
     let calendar = calendar(&schedule, "2026-11-23T00:00:00Z");
-    facts.backup = Some(BackupFacts::of(&backups, &calendar, facts.now));
+    let copies = CopiesSeen {
+        locks: backups
+            .iter()
+            .map(|backup| (backup.name_any(), Lock::Held))
+            .collect(),
+        exposed: Observed::Absent,
+    };
+    facts.backup = Some(BackupFacts::of(&backups, &calendar, copies, facts.now));
     assert_eq!(said(23, &facts).0, Verdict::Pass);
     let reason = "Files and Database are not backed up".to_owned();
     assert_eq!(said(25, &facts), (Verdict::Fail, reason));
@@ -95,7 +148,12 @@ fn a_late_run_of_an_evening_slot_is_late_and_not_missing() {
     // Ten hours late: begun at six the next morning.
     let backups = [backup("2026-11-24T11:00:00Z", "Complete", 36_000)];
     let calendar = calendar(&schedule, "2026-11-24T00:00:00Z");
-    facts.backup = Some(BackupFacts::of(&backups, &calendar, facts.now));
+    facts.backup = Some(BackupFacts::of(
+        &backups,
+        &calendar,
+        CopiesSeen::nothing(),
+        facts.now,
+    ));
     let reason = "the backup of 2026-11-24 started 36000 s late".to_owned();
     assert_eq!(said(23, &facts), (Verdict::Fail, reason));
 }
@@ -139,7 +197,7 @@ fn a_status_shows_the_whole_scoreboard() {
     let status = board.to_status();
     assert_eq!(
         (status.summary.as_str(), status.pass, status.total),
-        ("11/52", 11, 52)
+        ("13/52", 13, 52)
     );
     assert_eq!(status.results.len(), 52);
     assert_eq!(status.results[2].id, "P3");

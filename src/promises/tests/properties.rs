@@ -52,6 +52,27 @@ fn methods() -> impl Strategy<Value = BTreeSet<Method>> {
         .prop_map(|methods| methods.into_iter().collect())
 }
 
+fn locks() -> impl Strategy<Value = Lock> {
+    prop::sample::select(vec![Lock::Missing, Lock::Unknown, Lock::Coming, Lock::Held])
+}
+
+fn engines() -> impl Strategy<Value = Engine> {
+    prop::sample::select(Engine::ALL.to_vec())
+}
+
+fn checks() -> impl Strategy<Value = BTreeSet<SetCheck>> {
+    let all = vec![
+        check("SnapshotsCompleted", true),
+        check("EncryptionEqual", true),
+        check("EncryptionEqual", false),
+    ];
+    prop::sample::subsequence(all, 0..=2).prop_map(|checks| checks.into_iter().collect())
+}
+
+fn exposed() -> impl Strategy<Value = Observed<BTreeSet<String>>> {
+    observed(Just(BTreeSet::from(["snap-1 is public".to_owned()])))
+}
+
 fn sets() -> impl Strategy<Value = Vec<BackupSet>> {
     let states = prop::sample::select(vec![
         SetState::Pending,
@@ -67,28 +88,39 @@ fn sets() -> impl Strategy<Value = Vec<BackupSet>> {
     (
         days,
         prop::collection::vec((states, skew, methods(), any::<bool>(), any::<bool>()), 4),
+        prop::collection::vec((locks(), engines(), any::<bool>(), checks()), 4),
     )
-        .prop_map(|(days, rest)| {
-            days.into_iter()
-                .zip(rest)
-                .map(
-                    |(day, (state, start_skew, succeeded, held, scheduled))| BackupSet {
-                        slot: set(day).slot.filter(|_| scheduled),
-                        state,
-                        start_skew,
-                        succeeded,
-                        held,
-                        ..set(day)
-                    },
-                )
-                .collect()
+        .prop_map(|(days, runs, guards)| {
+            let one = |((day, run), guard): ((i8, _), _)| {
+                let (state, start_skew, succeeded, held, scheduled) = run;
+                let (lock, engine, lock_recorded, checks) = guard;
+                BackupSet {
+                    slot: set(day).slot.filter(|_| scheduled),
+                    day: set(day).day,
+                    state,
+                    start_skew,
+                    succeeded,
+                    held,
+                    engine,
+                    lock,
+                    lock_recorded,
+                    checks,
+                }
+            };
+            days.into_iter().zip(runs).zip(guards).map(one).collect()
         })
 }
 
 fn backups() -> impl Strategy<Value = BackupFacts> {
     let due_slots = prop::sample::subsequence(vec![22i8, 23, 24, 25], 0..=4)
         .prop_map(|days| days.into_iter().map(due).collect());
-    (methods(), due_slots, sets()).prop_map(|(methods, due, sets)| BackupFacts { methods, due, sets })
+    (methods(), due_slots, sets(), exposed()).prop_map(|(methods, due, sets, exposed)| BackupFacts {
+        methods,
+        due,
+        sets,
+        exposed,
+        ..kept().backup.unwrap()
+    })
 }
 
 fn incidents() -> impl Strategy<Value = Vec<IncidentSummary>> {
@@ -169,7 +201,7 @@ fn facts() -> impl Strategy<Value = Facts> {
 }
 
 /// Every way of knowing one thing less.
-const ERASURES: [fn(&mut Facts); 15] = [
+const ERASURES: [fn(&mut Facts); 18] = [
     |facts| facts.heartbeat = None,
     |facts| facts.first_ready_at = None,
     |facts| facts.label.holder = None,
@@ -192,6 +224,21 @@ const ERASURES: [fn(&mut Facts); 15] = [
             backup.methods.clear();
         }
     },
+    |facts| {
+        if let Some(backup) = &mut facts.backup {
+            backup.exposed = Observed::Unknown;
+        }
+    },
+    |facts| {
+        for set in facts.backup.iter_mut().flat_map(|backup| &mut backup.sets) {
+            set.lock = Lock::Unknown;
+        }
+    },
+    |facts| {
+        for set in facts.backup.iter_mut().flat_map(|backup| &mut backup.sets) {
+            set.checks.clear();
+        }
+    },
     |facts| facts.incidents = None,
     |facts| {
         for incident in facts.incidents.iter_mut().flatten() {
@@ -212,7 +259,7 @@ proptest! {
     fn missing_data_never_passes(facts in facts(), erasure in 0..ERASURES.len()) {
         let mut less = facts.clone();
         ERASURES[erasure](&mut less);
-        for id in JUDGED {
+        for id in JUDGED.into_iter().chain([HALF_JUDGED]) {
             let (before, after) = (said(id, &facts), said(id, &less));
             prop_assert!(
                 after.0 != Verdict::Pass || before.0 == Verdict::Pass,

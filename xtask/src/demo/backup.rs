@@ -14,6 +14,9 @@ const LEAD_SECONDS: u64 = 20;
 /// The snapshots of the simulated AWS complete within seconds.
 const COMPLETE_WITHIN: u64 = 90;
 
+/// A pass of the Tenant follows its Backup at once.
+const COUNTED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Moves the policy's time to the next minute and waits until that slot's Backup is complete.
 pub(super) fn comes_due(stage: &mut Stage) -> Outcome {
     say::heading("a backup comes due");
@@ -70,7 +73,36 @@ pub(super) fn comes_due(stage: &mut Stage) -> Outcome {
         "started {skew} s after its time; snapshots: {}",
         snapshots(&backup)
     ));
+    says_how_safe_it_is(stage)?;
     print_events(stage, NAMESPACE, &before)
+}
+
+/// What the Tenant says of its protection, once the new Backup counts.
+fn says_how_safe_it_is(stage: &mut Stage) -> Outcome {
+    let what = format!("{TENANT} counts the good day");
+    let tenant = stage.wait_for(&what, COUNTED_WITHIN, |stage| {
+        let tenant = stage.get(&["tenant", "-n", NAMESPACE, TENANT])?;
+        let days = tenant.pointer("/status/goodBackupDays").and_then(Value::as_i64);
+        Ok(if days.is_some_and(|days| days > 0) {
+            Seen::Done(tenant)
+        } else {
+            Seen::NotYet(format!("{days:?}"))
+        })
+    })?;
+    let conditions = tenant.pointer("/status/conditions").and_then(Value::as_array);
+    let protected = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| text(condition, "/type") == "Protected");
+    if let Some(protected) = protected {
+        say::step(format!(
+            "Protected is {}, {}: {}",
+            text(protected, "/status"),
+            text(protected, "/reason"),
+            text(protected, "/message")
+        ));
+    }
+    Ok(())
 }
 
 fn is_of(backup: &Value, slot: &str) -> bool {
