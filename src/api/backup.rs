@@ -19,7 +19,7 @@ use super::types::{Engine, Method, words};
     category = "yagura",
     shortname = "bk",
     derive = "PartialEq",
-    doc = "A Backup is one run for one Tenant: made by the operator at the policy's time, or by hand at any time (`tenantRef` and `reason` suffice). Deleting it deletes no snapshot.",
+    doc = "A Backup is one run for one Tenant: made by the operator at the policy's time, or by hand at any time (`tenantRef` and `reason` suffice). What it made goes when enough newer good days replace its day, also of a Backup made by hand: that counts for the day on which it began. Deleting the object deletes no snapshot.",
     printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantRef"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Scheduled", type_ = "string", json_path = ".spec.scheduledTime"),
@@ -157,6 +157,11 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
 
+    /// For how many good days the policy kept backups when the run was taken on. It still counts where that policy
+    /// is gone and none came in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_days: Option<i32>,
+
     /// When every snapshot was first seen to be locked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected_at: Option<Time>,
@@ -165,7 +170,7 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Time>,
 
-    /// From when on it may be deleted, if every day until then is good. It stays longer where a day is not.
+    /// From when on what it made may be deleted, if every day until then is good. It stays longer where a day is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
 

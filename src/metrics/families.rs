@@ -244,6 +244,24 @@ pub(super) const SHARING_REVOKED: Family = Family {
     alert: "increase(yagura_sharing_revoked_total[1h]) > 0",
 };
 
+/// Backups that newer days replace.
+pub(super) const BACKUPS_EXPIRED: Family = Family {
+    name: "yagura_backups_expired_total",
+    kind: Kind::Counter,
+    labels: &["account", "region"],
+    meaning: "Backups of which it was decided that newer good days replace them, so that what they made is deleted.",
+    alert: "increase(yagura_backups_expired_total[1d]) > 2 * scalar(count(yagura_tenant_info))",
+};
+
+/// Whether backups expire.
+pub(super) const EXPIRY_BRAKED: Family = Family {
+    name: "yagura_backup_expiry_braked",
+    kind: Kind::Gauge,
+    labels: &["account", "region"],
+    meaning: "1 where no backup expires until a person says so, because more would have than a day brings.",
+    alert: "yagura_backup_expiry_braked == 1",
+};
+
 /// Passes over objects.
 pub(super) const RECONCILE_DURATION: Family = Family {
     name: "yagura_reconcile_duration_seconds",
@@ -286,7 +304,7 @@ pub(super) const STATE: [Family; 19] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 25] = [
+pub const FAMILIES: [Family; 27] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -297,6 +315,8 @@ pub const FAMILIES: [Family; 25] = [
     BACKUP_LOCKED_UNTIL,
     BACKUP_PROTECTED_LAG,
     BACKUP_PROTECTED,
+    BACKUPS_EXPIRED,
+    EXPIRY_BRAKED,
     BACKUP_QUOTA,
     BACKUP_SUSPENDED,
     INCIDENT_OPEN,

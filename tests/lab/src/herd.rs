@@ -26,6 +26,9 @@ const LEAST_RATE: f64 = 0.95;
 /// How long after the last call the last set may still be on its way to be complete, checked and told of.
 const AFTERMATH: Duration = Duration::from_secs(3600);
 
+/// How long locks may take for each environment: two of them, of which AWS takes five a second, and half as much again.
+const LOCKS: Duration = Duration::from_millis(600);
+
 /// What is declared, and under which limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setup {
@@ -153,8 +156,9 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
     world.run_until("the last call", setup.bar() * 3 + AFTERMATH, |world| {
         answered(world, setup.engine) >= setup.tenants
     })?;
-    let ended = world.run_until("the end of the last Backup", AFTERMATH, |world| {
-        all_ended(world, setup.tenants)
+    let patience = AFTERMATH + LOCKS * u32::try_from(setup.tenants).unwrap_or(u32::MAX);
+    let ended = world.run_until("the end of the last Backup", patience, |world| {
+        all_ended(world, setup)
     });
     match ended {
         // What is not there then is missed, and said so.
@@ -219,14 +223,17 @@ fn all_stand(world: &World) -> Result<(), Broken> {
     }
 }
 
-fn all_ended(world: &World, tenants: usize) -> bool {
+/// Whether every Backup ended, and is locked where its engine locks.
+fn all_ended(world: &World, setup: Setup) -> bool {
     let backups = world.cluster.cached_all::<Backup>();
     let has_ended = |backup: &Backup| {
-        let status = backup.status.as_ref();
-        let phase = status.and_then(|status| status.phase);
-        phase.is_some_and(|phase| !matches!(phase, BackupPhase::Pending | BackupPhase::Running))
+        backup.status.as_ref().is_some_and(|status| match status.phase {
+            None | Some(BackupPhase::Pending | BackupPhase::Running) => false,
+            Some(BackupPhase::Complete) if setup.engine == Engine::Ec2 => status.protected_at.is_some(),
+            Some(_) => true,
+        })
     };
-    backups.len() >= tenants && backups.iter().all(|backup| has_ended(backup))
+    backups.len() >= setup.tenants && backups.iter().all(|backup| has_ended(backup))
 }
 
 /// How late AWS began each whole set of a slot, and how many Tenants have another beside it.

@@ -151,7 +151,13 @@ impl Looks {
                     continue;
                 }
                 row.locked_longer += usize::from(set.is_locked(now));
-                if !set.is_locked(earlier(now, DELETED_WITHIN)) {
+                // A set that failed goes with the whole one of its run.
+                let is_held = |other: &&Set| {
+                    other.owner == set.owner
+                        && other.slot == set.slot
+                        && other.is_locked(earlier(now, DELETED_WITHIN))
+                };
+                if !all.iter().any(|other| is_held(&other)) {
                     self.tell(
                         format!("{key} still has the set of {}: {:?}", set.day, set.ids),
                         now,
