@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod brakes;
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -13,10 +13,12 @@ use std::{sync::Arc, time::Duration};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use families::{FAMILIES, Family, Kind, docs, promise_value};
-pub use state::{BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow};
+pub use state::{
+    BackupRow, INCIDENT_TYPES, IncidentRow, ListingRow, PolicyRow, RotationRow, Source, State, TenantRow,
+};
 
 use crate::{
-    cloud::Operation,
+    cloud::{Operation, Site},
     governor::{WaitEnd, Waited},
 };
 
@@ -42,6 +44,8 @@ pub struct Metrics {
     requests: IntCounterVec,
     waits: HistogramVec,
     held_back: IntCounterVec,
+    expired: IntCounterVec,
+    braked: IntGaugeVec,
     passes: HistogramVec,
     sharing: IntCounterVec,
 }
@@ -55,6 +59,10 @@ impl Metrics {
         let waits = histogram(&registry, &families::AWS_WAIT, &WAIT_BUCKETS)?;
         let held_back = IntCounterVec::new(opts(&families::AWS_HELD_BACK), families::AWS_HELD_BACK.labels)?;
         registry.register(Box::new(held_back.clone()))?;
+        let expired = IntCounterVec::new(opts(&families::BACKUPS_EXPIRED), families::BACKUPS_EXPIRED.labels)?;
+        registry.register(Box::new(expired.clone()))?;
+        let braked = IntGaugeVec::new(opts(&families::EXPIRY_BRAKED), families::EXPIRY_BRAKED.labels)?;
+        registry.register(Box::new(braked.clone()))?;
         let passes = histogram(&registry, &families::RECONCILE_DURATION, &PASS_BUCKETS)?;
         let sharing = IntCounterVec::new(opts(&families::SHARING_REVOKED), families::SHARING_REVOKED.labels)?;
         registry.register(Box::new(sharing.clone()))?;
@@ -66,6 +74,8 @@ impl Metrics {
             requests,
             waits,
             held_back,
+            expired,
+            braked,
             passes,
             sharing,
         })
@@ -97,6 +107,18 @@ impl Metrics {
         }
     }
 
+    /// Counts a Backup that newer days replace.
+    pub fn backup_expired(&self, site: &Site) {
+        self.expired.with_label_values(&labels_of(site)).inc();
+    }
+
+    /// Notes whether backups expire there.
+    pub fn expiry_braked(&self, site: &Site, is_braked: bool) {
+        self.braked
+            .with_label_values(&labels_of(site))
+            .set(i64::from(is_braked));
+    }
+
     /// Notes how long one pass over an object of this kind took, and how it ended.
     pub fn pass_ended(&self, kind: &'static str, outcome: &'static str, took: Duration) {
         self.passes
@@ -113,6 +135,12 @@ impl Metrics {
     pub fn render(&self) -> Result<String, MetricsError> {
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }
+}
+
+/// An account and region as labels.
+fn labels_of(site: &Site) -> [String; 2] {
+    let account = site.account_id().map(|id| id.to_string()).unwrap_or_default();
+    [account, site.region.to_string()]
 }
 
 fn histogram(registry: &Registry, family: &Family, bounds: &[f64]) -> Result<HistogramVec, MetricsError> {

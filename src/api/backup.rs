@@ -19,13 +19,12 @@ use super::types::{Engine, Method, words};
     category = "yagura",
     shortname = "bk",
     derive = "PartialEq",
-    doc = "A Backup is one run for one Tenant: made by the operator at the policy's time, or by hand at any time (`tenantRef` and `reason` suffice). Deleting it deletes no snapshot.",
+    doc = "A Backup is one run for one Tenant: made by the operator at the policy's time, or by hand at any time (`tenantRef` and `reason` suffice). What it made goes when enough newer good days replace its day, also of a Backup made by hand: that counts for the day on which it began. Deleting the object deletes no snapshot.",
     printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantRef"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Scheduled", type_ = "string", json_path = ".spec.scheduledTime"),
     printcolumn(name = "Skew", type_ = "integer", json_path = ".status.startSkewSeconds"),
     printcolumn(name = "Late", type_ = "boolean", json_path = ".status.late"),
-    printcolumn(name = "Locked-Until", type_ = "string", json_path = ".status.lockedUntil"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Policy",
@@ -34,6 +33,12 @@ use super::types::{Engine, Method, words};
         priority = 1
     ),
     printcolumn(name = "Engine", type_ = "string", json_path = ".status.engine", priority = 1),
+    printcolumn(
+        name = "Locked-Until",
+        type_ = "string",
+        json_path = ".status.lockedUntil",
+        priority = 1
+    ),
     printcolumn(
         name = "Snapshots",
         type_ = "string",
@@ -152,6 +157,11 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
 
+    /// For how many good days the policy kept backups when the run was taken on. It still counts where that policy
+    /// is gone and none came in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_days: Option<i32>,
+
     /// When every snapshot was first seen to be locked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected_at: Option<Time>,
@@ -160,7 +170,7 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Time>,
 
-    /// From when on it may be deleted, if every day until then is good. It stays longer where a day is not.
+    /// From when on what it made may be deleted, if every day until then is good. It stays longer where a day is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
 

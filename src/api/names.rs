@@ -32,6 +32,13 @@ pub const DELEGATES: &str = "yagura-delegates";
 /// The name under which the API server knows the operator.
 pub const SYSTEM_USER: &str = "system:serviceaccount:yagura-system:yagura";
 
+/// Annotations that people put on objects.
+pub mod annotations {
+    /// On a TenantClass that is braked: from this instant on (RFC 3339), or on this date in UTC, its backups may expire
+    /// again, for a day without being counted.
+    pub const RESUME_EXPIRY: &str = "yagura.dev/resume-expiry";
+}
+
 /// The tags that every AWS resource of ours carries.
 pub mod tags {
     /// The cluster id that the operator was started with.

@@ -57,6 +57,8 @@ vocabulary! {
         Suspended,
         /// The account's quota has room for the snapshots that the policy keeps.
         QuotaSufficient,
+        /// No backup expires in the class's account and region until a person says so.
+        Braked,
         /// Every method of the Backup succeeded.
         Complete,
         /// The Backup is given up.
@@ -254,8 +256,22 @@ vocabulary! {
         SharingRevoked,
         /// A snapshot or an image of ours is public or shared with another account, and could not be closed yet.
         SharingNotRevoked,
+        /// AWS Backup does not delete what newer days replace: its vault is locked, for example.
+        VaultRefuses,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
+        /// Newer good days replaced the Backup, and what it made was deleted.
+        RetentionEnded,
+        /// A lock that somebody removed or shortened was put back.
+        LockRestored,
+        /// A snapshot of a Backup that newer days replace is in use, so AWS does not delete it.
+        SnapshotInUse,
+        /// More backups expired within a day than a day brings.
+        TooManyExpiries,
+        /// The newest good day of a Tenant is so old that none of its backups expires.
+        NoRecentDay,
+        /// A person lets backups expire again.
+        ExpiryResumed,
 
         /// The Incident is open and its clock runs.
         Open,

@@ -1,8 +1,8 @@
 //! What the operator may do in Kubernetes: one table, from which the RBAC of `deploy/` and of the chart is made
 //! and with which the audit log of the tests is compared.
 //!
-//! Deliberately absent: any verb on Secrets, any wildcard, `delete` on anything, and `create` on what users own
-//! (a stale apply could otherwise bring an object back that its user deleted).
+//! Deliberately absent: any verb on Secrets, any wildcard, `delete` on anything but Backups, and `create` on what users
+//! own (a stale apply could otherwise bring an object back that its user deleted).
 
 /// Where a right holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,9 @@ pub const RIGHTS: &[Right] = &[
     Right::own("accesspolicies/status", &["patch"]),
     Right::own("backuppolicies", WATCH),
     Right::own("backuppolicies/status", &["patch"]),
-    // Created for each slot: the object is the write-ahead record of the run.
-    Right::own("backups", &["get", "list", "watch", "create"]),
+    // Created for each slot: the object is the write-ahead record of the run. Deleted fourteen days after the last of
+    // what it made, or it would stay for ever.
+    Right::own("backups", &["get", "list", "watch", "create", "delete"]),
     Right::own("backups/status", &["patch"]),
     // Patched for the finalizer, which keeps the record of what was isolated.
     Right::own("incidents", &["get", "list", "watch", "patch"]),

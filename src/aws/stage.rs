@@ -16,8 +16,8 @@ use crate::{
     api::names::tags,
     clock::ManualClock,
     cloud::{
-        Account, Cloud, ClusterId, Direction, Instance, InstanceId, Lane, Launch, NewGroup, NewVolume,
-        Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
+        Account, Cloud, ClusterId, Direction, ImageId, Instance, InstanceId, Lane, Launch, NewGroup,
+        NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
     },
 };
 
@@ -128,6 +128,17 @@ impl Stage {
         let instance = self.cloud.launch(&launch(label, &group)).await.unwrap();
         self.advance(Duration::from_secs(60));
         self.cloud.find_instance(&instance.id).await.unwrap().unwrap()
+    }
+
+    /// Someone else makes an image of an instance.
+    pub(crate) async fn image(&self, id: &InstanceId) -> ImageId {
+        let made = self
+            .stranger()
+            .create_image()
+            .instance_id(id.as_str())
+            .name("by hand");
+        let made = made.no_reboot(true).send().await.unwrap();
+        ImageId::new(made.image_id.unwrap())
     }
 
     /// Someone else takes a tag away.

@@ -9,7 +9,7 @@ use std::{
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::{PartialObjectMeta, Status},
     runtime::{
         events::{Event, EventType, Recorder, Reporter},
@@ -21,7 +21,7 @@ use serde_json::json;
 use super::{
     Cluster, ClusterError, Happened, Index, Kind, NamespaceFacts, ObjectIndex, OwnedMeta, Seen, Severity,
 };
-use crate::api::{FIELD_MANAGER, Key, names};
+use crate::api::{Backup, FIELD_MANAGER, Key, names};
 
 /// A real API server, with one cache per watched kind.
 #[derive(Clone)]
@@ -172,6 +172,21 @@ impl Cluster for KubeCluster {
             .await
             .map_err(explain)?;
         Ok(freed.resource_version().unwrap_or_default())
+    }
+
+    async fn forget(&self, key: &Key, uid: &str, version: &str) -> Result<(), ClusterError> {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.to_owned()),
+                resource_version: Some(version.to_owned()),
+            }),
+            ..DeleteParams::default()
+        };
+        Backup::api(self.client(), &key.namespace)
+            .delete(&key.name, &params)
+            .await
+            .map(drop)
+            .map_err(explain)
     }
 
     async fn tell<K: Kind>(&self, object: &Seen<K>, happened: &Happened) -> Result<(), ClusterError> {

@@ -15,7 +15,7 @@ use super::{
     Cluster, ClusterError, Happened, Index, Kind, KindName, NamespaceFacts, OwnedMeta, Seen, index::Lists,
 };
 use crate::{
-    api::{Key, names},
+    api::{Backup, Key, names},
     clock::Clock,
 };
 
@@ -270,6 +270,18 @@ impl Cluster for MemoryCluster {
             return Ok(String::new());
         }
         Ok(state.keep(object))
+    }
+
+    async fn forget(&self, key: &Key, uid: &str, version: &str) -> Result<(), ClusterError> {
+        let mut state = self.state();
+        state.writes += 1;
+        let object = state.object::<Backup>(key).ok_or(ClusterError::NotFound)?;
+        let meta = object.meta();
+        if meta.uid.as_deref() != Some(uid) || meta.resource_version.as_deref() != Some(version) {
+            return Err(ClusterError::Conflict);
+        }
+        state.remove::<Backup>(key);
+        Ok(())
     }
 
     async fn tell<K: Kind>(&self, object: &Seen<K>, happened: &Happened) -> Result<(), ClusterError> {

@@ -1,9 +1,9 @@
-//! Kubernetes behind a narrow trait: read, create, apply a status, patch our metadata, tell an event.
+//! Kubernetes behind a narrow trait: read, create, apply a status, patch our metadata, forget a Backup, tell an event.
 //!
 //! Two implementations: [`KubeCluster`] over a real API server, [`MemoryCluster`] for sweeps of thousands of
 //! objects in a test. One contract suite runs on both.
 //!
-//! Deliberately absent: delete and any write of a `spec`. The operator never does either.
+//! Deliberately absent: any write of a `spec`, and any delete but that of a Backup that has nothing left.
 
 mod index;
 mod kind;
@@ -149,6 +149,14 @@ pub trait Cluster: Send + Sync + 'static {
         uid: &str,
         owned: &OwnedMeta,
     ) -> impl Future<Output = Result<String, ClusterError>> + Send;
+
+    /// Deletes a Backup that has nothing left, if it is the one with this uid and still at this version.
+    fn forget(
+        &self,
+        key: &Key,
+        uid: &str,
+        version: &str,
+    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
 
     /// Tells an event about an object.
     fn tell<K: Kind>(

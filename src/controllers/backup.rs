@@ -3,8 +3,10 @@
 //! What every run has in common is here; how a set is taken, watched and kept is its engine's. The engine is settled
 //! when the first attempt is recorded: a policy that changes it touches later runs only.
 
+pub(super) mod brake;
 mod ec2;
 mod job;
+mod retire;
 mod scene;
 mod status;
 
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use self::{
     ec2::Ec2,
     job::Jobs,
+    retire::Keeping,
     scene::{Place, Scene},
 };
 use crate::{
@@ -40,6 +43,8 @@ pub struct Backups {
 pub struct World {
     /// What does not depend on the engine.
     scene: Scene,
+    /// What becomes of the set when the run is over.
+    keeping: Keeping,
     /// What the engine looked at.
     seen: Seen,
 }
@@ -60,6 +65,8 @@ pub enum Step {
     Ec2(planner::Step),
     /// Of engine AWSBackup.
     Job(planner::job::Step),
+    /// Of none.
+    Retire(retire::Step),
 }
 
 impl<C: Cluster> Reconciler<C> for Backups {
@@ -72,17 +79,22 @@ impl<C: Cluster> Reconciler<C> for Backups {
     // Deleting a Backup deletes no snapshot, so there is nothing to hold it for.
     const FINALIZER: bool = false;
 
-    fn lane(&self, _: &Backup) -> Lane {
-        Lane::Backup
+    fn lane(&self, backup: &Backup) -> Lane {
+        if retire::is_expiring(backup) {
+            Lane::CleanUp
+        } else {
+            Lane::Backup
+        }
     }
 
     async fn observe(&self, ctx: &Context<C>, backup: &Backup) -> Result<World, Failure> {
         let scene = scene::observe(ctx, backup);
+        let keeping = retire::observe(ctx, backup, &scene);
         let seen = match scene.engine {
-            Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, &scene).await?),
-            Engine::AWSBackup => Seen::Job(self.jobs.observe(ctx, backup, &scene)),
+            Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, (&scene, &keeping)).await?),
+            Engine::AWSBackup => Seen::Job(self.jobs.observe(ctx, backup, (&scene, &keeping))),
         };
-        Ok(World { scene, seen })
+        Ok(World { scene, keeping, seen })
     }
 
     fn resolve(&self, _: &Context<C>, backup: &Backup, world: &World) -> Resolved<Run> {
@@ -104,17 +116,28 @@ impl<C: Cluster> Reconciler<C> for Backups {
         }
     }
 
-    fn plan(&self, _: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
-        match &world.seen {
+    fn plan(&self, backup: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
+        let mut plan = match &world.seen {
             Seen::Ec2(seen) => Ec2::plan(run, seen, now).map(Step::Ec2),
             Seen::Job(seen) => Jobs::plan(run, seen, now).map(Step::Job),
+        };
+        if run.ended.is_some() {
+            let (step, look_again) = retire::plan(backup, &world.scene, &world.keeping, now);
+            // One thing after another: a set that lacks a tag or a lock is looked at again first.
+            plan.steps
+                .extend(step.filter(|_| plan.steps.is_empty()).map(Step::Retire));
+            if let Some(at) = look_again {
+                plan.look_again_at(at);
+            }
         }
+        plan
     }
 
     async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         match (step, &world.seen) {
             (Step::Ec2(step), Seen::Ec2(seen)) => self.ec2.apply(pass, (&world.scene, seen), step).await,
             (Step::Job(step), _) => self.jobs.apply(pass, &world.scene, step).await,
+            (Step::Retire(step), _) => retire::apply(pass, &world.scene, *step).await,
             // A plan has the steps of the engine that it was made for.
             (Step::Ec2(_), Seen::Job(_)) => Ok(()),
         }
@@ -122,7 +145,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
 
     fn report(
         &self,
-        _: &Context<C>,
+        ctx: &Context<C>,
         backup: &Backup,
         outcome: &OutcomeOf<Self, C>,
         now: Timestamp,
@@ -133,11 +156,39 @@ impl<C: Cluster> Reconciler<C> for Backups {
         if let Some(refusal) = resolved.refusals.first() {
             return status::refused(backup, refusal, now);
         }
-        match &world.seen {
-            Seen::Ec2(seen) => self.ec2.report(backup, (&world.scene, seen), now),
-            Seen::Job(seen) => self.jobs.report(backup, (&world.scene, seen), now),
+        // Others come first: nothing was asked, nothing changed, and the engine knows when to come again.
+        if let Some((step, failure)) = &outcome.failed
+            && is_record(step)
+            && failure.turn_at().is_some()
+        {
+            return Report::default();
         }
+        // It is deleted, or somebody else changed it.
+        if outcome.done.contains(&Step::Retire(retire::Step::Forget)) {
+            return Report::default();
+        }
+        let failed = outcome.failed.as_ref().and_then(|(step, failure)| match step {
+            Step::Ec2(step) => Some((step, failure)),
+            Step::Job(_) | Step::Retire(_) => None,
+        });
+        let mut report = match &world.seen {
+            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), failed, now),
+            Seen::Job(seen) => self
+                .jobs
+                .report(backup, (&world.scene, seen, &world.keeping), now),
+        };
+        let status = report.status.get_or_insert_with(|| status::started(backup));
+        retire::amend(status, &world.scene, &world.keeping);
+        report
     }
+}
+
+/// Whether a step is to write down that AWS is about to be asked.
+fn is_record(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Ec2(planner::Step::RecordAttempt(_)) | Step::Job(planner::job::Step::RecordAttempt(..))
+    )
 }
 
 #[cfg(test)]

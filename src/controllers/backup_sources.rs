@@ -9,7 +9,7 @@ use crate::{
     cluster::{Cluster, Index, Kind},
     engine::Context,
     plan::selection::Candidate,
-    report::conditions::find_condition,
+    report::conditions::{find_condition, is_true},
     terms::{BackupTerms, Terms},
 };
 
@@ -102,4 +102,9 @@ pub(super) fn candidates(policies: &[Arc<BackupPolicy>]) -> Vec<Candidate> {
 pub(super) fn is_stalled_for(conditions: &[Condition], reason: Reason) -> bool {
     find_condition(conditions, ConditionType::Stalled.as_str())
         .is_some_and(|condition| condition.reason == reason.as_str())
+}
+
+/// Whether a status says that its object is Stalled.
+pub(super) fn is_stalled_for_any(conditions: &[Condition]) -> bool {
+    is_true(conditions, ConditionType::Stalled.as_str())
 }

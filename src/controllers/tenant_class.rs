@@ -213,6 +213,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
         if let Some(verdict) = preflight::verdict_of(rights, failure_of::<C>(outcome)) {
             preflight::tell(&mut conditions, &verdict);
         }
+        super::backup::brake::show(ctx, class, &mut conditions, now);
         let before = status.clone();
         let trouble = ctx.inventories.of(&class.site()).trouble();
         let standing = standing::<C>(outcome).with_trouble(trouble);
@@ -228,7 +229,11 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             }
         });
         let told = findings.map(|finding| Happened::warning(finding.reason, finding.message.clone()));
-        let events = told.chain(preflight::edges(&before, &status)).collect();
+        let braked = super::backup::brake::edges(&before, &status);
+        let events = told
+            .chain(preflight::edges(&before, &status))
+            .chain(braked)
+            .collect();
         // Without any subnet there is nothing to wait for: that is the user's to mend.
         let waits = matches!(&outcome.world, Ok(world)
             if world.quarantine.group.is_unknown() && world.subnets.iter().any(|(_, subnet)| subnet.is_some()));

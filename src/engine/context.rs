@@ -13,6 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use super::DueQueue;
 use crate::{
     api::{Key, Reason},
+    brakes::Brakes,
     clock::Clock,
     cloud::{CloudError, ClusterId},
     cluster::{Cluster, ClusterError, KindName},
@@ -171,6 +172,8 @@ pub struct Context<C> {
     pub metrics: Arc<Metrics>,
     /// Who is due when.
     pub wakes: Wakes,
+    /// What holds deletions back.
+    pub brakes: Brakes,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -195,6 +198,7 @@ impl<C: Cluster> Context<C> {
             terms,
             metrics,
             wakes: Wakes::default(),
+            brakes: Brakes::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }

@@ -136,6 +136,22 @@ const BACKUP_PROTECTED: Family = Family {
     alert: "yagura_backup_protected == 0",
 };
 
+const BACKUP_QUOTA: Family = Family {
+    name: "yagura_backup_quota_sufficient",
+    kind: Kind::Gauge,
+    labels: &["namespace", "policy"],
+    meaning: "Whether the account's quota has room for the snapshots that a policy keeps: 1 or 0; missing while it was not counted.",
+    alert: "yagura_backup_quota_sufficient == 0",
+};
+
+const BACKUP_SUSPENDED: Family = Family {
+    name: "yagura_backup_suspended",
+    kind: Kind::Gauge,
+    labels: &["namespace", "policy"],
+    meaning: "1 while a policy begins no backup because a person suspended it, else 0.",
+    alert: "min_over_time(yagura_backup_suspended[2d]) == 1",
+};
+
 const INCIDENT_OPEN: Family = Family {
     name: "yagura_incident_open",
     kind: Kind::Gauge,
@@ -228,6 +244,24 @@ pub(super) const SHARING_REVOKED: Family = Family {
     alert: "increase(yagura_sharing_revoked_total[1h]) > 0",
 };
 
+/// Backups that newer days replace.
+pub(super) const BACKUPS_EXPIRED: Family = Family {
+    name: "yagura_backups_expired_total",
+    kind: Kind::Counter,
+    labels: &["account", "region"],
+    meaning: "Backups of which it was decided that newer good days replace them, so that what they made is deleted.",
+    alert: "increase(yagura_backups_expired_total[1d]) > 2 * scalar(count(yagura_tenant_info))",
+};
+
+/// Whether backups expire.
+pub(super) const EXPIRY_BRAKED: Family = Family {
+    name: "yagura_backup_expiry_braked",
+    kind: Kind::Gauge,
+    labels: &["account", "region"],
+    meaning: "1 where no backup expires until a person says so, because more would have than a day brings.",
+    alert: "yagura_backup_expiry_braked == 1",
+};
+
 /// Passes over objects.
 pub(super) const RECONCILE_DURATION: Family = Family {
     name: "yagura_reconcile_duration_seconds",
@@ -247,7 +281,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 17] = [
+pub(super) const STATE: [Family; 19] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -258,6 +292,8 @@ pub(super) const STATE: [Family; 17] = [
     BACKUP_LOCKED_UNTIL,
     BACKUP_PROTECTED_LAG,
     BACKUP_PROTECTED,
+    BACKUP_QUOTA,
+    BACKUP_SUSPENDED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
@@ -268,7 +304,7 @@ pub(super) const STATE: [Family; 17] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 23] = [
+pub const FAMILIES: [Family; 27] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -279,6 +315,10 @@ pub const FAMILIES: [Family; 23] = [
     BACKUP_LOCKED_UNTIL,
     BACKUP_PROTECTED_LAG,
     BACKUP_PROTECTED,
+    BACKUPS_EXPIRED,
+    EXPIRY_BRAKED,
+    BACKUP_QUOTA,
+    BACKUP_SUSPENDED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,

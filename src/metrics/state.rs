@@ -36,6 +36,8 @@ pub struct State {
     pub leader: bool,
     /// Every Tenant.
     pub tenants: Vec<TenantRow>,
+    /// Every BackupPolicy.
+    pub policies: Vec<PolicyRow>,
     /// Every Incident.
     pub incidents: Vec<IncidentRow>,
     /// Every listing of the inventory.
@@ -79,6 +81,19 @@ pub struct TenantRow {
     pub protected_lag: Option<Duration>,
     /// Whether it is backed up as promised; `None`: not known.
     pub protected: Option<bool>,
+}
+
+/// One BackupPolicy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyRow {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub policy: String,
+    /// Whether the quota has room for what it keeps; `None`: not counted.
+    pub quota_sufficient: Option<bool>,
+    /// Whether it begins no backup for a while.
+    pub suspended: bool,
 }
 
 /// The newest good backup by one method.
@@ -162,6 +177,8 @@ impl Collector for Collected {
             per_tenant(&state, |row| {
                 row.protected.map(|holds| f64::from(u8::from(holds)))
             }),
+            per_policy(&state, |row| row.quota_sufficient),
+            per_policy(&state, |row| Some(row.suspended)),
             open_incidents(&state),
             deadlines(&state),
             listings(&state, |row| row.last_success.map(seconds)),
@@ -211,6 +228,14 @@ fn infos(state: &State) -> Vec<Sample> {
 fn per_tenant(state: &State, value: impl Fn(&TenantRow) -> Option<f64>) -> Vec<Sample> {
     let rows = state.tenants.iter().filter_map(|row| {
         value(row).map(|value| Sample(vec![row.namespace.clone(), row.tenant.clone()], value))
+    });
+    rows.collect()
+}
+
+fn per_policy(state: &State, value: impl Fn(&PolicyRow) -> Option<bool>) -> Vec<Sample> {
+    let rows = state.policies.iter().filter_map(|row| {
+        let labels = vec![row.namespace.clone(), row.policy.clone()];
+        value(row).map(|holds| Sample(labels, f64::from(u8::from(holds))))
     });
     rows.collect()
 }

@@ -119,6 +119,36 @@ fn the_state_of_a_tenant_is_shown() {
 }
 
 #[test]
+fn what_a_policy_says_of_quota_and_suspension_is_shown() {
+    let policy = |name: &str, quota_sufficient, suspended| PolicyRow {
+        namespace: "acme".to_owned(),
+        policy: name.to_owned(),
+        quota_sufficient,
+        suspended,
+    };
+    let text = rendered(State {
+        policies: vec![
+            policy("nightly", Some(false), true),
+            policy("weekly", None, false),
+        ],
+        ..State::default()
+    });
+    assert_has(
+        &text,
+        r#"yagura_backup_quota_sufficient{namespace="acme",policy="nightly"} 0"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_suspended{namespace="acme",policy="nightly"} 1"#,
+    );
+    assert_has(
+        &text,
+        r#"yagura_backup_suspended{namespace="acme",policy="weekly"} 0"#,
+    );
+    assert!(!text.contains(r#"quota_sufficient{namespace="acme",policy="weekly""#));
+}
+
+#[test]
 fn what_is_not_known_is_not_shown() {
     let text = rendered(State {
         tenants: vec![tenant("jira")],
@@ -286,6 +316,10 @@ fn every_family_that_is_shown_is_documented() {
             method: Method::Snapshot,
             last_success: at(1),
         }],
+        backup_interval: Some(Duration::from_secs(1)),
+        locked_until: Some(at(1)),
+        protected_lag: Some(Duration::ZERO),
+        protected: Some(true),
         ..tenant("jira")
     };
     let metrics = Metrics::new().unwrap();
@@ -300,6 +334,10 @@ fn every_family_that_is_shown_is_documented() {
     let state = State {
         leader: true,
         tenants: vec![row],
+        policies: vec![PolicyRow {
+            quota_sufficient: Some(true),
+            ..PolicyRow::default()
+        }],
         incidents: vec![incident(true, Some(1))],
         listings: vec![ListingRow {
             site: "r".into(),

@@ -8,13 +8,16 @@ use tokio::sync::watch;
 
 use super::Caches;
 use crate::{
-    api::{Backup, BackupPhase, ConditionType, Incident, Key, MethodState, Tenant, TenantStatus, Verdict},
+    api::{
+        Backup, BackupPhase, BackupPolicy, Condition, ConditionType, Incident, Key, MethodState, Tenant,
+        TenantStatus, Verdict,
+    },
     clock::elapsed,
     cluster::{Cluster, Index, Kind, KubeCluster},
     engine::Context,
     http::Readiness,
     lease::Leadership,
-    metrics::{BackupRow, IncidentRow, ListingRow, RotationRow, Source, State, TenantRow},
+    metrics::{BackupRow, IncidentRow, ListingRow, PolicyRow, RotationRow, Source, State, TenantRow},
     plan::backup_days::began,
     report::conditions::{FALSE, TRUE, find_condition},
     terms::{Method, PromiseId},
@@ -62,6 +65,11 @@ impl Source for Stores {
         State {
             leader: self.leads(),
             tenants: cluster.cached_all::<Tenant>().iter().map(row_of).collect(),
+            policies: cluster
+                .cached_all::<BackupPolicy>()
+                .iter()
+                .map(|policy| policy_row(policy))
+                .collect(),
             incidents: cluster
                 .cached_all::<Incident>()
                 .iter()
@@ -176,13 +184,26 @@ fn protected_lag(backups: &[Arc<Backup>]) -> Option<Duration> {
 }
 
 fn is_protected(status: &TenantStatus) -> Option<bool> {
-    match find_condition(&status.conditions, ConditionType::Protected.as_str())?
-        .status
-        .as_str()
-    {
+    holds(&status.conditions, ConditionType::Protected)
+}
+
+/// Whether a condition holds; `None` where nobody knows.
+fn holds(conditions: &[Condition], type_: ConditionType) -> Option<bool> {
+    match find_condition(conditions, type_.as_str())?.status.as_str() {
         TRUE => Some(true),
         FALSE => Some(false),
         _ => None,
+    }
+}
+
+fn policy_row(policy: &BackupPolicy) -> PolicyRow {
+    let Key { namespace, name } = policy.key();
+    let status = policy.status.clone().unwrap_or_default();
+    PolicyRow {
+        namespace,
+        policy: name,
+        quota_sufficient: holds(&status.conditions, ConditionType::QuotaSufficient),
+        suspended: holds(&status.conditions, ConditionType::Suspended) == Some(true),
     }
 }
 

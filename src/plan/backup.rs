@@ -3,27 +3,32 @@
 //! CreateSnapshots has neither a token nor a name that guards, so at most one set per attempt rests on order:
 //! the attempt is recorded (the object's version makes that a lock), then the call is made, soon or not at all;
 //! and a call of unknown outcome is looked for, until AWS would have to show it, before it is made again.
-//! Deliberately absent: deletion. Nothing a Backup does ever removes a snapshot.
+//! When it is over its set is locked, and deleted when enough newer days replace it: `keep`.
 
+mod calls;
 mod check;
 pub mod job;
+mod keep;
+mod lock;
 mod sets;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
 use super::slot::{Decision, STARTING_DEADLINE};
 use crate::{
     clock::later,
-    cloud::{
-        CloudError, Disposition, ErrorKind, InstanceId, Observed, Snapshot, SnapshotId, Volume, VolumeId,
-    },
+    cloud::{CloudError, InstanceId, Observed, Snapshot, SnapshotId, Volume, VolumeId},
 };
 
+use calls::{UNEXPLAINED, after_a_call, attempt, pause_after};
 use sets::Sets;
 
+pub use calls::call_end;
 pub use check::{Check, CheckName};
+pub use keep::{Kept, REFUSED_FOR};
+pub use lock::{LockRule, LockStep, Locks};
 pub use sets::belongs;
 
 /// How long a run may take, and be tried again. The first snapshot of a large volume takes hours; after six the
@@ -180,6 +185,20 @@ pub struct World {
     pub untagged: Vec<SnapshotId>,
     /// What this process knows of its last call.
     pub call: Option<Call>,
+    /// What is wrong with the place or the openness of snapshots.
+    pub exposure: Exposure,
+    /// What is known of the set once the run is over.
+    pub kept: Kept,
+}
+
+/// Who else might get at the snapshots of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// Those that everybody may use. One that is encrypted cannot be made so: where it is not known, the check of the
+    /// encryption tells.
+    pub public: BTreeSet<SnapshotId>,
+    /// Why they should not be in the region in which they are.
+    pub region: Option<String>,
 }
 
 /// One step.
@@ -196,6 +215,10 @@ pub enum Step {
     },
     /// Put the tags of the run back on these, so that sweeps show them again.
     Tag(Vec<SnapshotId>),
+    /// Lock a snapshot of the set.
+    Lock(LockStep),
+    /// Delete a snapshot of a set that newer days replace.
+    Delete(SnapshotId),
 }
 
 /// Where the run stands.
@@ -217,6 +240,10 @@ pub enum Outcome {
     Missed,
     /// It was complete, and its set is not whole any more.
     Expired,
+    /// It ended before, newer days replaced its set, and nothing of that is left.
+    Retired,
+    /// It ended before, and nothing that it made is left.
+    NothingLeft,
     /// It ended before; nothing changed.
     Unchanged,
 }
@@ -279,7 +306,7 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
 
 fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     if let Some(ended) = run.ended {
-        return after_the_end(ended, world);
+        return keep::plan(run, ended, world, now);
     }
     // It may come back until the run is out of time; an object without an end is no news for ever.
     if let Some(gone) = world.gone
@@ -306,18 +333,6 @@ fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
         None => begin(run, world, now),
         Some(attempt) if sets.contains(attempt.n) => after_a_failed_set(run, world, &sets, now),
         Some(attempt) => after_a_call(run, world, attempt, now),
-    }
-}
-
-fn after_the_end(ended: Ended, world: &World) -> Plan {
-    let is_gone = ended == Ended::Complete && world.shows_nothing();
-    match (is_gone, world.searched) {
-        (false, _) => Plan::outcome(Outcome::Unchanged),
-        (true, false) => Plan {
-            wants_search: true,
-            ..Plan::outcome(Outcome::Unchanged)
-        },
-        (true, true) => Plan::outcome(Outcome::Expired),
     }
 }
 
@@ -403,128 +418,6 @@ fn after_a_failed_set(run: &Run, world: &World, sets: &Sets<'_>, now: Timestamp)
         return Plan::waiting(Outcome::Running(Waiting::Pause, sets.facts()), Some(pause_ends));
     }
     attempt(world, n + 1, now, run.timeout())
-}
-
-/// A call was made, or was about to be, and no sweep shows its set.
-fn after_a_call(run: &Run, world: &World, recorded: Attempt, now: Timestamp) -> Plan {
-    let own = world
-        .call
-        .as_ref()
-        .filter(|call| call.n == recorded.n && call.ended >= recorded.at);
-    let ended = match own {
-        Some(Call {
-            end: CallEnd::Refused(times, error),
-            ended,
-            ..
-        }) => {
-            return after_a_refusal(run, world, (recorded.n, *times, error), *ended, now);
-        }
-        Some(call) => call.ended,
-        // Another process wrote it: its call ended by then, if it was ever made.
-        None => later(recorded.at, CALL_BOUND),
-    };
-    let settled = later(ended, SETTLED);
-    let agreeing = world.sweeps.iter().filter(|&&begun| begun >= settled).count();
-    if agreeing < SWEEPS {
-        return Plan::waiting(
-            Outcome::Running(Waiting::Answer, Facts::default()),
-            Some(settled.max(later(now, SWEEP))),
-        );
-    }
-    if !world.searched {
-        return Plan {
-            wants_search: true,
-            ..Plan::outcome(Outcome::Running(Waiting::Answer, Facts::default()))
-        };
-    }
-    // It had no effect, so it is the same attempt again.
-    attempt(world, recorded.n, now, run.timeout())
-}
-
-/// AWS said no, so nothing was made, and the same attempt may be made again.
-fn after_a_refusal(
-    run: &Run,
-    world: &World,
-    (n, times, error): (u32, u32, &CloudError),
-    ended: Timestamp,
-    now: Timestamp,
-) -> Plan {
-    let is_lasting = error.kind == ErrorKind::Unexpected && times > UNEXPLAINED;
-    let needs_person = is_lasting || error.kind.disposition() == Disposition::Stall;
-    let pause = if needs_person {
-        REFUSED_PAUSE
-    } else {
-        pause_after(times)
-    };
-    let pause_ends = later(ended, pause);
-    if now >= pause_ends {
-        return attempt(world, n, now, run.timeout());
-    }
-    let outcome = if needs_person {
-        Outcome::Stalled(error.clone())
-    } else {
-        Outcome::Running(Waiting::Pause, Facts::default())
-    };
-    Plan::waiting(outcome, Some(pause_ends))
-}
-
-/// How many refusals in a row with a code that nobody listed are taken for passing ones.
-const UNEXPLAINED: u32 = 10;
-
-/// The pause doubles from 5 s: a refusal is most often a rate, and rates recover within seconds.
-fn pause_after(times: u32) -> Duration {
-    Duration::from_secs(5 << times.min(6)).min(REFUSED_PAUSE)
-}
-
-/// Records and makes an attempt, where there is an instance.
-fn attempt(world: &World, n: u32, now: Timestamp, end: Option<Timestamp>) -> Plan {
-    // What is waited for here may wake nobody when it comes.
-    let soon = later(now, SWEEP);
-    let look_again = Some(end.map_or(soon, |end| end.min(soon)));
-    let waits = |for_what| {
-        let outcome = if n == 1 {
-            Outcome::Pending(for_what)
-        } else {
-            Outcome::Running(for_what, Facts::default())
-        };
-        Plan::waiting(outcome, look_again)
-    };
-    match &world.target {
-        Observed::Unknown => waits(Waiting::Inventory),
-        Observed::Absent if world.is_foreign => waits(Waiting::ForeignInstance),
-        Observed::Absent => waits(Waiting::Instance),
-        Observed::Present(target) => Plan {
-            steps: vec![
-                Step::RecordAttempt(Attempt { n, at: now }),
-                Step::CreateSnapshots {
-                    n,
-                    instance: target.instance.clone(),
-                },
-            ],
-            outcome: Outcome::Running(Waiting::Start, Facts::default()),
-            look_again: end,
-            wants_search: false,
-        },
-    }
-}
-
-/// How a call that failed is to be remembered. `before` is what was remembered until now.
-pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
-    match error.kind {
-        // An answer that cannot be explained says as little about the effect as none.
-        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost(error),
-        _ => {
-            let times = match before {
-                Some(Call {
-                    n: same,
-                    end: CallEnd::Refused(times, _),
-                    ..
-                }) if *same == n => *times,
-                _ => 0,
-            };
-            CallEnd::Refused(times.saturating_add(1), error)
-        }
-    }
 }
 
 impl World {

@@ -28,14 +28,23 @@ pub struct GoodDays {
 ///
 /// By its slot and by AWS's own times, never by a field that a user can set.
 pub fn day_of(backup: &Backup, schedule: &Schedule) -> Option<Date> {
-    let began = began(backup)?;
+    Some(day_of_set(backup, began(backup)?, schedule))
+}
+
+/// The local date that a Backup's set counts for which AWS began then.
+pub fn day_of_set(backup: &Backup, began: Timestamp, schedule: &Schedule) -> Date {
     let slot = backup.spec.scheduled_time.as_ref().map(|time| time.0);
-    Some(match slot {
+    match slot {
         Some(slot) if elapsed(slot, began) <= SAME_DAY && elapsed(began, slot) <= SAME_DAY => {
             schedule.date_of(slot)
         }
         Some(_) | None => schedule.local_date(began),
-    })
+    }
+}
+
+/// Whether a Backup is held and has every effective method: what makes its day good.
+pub fn is_good(backup: &Backup, methods: &[Method]) -> bool {
+    is_held(backup) && methods.iter().all(|&method| has_succeeded(backup, method))
 }
 
 /// The good days among a Tenant's Backups: those on which one Backup has every effective method, and has it still.
@@ -46,7 +55,7 @@ pub fn good_days<'a>(
 ) -> GoodDays {
     let mut good = GoodDays::default();
     for backup in backups {
-        if !is_held(backup) || !methods.iter().all(|&method| has_succeeded(backup, method)) {
+        if !is_good(backup, methods) {
             continue;
         }
         if let Some(day) = day_of(backup, schedule) {
@@ -57,9 +66,12 @@ pub fn good_days<'a>(
     good
 }
 
-/// Whether a Backup is complete, and everything it made is there still.
+/// Whether a Backup is complete, and everything it made is there still, and is to stay.
 pub fn is_held(backup: &Backup) -> bool {
-    backup.status.as_ref().and_then(|status| status.phase) == Some(BackupPhase::Complete)
+    backup
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase == Some(BackupPhase::Complete) && status.expiring_since.is_none())
 }
 
 /// When AWS began the first method of a Backup.

@@ -10,6 +10,7 @@ pub mod firewall;
 pub mod incident;
 pub mod permission;
 pub mod protected;
+pub mod retention;
 pub mod selection;
 pub mod slot;
 pub mod tenant;

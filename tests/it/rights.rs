@@ -125,6 +125,52 @@ async fn obstruct(env: &Env, tenant: &str, slot: Timestamp) {
         .unwrap();
 }
 
+/// A slot that was missed long ago: its object has nothing left, and goes.
+async fn let_go_of_an_old_one(env: &Env, tenant: &str) {
+    let long_ago = now().saturating_sub(SignedDuration::from_hours(24 * 20)).unwrap();
+    let owner = env.object::<Tenant>(&key(tenant)).await.unwrap();
+    let name = backup_name(tenant, long_ago);
+    let object = json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Backup",
+        "metadata": {"name": name, "namespace": "acme"},
+        "spec": {
+            "tenantRef": tenant, "tenantUID": owner.uid(), "scheduledTime": long_ago.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "reason": "Missed",
+        },
+    });
+    let backup: Backup = serde_json::from_value(object).unwrap();
+    let backups = Backup::api(env.plane.client(User::Operator), "acme");
+    backups
+        .create(&kube::api::PostParams::default(), &backup)
+        .await
+        .unwrap();
+    env.until::<Backup, _>(&key(&name), "nothing left", |backup| {
+        backup.status.as_ref()?.gone_at.as_ref().map(drop)
+    })
+    .await;
+    let then = now().saturating_sub(SignedDuration::from_hours(24 * 15)).unwrap();
+    let patch = json!({"status": {"goneAt": then.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()}}).to_string();
+    env.plane.kubectl(&[
+        "-n",
+        "acme",
+        "patch",
+        "backup",
+        &name,
+        "--subresource=status",
+        "--type",
+        "merge",
+        "-p",
+        &patch,
+    ]);
+    eventually("the object is gone", || async {
+        match env.object::<Backup>(&key(&name)).await {
+            None => Ok(()),
+            Some(found) => Err(found),
+        }
+    })
+    .await;
+}
+
 fn file(env: &Env, name: &str, tenant: &str) {
     env.apply(&format!(
         "{{apiVersion: yagura.dev/v1alpha1, kind: Incident, metadata: {{name: {name}, namespace: acme}}, \
@@ -252,6 +298,7 @@ async fn the_operator_uses_every_verb_it_is_granted_and_no_other() {
 
         tamper_twice(&env, "mail").await;
         isolate_and_close(&env, [&web, &mail]).await;
+        let_go_of_an_old_one(&env, "mail").await;
         // Another identity: it must take the Lease, not renew it.
         assert!(env.stop_operator("one"), "asked to end, it ends well");
         env.start_operator("two").await;

@@ -4,10 +4,10 @@
 
 mod look;
 
-pub(super) use look::{snapshots, target};
+pub(super) use look::{found, target};
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,20 +16,23 @@ use jiff::Timestamp;
 
 use super::{
     Place, Scene,
+    retire::{self, Keeping, Made},
     status::{self, run_of, status_of},
 };
 use crate::{
     api::{Backup, BackupStatus, Reason, names::tags},
     aws::OPERATION_TIMEOUT,
-    clock::elapsed,
-    cloud::{CloudError, ErrorKind, InstanceId, NewSnapshotSet, Operation, SnapshotId, Tags},
+    clock::{elapsed, later},
+    cloud::{
+        CloudError, ErrorKind, InstanceId, LockMode, NewSnapshotSet, Observed, Operation, SnapshotId, Tags,
+    },
     cluster::{Cluster, Happened, Kind},
     engine::{Context, Failure, Pass, Report},
     governor::MAX_WAIT,
-    inventory::Effect,
+    inventory::{Effect, View},
     plan::{
         Plan,
-        backup::{self as planner, Call, CallEnd, Run, Step, World},
+        backup::{self as planner, Call, CallEnd, LockRule, LockStep, Run, Step, World},
     },
 };
 
@@ -41,24 +44,44 @@ const _: () = assert!(
     CALL_WITHIN.as_secs() + MAX_WAIT.as_secs() + OPERATION_TIMEOUT.as_secs() < planner::CALL_BOUND.as_secs()
 );
 
+/// How soon a lock that was just set is read back.
+const SWEEP: Duration = Duration::from_secs(30);
+
 /// The engine.
 #[derive(Debug, Default)]
 pub(super) struct Ec2 {
-    /// The last call of each Backup, by its uid: until the run ends.
-    calls: Mutex<HashMap<String, Call>>,
+    /// What this process did for each Backup, by its uid: until nothing is left of it.
+    acts: Mutex<HashMap<String, Acts>>,
+}
+
+/// What this process did for one Backup.
+#[derive(Clone, Debug, Default)]
+struct Acts {
+    /// The last call that asked for a set: until the run ends.
+    call: Option<Call>,
+    /// When a lock was set last.
+    locked_at: Option<Timestamp>,
+    /// When a snapshot was deleted last.
+    deleted_at: Option<Timestamp>,
+    /// The snapshots that AWS refused to delete: when, and why.
+    refused: BTreeMap<SnapshotId, (Timestamp, CloudError)>,
 }
 
 impl Ec2 {
-    fn calls(&self) -> MutexGuard<'_, HashMap<String, Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn acts(&self) -> MutexGuard<'_, HashMap<String, Acts>> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call_of(&self, uid: &str) -> Option<Call> {
-        self.calls().get(uid).cloned()
+    fn acts_of(&self, uid: &str) -> Acts {
+        self.acts().get(uid).cloned().unwrap_or_default()
+    }
+
+    fn note(&self, uid: &str, note: impl FnOnce(&mut Acts)) {
+        note(self.acts().entry(uid.to_owned()).or_default());
     }
 
     fn remember(&self, uid: &str, call: Call) {
-        self.calls().insert(uid.to_owned(), call);
+        self.note(uid, |acts| acts.call = Some(call));
     }
 
     /// Looks at the instance and at what there is of the set.
@@ -66,17 +89,42 @@ impl Ec2 {
         &self,
         ctx: &Context<C>,
         backup: &Backup,
-        scene: &Scene,
+        (scene, keeping): (&Scene, &Keeping),
     ) -> Result<World, Failure> {
         let run = run_of(backup, scene);
         if run.ended.is_some() {
-            self.calls().remove(backup.uid());
+            self.forget(backup);
         }
-        let mut world = look::observe(ctx, backup, scene, self.call_of(backup.uid()));
+        let acts = self.acts_of(backup.uid());
+        let mut world = look::observe(ctx, backup, scene, acts.call.clone());
+        if run.ended.is_some() {
+            world.kept.fate = keeping.fate;
+            world.kept.rule = lock_rule(backup, scene, keeping);
+            world.kept.deleted_at = acts.deleted_at;
+            world.kept.refused = acts
+                .refused
+                .iter()
+                .map(|(id, (at, _))| (id.clone(), *at))
+                .collect();
+        }
         if planner::plan(&run, &world, ctx.now()).wants_search {
             look::search(ctx, backup, scene, &mut world).await?;
         }
         Ok(world)
+    }
+
+    /// Forgets what is of no use after the end.
+    fn forget(&self, backup: &Backup) {
+        let is_gone = backup
+            .status
+            .as_ref()
+            .is_some_and(|status| status.gone_at.is_some());
+        let mut acts = self.acts();
+        if is_gone {
+            acts.remove(backup.uid());
+        } else if let Some(acts) = acts.get_mut(backup.uid()) {
+            acts.call = None;
+        }
     }
 
     /// What to do now.
@@ -102,29 +150,113 @@ impl Ec2 {
         };
         match step {
             Step::RecordAttempt(attempt) => {
+                // An attempt whose call is not made soon is of unknown outcome to everybody else: so the turn first.
+                pass.cloud(&place.site).book(Operation::CreateSnapshots).await?;
                 let status = status::recorded(&pass.object, scene.engine, *attempt, pass.now);
                 pass.write_ahead(status).await
             }
             Step::CreateSnapshots { n, instance } => self.create(pass, place, *n, instance).await,
             Step::Tag(ids) => tag(pass, place, world, ids).await,
+            Step::Lock(step) => self.lock(pass, place, step).await,
+            Step::Delete(id) => self.delete(pass, place, id).await,
         }
     }
 
     /// What to say of the run.
-    pub(super) fn report(
+    pub(super) fn report<C: Cluster>(
         &self,
+        ctx: &Context<C>,
         backup: &Backup,
         (scene, world): (&Scene, &World),
+        failed: Option<(&Step, &Failure)>,
         now: Timestamp,
     ) -> Report<BackupStatus> {
+        let acts = self.acts_of(backup.uid());
         // As it is now: with what was recorded, and how the call ended.
         let mut seen = world.clone();
-        seen.call = self.call_of(backup.uid());
+        seen.call.clone_from(&acts.call);
         let planned = planner::plan(&run_of(backup, scene), &seen, now);
         let trouble = seen.call.as_ref().and_then(|call| call.end.error());
         let mut report = status_of(backup, (&planned.outcome, trouble), scene.max_skew, now);
-        report.look_again = planned.look_again;
+        report.look_again = planned.look_again.filter(|_| failed.is_none());
+        if retire::is_complete(backup) && !retire::is_expiring(backup) {
+            let read_back = read_back(ctx, scene, world, &acts, now);
+            // Where locks are over there is nothing to wait for.
+            let locks = world.kept.locks(now);
+            let is_awaited =
+                locks.is_some_and(|locks| !locks.steps.is_empty() || locks.until != Observed::Absent);
+            if read_back.is_none() && is_awaited {
+                report.look_again = Some(later(now, SWEEP)).filter(|_| failed.is_none());
+            }
+            let status = report.status.get_or_insert_with(|| status::started(backup));
+            status::put_locks(status, read_back, failed, now);
+        } else if retire::is_expiring(backup) && !acts.refused.is_empty() {
+            let status = report.status.get_or_insert_with(|| status::started(backup));
+            status::put_refusals(status, acts.refused.iter().map(|(id, (_, error))| (id, error)));
+        }
         report
+    }
+
+    /// Locks a snapshot.
+    async fn lock<C: Cluster>(
+        &self,
+        pass: &mut Pass<'_, C, Backup>,
+        place: &Place,
+        step: &LockStep,
+    ) -> Result<(), Failure> {
+        let cloud = pass.cloud(&place.site);
+        let lock = cloud.lock_snapshot(&step.id, step.mode, step.until).await?;
+        pass.ctx.inventories.of(&place.site).record(Effect::Locked(lock));
+        let now = pass.ctx.now();
+        self.note(pass.object.uid(), |acts| acts.locked_at = Some(now));
+        if step.restores {
+            let message = format!(
+                "the lock of snapshot {} was removed or shortened and was put back",
+                step.id
+            );
+            pass.happened(Happened::warning(Reason::LockRestored, message));
+        }
+        Ok(())
+    }
+
+    /// Deletes a snapshot of a set that newer days replace.
+    async fn delete<C: Cluster>(
+        &self,
+        pass: &mut Pass<'_, C, Backup>,
+        place: &Place,
+        id: &SnapshotId,
+    ) -> Result<(), Failure> {
+        let inventory = pass.ctx.inventories.of(&place.site);
+        // Once more, and of the newest view: what was handed to somebody else meanwhile is not ours to delete.
+        let is_ours = matches!(inventory.view().snapshot(id), Observed::Present(snapshot)
+            if look::is_ours(snapshot, &pass.object, place));
+        if !is_ours {
+            return Ok(());
+        }
+        let answer = pass.cloud(&place.site).delete_snapshot(id).await;
+        let now = pass.ctx.now();
+        let uid = pass.object.uid().to_owned();
+        match answer {
+            Ok(()) => {
+                inventory.record(Effect::Deleted(id.clone()));
+                self.note(&uid, |acts| {
+                    acts.deleted_at = Some(now);
+                    acts.refused.remove(id);
+                });
+                Ok(())
+            }
+            // What AWS says of a snapshot that is locked, or in use by an image, is not worth telling apart: the lock
+            // is read, and for the rest there is another day. The others of the set go on.
+            Err(error) if is_refusal(&error) => {
+                if error.kind != ErrorKind::NotFound {
+                    let message = format!("snapshot {id} stays for another day: {error}");
+                    pass.happened(Happened::warning(Reason::SnapshotInUse, message));
+                }
+                self.note(&uid, |acts| drop(acts.refused.insert(id.clone(), (now, error))));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes the set of an attempt that was just recorded.
@@ -167,7 +299,7 @@ impl Ec2 {
                 Ok(())
             }
             Err(error) => {
-                let end = planner::call_end(error.clone(), n, self.call_of(uid).as_ref());
+                let end = planner::call_end(error.clone(), n, self.acts_of(uid).call.as_ref());
                 self.remember(uid, Call { n, ended, end });
                 Err(error.into())
             }
@@ -218,6 +350,52 @@ pub(super) fn snapshot_tags<C: Cluster>(pass: &Pass<'_, C, Backup>, place: &Plac
         tags.insert(tags::ATTEMPT.to_owned(), n.to_string());
     }
     tags
+}
+
+/// What there is of a Backup's set.
+pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
+    look::made(view, backup)
+}
+
+/// How the set of a run that is complete is to be locked.
+fn lock_rule(backup: &Backup, scene: &Scene, keeping: &Keeping) -> Option<LockRule> {
+    if !retire::is_complete(backup) || retire::is_expiring(backup) {
+        return None;
+    }
+    let rules = scene.rules.as_ref()?;
+    Some(LockRule {
+        mode: match rules.lock_mode {
+            crate::api::LockMode::Governance => LockMode::Governance,
+            crate::api::LockMode::Compliance => LockMode::Compliance,
+        },
+        days: rules.lock_days,
+        holds_until: keeping.holds_until,
+    })
+}
+
+/// Until when all of the set is locked, as AWS says it; `None` while it did not say so since the last lock was set.
+fn read_back<C: Cluster>(
+    ctx: &Context<C>,
+    scene: &Scene,
+    world: &World,
+    acts: &Acts,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let place = scene.place.as_ref()?;
+    let locks = world.kept.locks(now)?;
+    let listed_at = ctx.inventories.of(&place.site).view().locks_listed_at()?;
+    if acts.locked_at.is_some_and(|locked_at| listed_at <= locked_at) || !locks.steps.is_empty() {
+        return None;
+    }
+    locks.until.present().copied()
+}
+
+/// Whether AWS said that it does not delete a snapshot, for a reason that is the snapshot's.
+fn is_refusal(error: &CloudError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::IncorrectState | ErrorKind::InvalidSpec | ErrorKind::Unexpected | ErrorKind::NotFound
+    )
 }
 
 fn defect(message: &str) -> Failure {

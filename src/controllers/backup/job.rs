@@ -1,6 +1,7 @@
 //! Engine AWSBackup: jobs of AWS Backup, one for each attempt.
 //!
-//! Here are the calls, and what this process remembers of them: the id of a job need not be asked for again.
+//! Here are the calls, and what this process remembers of them: the id of a job need not be asked for again, and what
+//! AWS does not delete is asked for once a day.
 
 mod look;
 
@@ -14,35 +15,42 @@ use jiff::Timestamp;
 use super::{
     Place, Scene,
     ec2::snapshot_tags,
+    retire::Keeping,
     status::{self, run_of, status_of},
 };
 use crate::{
     api::{Backup, BackupStatus, Engine, Method, Reason, time},
-    cloud::{Image, NewBackupJob, Observed, Operation, VaultName},
+    cloud::{CloudError, ErrorKind, Image, ImageId, NewBackupJob, Observed, Operation, VaultName},
     cluster::{Cluster, Happened, Kind},
     engine::{Context, Failure, Pass, Report},
     plan::{
         Plan,
         backup::{
             Attempt, Outcome, Run,
-            job::{self as planner, Call, CallEnd, Start, Step, World},
+            job::{self as planner, Call, CallEnd, Start, Step, Tried, World},
         },
         vault,
     },
 };
 
-pub(super) use look::made_something;
+pub(super) use look::{made, made_something};
 
 /// The engine.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     /// The last call of each Backup, by its uid: until the run ends.
     calls: Mutex<HashMap<String, Call>>,
+    /// The last deletion of what each made, by its uid: until it is gone.
+    tried: Mutex<HashMap<String, Tried>>,
 }
 
 impl Jobs {
     fn calls(&self) -> MutexGuard<'_, HashMap<String, Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tried(&self) -> MutexGuard<'_, HashMap<String, Tried>> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn call_of(&self, uid: &str) -> Option<Call> {
@@ -54,12 +62,24 @@ impl Jobs {
     }
 
     /// Looks at the instance, the vault, and what there is of the job.
-    pub(super) fn observe<C: Cluster>(&self, ctx: &Context<C>, backup: &Backup, scene: &Scene) -> World {
+    pub(super) fn observe<C: Cluster>(
+        &self,
+        ctx: &Context<C>,
+        backup: &Backup,
+        (scene, keeping): (&Scene, &Keeping),
+    ) -> World {
         let run = run_of(backup, scene);
+        let uid = backup.uid();
         if run.ended.is_some() {
-            self.calls().remove(backup.uid());
+            self.calls().remove(uid);
         }
-        look::observe(ctx, backup, (scene, &run), self.call_of(backup.uid()))
+        let mut world = look::observe(ctx, backup, (scene, &run), self.call_of(uid));
+        if world.kept.is_gone {
+            self.tried().remove(uid);
+        }
+        world.kept.fate = keeping.fate;
+        world.kept.tried = self.tried().get(uid).cloned();
+        world
     }
 
     /// What to do now.
@@ -89,6 +109,7 @@ impl Jobs {
         match step {
             Step::RecordAttempt(attempt, vault) => record(pass, place, *attempt, vault).await,
             Step::Start(start) => self.start(pass, place, start).await,
+            Step::Delete { image, vault } => self.delete(pass, place, (image, vault)).await,
         }
     }
 
@@ -96,7 +117,7 @@ impl Jobs {
     pub(super) fn report(
         &self,
         backup: &Backup,
-        (scene, world): (&Scene, &World),
+        (scene, world, keeping): (&Scene, &World, &Keeping),
         now: Timestamp,
     ) -> Report<BackupStatus> {
         let run = run_of(backup, scene);
@@ -114,6 +135,11 @@ impl Jobs {
         let trouble = seen.call.as_ref().and_then(|call| call.end.error());
         let mut report = status_of(backup, (&planned.outcome, trouble), scene.max_skew, now);
         report.look_again = planned.look_again;
+        if run.ended.is_some() {
+            let status = report.status.get_or_insert_with(|| status::started(backup));
+            put_keeping(status, keeping, planned.told, now);
+            return report;
+        }
         if let Some(status) = &mut report.status {
             put_job(status, &seen, n.is_some());
             if let (Outcome::Complete(_), Some(image)) = (&planned.outcome, &planned.image) {
@@ -121,6 +147,42 @@ impl Jobs {
             }
         }
         report
+    }
+
+    /// Asks AWS to delete a recovery point that newer days replace.
+    async fn delete<C: Cluster>(
+        &self,
+        pass: &mut Pass<'_, C, Backup>,
+        place: &Place,
+        (id, vault): (&ImageId, &VaultName),
+    ) -> Result<(), Failure> {
+        let inventory = pass.ctx.inventories.of(&place.site);
+        // Once more, and of the newest view: what was handed to somebody else meanwhile is not ours to delete.
+        let is_ours = matches!(inventory.view().image(id), Observed::Present(image)
+            if look::is_ours(image, &pass.object, place));
+        if !is_ours {
+            return Ok(());
+        }
+        let arn = planner::recovery_point(id, &place.site.region);
+        let answer = pass.cloud(&place.site).delete_recovery_point(vault, &arn).await;
+        let refusal = match answer {
+            Ok(()) => None,
+            // That of one image is none of the others': they go on, and for it there is another day.
+            Err(error) if is_refusal(&error) => {
+                let message = format!("image {id} stays for another day: {error}");
+                pass.happened(Happened::warning(Reason::VaultRefuses, message));
+                Some(error)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Listings tell whether it is gone: AWS may answer well and not delete.
+        let at = pass.ctx.now();
+        let mut tried = self.tried();
+        // Of another image, in the same pass.
+        let before = tried.get(pass.object.uid()).filter(|tried| tried.at >= pass.now);
+        let refusal = refusal.or_else(|| before.and_then(|tried| tried.refusal.clone()));
+        tried.insert(pass.object.uid().to_owned(), Tried { at, refusal });
+        Ok(())
     }
 
     /// Asks for the job of an attempt that is recorded.
@@ -224,6 +286,38 @@ fn put_image(status: &mut BackupStatus, (scene, world): (&Scene, &World), image:
         status.locked_until = Some(time(until));
         status.protected_at.get_or_insert(time(now));
     }
+}
+
+/// Writes how the vault keeps what the job made, and why it is there still when it was to go.
+fn put_keeping(status: &mut BackupStatus, keeping: &Keeping, told: Option<String>, now: Timestamp) {
+    if let Observed::Present(made) = &keeping.made
+        && made.is_whole
+    {
+        match made.locked_until {
+            Observed::Unknown => {}
+            // Somebody took the lock from the vault.
+            Observed::Absent => status.locked_until = None,
+            Observed::Present(until) => {
+                status.locked_until = Some(time(until));
+                status.protected_at.get_or_insert(time(now));
+            }
+        }
+    }
+    if told.is_some() {
+        status::change_method(status, |method| method.message = told);
+    }
+}
+
+/// Whether AWS said that it does not delete a recovery point, for a reason that another day may cure.
+fn is_refusal(error: &CloudError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Denied
+            | ErrorKind::IncorrectState
+            | ErrorKind::InvalidSpec
+            | ErrorKind::NotFound
+            | ErrorKind::Unexpected
+    )
 }
 
 /// The method that this engine has.

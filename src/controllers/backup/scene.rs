@@ -27,6 +27,10 @@ pub(super) struct Scene {
     pub(super) place: Option<Place>,
     /// The rules in force for it.
     pub(super) rules: Option<BackupRules>,
+    /// Whether a policy makes them; else the terms do.
+    pub(super) is_by_policy: bool,
+    /// Why snapshots should not be where the class keeps them.
+    pub(super) region_fault: Option<String>,
     /// The engine of the run.
     pub(super) engine: Engine,
     /// How late a run may begin by the terms of the Tenant.
@@ -70,16 +74,22 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup) -> Scene {
         .as_ref()
         .zip(class)
         .map(|(tenant, class)| Place::of(ctx, tenant, class.site()));
-    let rules = tenant
+    let in_force = tenant.as_ref().and_then(|tenant| in_force(ctx, tenant));
+    let terms = tenant.as_ref().and_then(|tenant| terms_of(ctx, tenant));
+    let max_skew = terms.as_ref().map(|terms| terms.backup.start_skew_max);
+    let region = place.as_ref().map(|place| &place.site.region);
+    let region_fault = region
+        .zip(terms)
+        .filter(|(region, terms)| !terms.regions.contains(region))
+        .map(|(region, terms)| format!("the terms {} do not allow region {region}", terms.name));
+    let is_by_policy = in_force
         .as_ref()
-        .and_then(|tenant| in_force(ctx, tenant))
-        .map(|in_force| in_force.rules);
-    let max_skew = tenant
-        .as_ref()
-        .and_then(|tenant| terms_of(ctx, tenant))
-        .map(|terms| terms.backup.start_skew_max);
+        .is_some_and(|in_force| in_force.policy.is_some());
+    let rules = in_force.map(|in_force| in_force.rules);
     Scene {
         engine: engine_of(ctx, backup, (place.as_ref(), rules.as_ref())),
+        is_by_policy,
+        region_fault,
         tenant,
         place,
         rules,
@@ -108,7 +118,7 @@ fn engine_of<C: Cluster>(
         return by_rules;
     };
     let view = ctx.inventories.of(&place.site).view();
-    if ec2::snapshots(&view, backup).present().is_some() {
+    if ec2::found(&view, backup).present().is_some() {
         return Engine::EC2;
     }
     match job::made_something(&view, backup) {

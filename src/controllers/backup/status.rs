@@ -10,7 +10,7 @@ use crate::{
         Attempt, Backup, BackupCheck, BackupPhase, BackupStatus, ConditionType, Engine, Method, MethodState,
         MethodStatus, Reason, time,
     },
-    cloud::CloudError,
+    cloud::{CloudError, SnapshotId},
     cluster::{Happened, Kind},
     controllers::backup_sources::{created, is_stalled_for},
     engine::{Failure, Refusal, Report},
@@ -153,6 +153,18 @@ pub(super) fn status_of(
     now: Timestamp,
 ) -> Report<BackupStatus> {
     let mut status = started(backup);
+    let before = status.phase;
+    let is_retired = *outcome == Outcome::Retired;
+    if is_retired || *outcome == Outcome::NothingLeft {
+        status.gone_at.get_or_insert(time(now));
+    }
+    // What a stranger deleted in part stays so.
+    if *outcome == Outcome::NothingLeft || (is_retired && before == Some(BackupPhase::Expired)) {
+        return Report {
+            status: Some(status),
+            ..Report::default()
+        };
+    }
     let Some(mut end) = shown(outcome, trouble) else {
         return Report::default();
     };
@@ -160,7 +172,6 @@ pub(super) fn status_of(
         let message = "its policy was suspended when its time came";
         end.because = Because::new(Reason::Suspended, message);
     }
-    let before = status.phase;
     // What AWS was asked for stays under way, whatever it waits for now.
     let is_under_way = before == Some(BackupPhase::Running) && end.phase == BackupPhase::Pending;
     status.phase = if is_under_way { before } else { Some(end.phase) };
@@ -176,9 +187,11 @@ pub(super) fn status_of(
             }
         });
     }
-    let events = edges(before, &end);
+    let events = edges(before, &end, is_retired);
     let mut conditions = Conditions::over(&status.conditions, backup.generation(), now);
-    let has_failed = matches!(outcome, Outcome::Failed(..) | Outcome::Missed);
+    // A run that failed has failed, also when what it left is deleted.
+    let had_failed = is_retired && conditions.is_true(ConditionType::Failed);
+    let has_failed = had_failed || matches!(outcome, Outcome::Failed(..) | Outcome::Missed);
     conditions.set(
         ConditionType::Complete,
         Some(end.phase == BackupPhase::Complete),
@@ -274,6 +287,12 @@ fn shown<'a>(outcome: &'a Outcome, trouble: Option<&CloudError>) -> Option<Shown
             let message = "not all of its snapshots are there any more";
             Shown::new(BackupPhase::Expired, Reason::SnapshotsGone, message)
         }
+        Outcome::Retired => {
+            let message = "newer good days replaced it, and what it made was deleted";
+            Shown::new(BackupPhase::Expired, Reason::RetentionEnded, message)
+        }
+        // The phase stays as it is, and so does why.
+        Outcome::NothingLeft => return None,
     })
 }
 
@@ -312,17 +331,22 @@ fn standing(outcome: &Outcome, because: Because) -> Standing {
         | Outcome::Failed(..)
         | Outcome::Missed
         | Outcome::Expired => Standing::Stalled(because),
-        Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged => Standing::Working(because),
+        // It did what it was for.
+        Outcome::Retired => Standing::Resting(because),
+        Outcome::Pending(_) | Outcome::Running(..) | Outcome::Unchanged | Outcome::NothingLeft => {
+            Standing::Working(because)
+        }
     }
 }
 
 /// What just ended.
-fn edges(before: Option<BackupPhase>, end: &Shown<'_>) -> Vec<Happened> {
+fn edges(before: Option<BackupPhase>, end: &Shown<'_>, is_retired: bool) -> Vec<Happened> {
     let (reason, message) = (end.because.reason, end.because.message.clone());
     match end.phase {
         _ if before == Some(end.phase) => Vec::new(),
         BackupPhase::Pending | BackupPhase::Running => Vec::new(),
         BackupPhase::Complete => vec![Happened::normal(reason, message)],
+        BackupPhase::Expired if is_retired => vec![Happened::normal(reason, message)],
         BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired | BackupPhase::Partial => {
             vec![Happened::warning(reason, message)]
         }
@@ -358,8 +382,58 @@ fn put_facts(backup: &Backup, status: &mut BackupStatus, facts: &Facts, max_skew
     });
 }
 
+/// Writes until when the set is locked, as AWS says it, or why a snapshot could not be locked.
+pub(super) fn put_locks(
+    status: &mut BackupStatus,
+    read_back: Option<Timestamp>,
+    failed: Option<(&planner::Step, &Failure)>,
+    now: Timestamp,
+) {
+    if let Some(until) = read_back {
+        status.protected_at.get_or_insert(time(now));
+        status.locked_until = Some(time(until));
+    }
+    let is_waiting = |failure: &Failure| failure.turn_at().is_some();
+    let why = match failed {
+        // Others come first: that is no news.
+        Some((_, failure)) if is_waiting(failure) => return,
+        Some((planner::Step::Lock(_), failure)) => Some(format!("not all snapshots are locked: {failure}")),
+        Some(_) => return,
+        None if read_back.is_none() => return,
+        None => None,
+    };
+    change_method(status, |method| method.message = why.map(shortened));
+}
+
+/// Writes why snapshots of a set that is to go are there still.
+pub(super) fn put_refusals<'a>(
+    status: &mut BackupStatus,
+    refused: impl Iterator<Item = (&'a SnapshotId, &'a CloudError)>,
+) {
+    let why: Vec<_> = refused
+        .map(|(id, error)| format!("{id} stays for another day: {error}"))
+        .collect();
+    change_method(status, |method| method.message = Some(shortened(why.join("; "))));
+}
+
+/// What fits into a status.
+fn shortened(text: String) -> String {
+    text.chars().take(MESSAGE_LIMIT).collect()
+}
+
+/// How long a message of a method may be.
+const MESSAGE_LIMIT: usize = 1_000;
+
+/// Whether the run is over.
+pub(super) fn has_ended(backup: &Backup) -> bool {
+    !matches!(
+        phase_of(backup),
+        None | Some(BackupPhase::Pending | BackupPhase::Running)
+    )
+}
+
 /// The status so far, as one of this generation.
-fn started(backup: &Backup) -> BackupStatus {
+pub(super) fn started(backup: &Backup) -> BackupStatus {
     let mut status = backup.status.clone().unwrap_or_default();
     status.observed_generation = Some(backup.generation());
     status

@@ -4,6 +4,7 @@ mod bed;
 mod chaos;
 mod engines;
 mod jobs;
+mod keeping;
 mod lost;
 mod policies;
 mod suspensions;

@@ -167,7 +167,9 @@ impl Ground {
             ctx.cluster.cached::<BackupPolicy>(&key)
         });
         let copies = facts.sees_aws().then(|| Copies {
-            vault_lack: vault.and_then(|vault| self.copying(tenant).vault_lack(vault)),
+            vault_lack: vault
+                .filter(|_| rule.rules.engine == Engine::AWSBackup)
+                .and_then(|vault| self.copying(tenant).vault_lack(vault)),
             ..copies(facts, rule)
         });
         let asked = Protection {
@@ -208,7 +210,12 @@ fn copies(facts: &Facts, rule: &schedule::InForce) -> Copies {
 /// The vault that the Tenant's copies go to, kept in the inventory's eye: it is looked at only while somebody asks.
 fn watched_vault<C: Cluster>(ctx: &Context<C>, ground: &Ground) -> Option<VaultName> {
     let (class, _) = ground.view.as_ref()?;
-    if ground.rule.rules.engine != Engine::AWSBackup {
+    let by_aws_backup = |backup: &Backup| {
+        let status = backup.status.as_ref();
+        status.and_then(|status| status.engine) == Some(Engine::AWSBackup)
+    };
+    // Days that it took are guaranteed still when the policy has another engine.
+    if ground.rule.rules.engine != Engine::AWSBackup && !ground.backups().any(by_aws_backup) {
         return None;
     }
     let vault = VaultName::from(class.spec.backup.as_ref()?.vault.as_deref()?);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::cloud::{Observed, Snapshot, SnapshotState, Volume, VolumeId};
 
-use super::Target;
+use super::{Exposure, Target};
 
 /// What is checked of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum CheckName {
     JobCompleted,
     /// Nobody but the account may use it.
     NotPublic,
+    /// It is in a region of the terms.
+    RegionOfTerms,
 }
 
 impl CheckName {
@@ -33,6 +35,7 @@ impl CheckName {
             Self::EncryptionEqual => "EncryptionEqual",
             Self::JobCompleted => "JobCompleted",
             Self::NotPublic => "NotPublic",
+            Self::RegionOfTerms => "RegionOfTerms",
         }
     }
 }
@@ -58,7 +61,12 @@ pub(super) enum Judgement {
 }
 
 /// Judges a set. `is_settled`: it is so old that all of it shows.
-pub(super) fn judge(set: &[&Snapshot], target: &Observed<Target>, is_settled: bool) -> Judgement {
+pub(super) fn judge(
+    set: &[&Snapshot],
+    target: &Observed<Target>,
+    exposure: &Exposure,
+    is_settled: bool,
+) -> Judgement {
     if let Some(fault) = error_of(set) {
         return Judgement::Failed(vec![Check {
             name: CheckName::SnapshotsCompleted,
@@ -99,6 +107,14 @@ pub(super) fn judge(set: &[&Snapshot], target: &Observed<Target>, is_settled: bo
             name: CheckName::EncryptionEqual,
             fault: wrong_encryption(set, volumes),
         },
+        Check {
+            name: CheckName::NotPublic,
+            fault: public_snapshot(set, exposure),
+        },
+        Check {
+            name: CheckName::RegionOfTerms,
+            fault: exposure.region.clone(),
+        },
     ];
     if checks.iter().all(|check| check.fault.is_none()) {
         Judgement::Complete(checks)
@@ -123,6 +139,13 @@ fn missing_volume<'a>(set: &[&Snapshot], attached: &'a [VolumeId]) -> Option<&'a
 fn empty_snapshot(set: &[&Snapshot]) -> Option<String> {
     let empty = set.iter().find(|snapshot| snapshot.size_gib <= 0)?;
     Some(format!("snapshot {} has no size", empty.id))
+}
+
+fn public_snapshot(set: &[&Snapshot], exposure: &Exposure) -> Option<String> {
+    let public = set
+        .iter()
+        .find(|snapshot| exposure.public.contains(&snapshot.id))?;
+    Some(format!("everybody may use snapshot {}", public.id))
 }
 
 fn wrong_encryption(set: &[&Snapshot], volumes: &[Volume]) -> Option<String> {

@@ -6,7 +6,7 @@
 //! within the hour, not at once: when it did is AWS's word.
 //! Deliberately absent: plans and selections of AWS Backup, which know neither good days nor attempts.
 
-mod removal;
+mod keep;
 mod sets;
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Attempt, Ended, Facts, Gone, MAX_SETS, Outcome, REFUSED_PAUSE, RETRY_PAUSE, Run, SWEEP, SWEEPS, Target,
+    Attempt, Facts, Gone, MAX_SETS, Outcome, REFUSED_PAUSE, RETRY_PAUSE, Run, SWEEP, SWEEPS, Target,
     UNEXPLAINED, Waiting, nobody_can_look, pause_after, spelled,
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
 
 use sets::Sets;
 
-pub use removal::{Removal, Tried, removal};
+pub use keep::{Kept, Tried};
 
 /// The shortest window in which AWS begins a job.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -106,6 +106,8 @@ pub struct World {
     pub snapshots_listed: Option<Timestamp>,
     /// What this process knows of its last call.
     pub call: Option<Call>,
+    /// What is known once the run is over.
+    pub kept: Kept,
 }
 
 /// One step.
@@ -115,6 +117,13 @@ pub enum Step {
     RecordAttempt(Attempt, VaultName),
     /// Ask for the job of this attempt, or ask again.
     Start(Start),
+    /// Delete the recovery point that an image of the run is.
+    Delete {
+        /// The image.
+        image: ImageId,
+        /// The vault that it is in.
+        vault: VaultName,
+    },
 }
 
 /// One call. A repeat says the same, as far as nobody changed the class or the vault in between.
@@ -143,6 +152,8 @@ pub struct Plan {
     pub look_again: Option<Timestamp>,
     /// What AWS Backup made.
     pub image: Option<Image>,
+    /// Why what was to go is there still.
+    pub told: Option<String>,
 }
 
 /// What makes asking for a job idempotent.
@@ -178,7 +189,7 @@ pub fn recovery_point(image: &ImageId, region: &Region) -> String {
 /// What to do now for a run.
 pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
     if let Some(ended) = run.ended {
-        return Plan::outcome(after_the_end(ended, world));
+        return keep::plan(run, ended, world, now);
     }
     // It may come back until the run is out of time; an object without an end is no news for ever.
     if let Some(gone) = world.gone
@@ -215,20 +226,6 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
             None if world.job.is_some() => waits_for_aws(run, sets.facts(), now),
             None => after_a_call(run, world, attempt, now),
         },
-    }
-}
-
-fn after_the_end(ended: Ended, world: &World) -> Outcome {
-    let is_gone = ended == Ended::Complete && world.shows_nothing();
-    // With its tags taken away an image is no longer shown; its snapshots have theirs from the volumes.
-    let is_behind = world
-        .snapshots
-        .present()
-        .is_some_and(|snapshots| !snapshots.is_empty());
-    if is_gone && !world.snapshots.is_unknown() && !is_behind {
-        Outcome::Expired
-    } else {
-        Outcome::Unchanged
     }
 }
 
@@ -428,6 +425,7 @@ fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
         outcome: Outcome::Running(Waiting::Start, Facts::default()),
         look_again: Some(later(now, LOOK).min(end)),
         image: None,
+        told: None,
     }
 }
 
@@ -488,6 +486,7 @@ impl Plan {
             outcome,
             look_again: None,
             image: None,
+            told: None,
         }
     }
 

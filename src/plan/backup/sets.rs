@@ -51,7 +51,7 @@ impl<'a> Sets<'a> {
                 let is_settled = began(&set)
                     .zip(world.sweeps.iter().max())
                     .is_some_and(|(began, &swept)| swept >= later(began, SETTLED));
-                let judgement = judge(&set, &world.target, is_settled);
+                let judgement = judge(&set, &world.target, &world.exposure, is_settled);
                 (n, (set, judgement))
             })
             .collect();

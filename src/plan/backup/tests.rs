@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cloud::{Operation, SnapshotState, Tags, VolumeId};
+use crate::cloud::{ErrorKind, Operation, SnapshotState, Tags, VolumeId};
 
 mod properties;
 mod simulate;
@@ -45,6 +45,8 @@ fn empty_world() -> World {
         searched: false,
         untagged: Vec::new(),
         call: None,
+        exposure: Exposure::default(),
+        kept: Kept::default(),
     }
 }
 
@@ -162,7 +164,7 @@ fn a_set_that_was_found_and_failed_is_not_taken_anew() {
         created: at(30 * HOUR),
         ..run()
     };
-    let world = showing(vec![snapshot(1, 0, 3)]);
+    let world = showing(vec![snapshot(1, 0, 3), failed_snapshot(1, 1, 3)]);
     let plan = plan(&found, &world, at(40 * HOUR));
     assert!(matches!(plan.outcome, Outcome::Failed(..)), "{plan:?}");
     assert_eq!(plan.steps, []);

@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
 use jiff::Timestamp;
 use yagura::{
     clock::later,
-    cloud::{ErrorKind, ImageId, ImageState, LockMode, Sharing, SnapshotId, SnapshotLock},
+    cloud::{ErrorKind, Image, ImageId, ImageState, LockMode, Sharing, SnapshotId, SnapshotLock},
 };
 
 use super::stand::{Stand, tagged};
@@ -83,7 +83,7 @@ pub(super) async fn a_locked_one_is_not_deleted_and_a_free_one_is_gone(stand: &S
 
 pub(super) async fn one_that_an_image_holds_is_not_deleted(stand: &Stand) {
     let image = stand.image("held").await;
-    let id = image_of(stand, &image).await.snapshots.pop_first().unwrap();
+    let id = stand.whole_image(&image).await.snapshots.pop_first().unwrap();
     let refused = stand.cloud.delete_snapshot(&id).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::IncorrectState, "{refused}");
 }
@@ -127,12 +127,13 @@ pub(super) async fn a_public_snapshot_is_listed_until_it_is_closed(stand: &Stand
     )
     .await;
     let listed = stand.cloud.list_public_snapshots().await.unwrap().items;
-    let listed: Vec<_> = listed.into_iter().map(|snapshot| snapshot.id).collect();
-    assert_eq!(listed, [id.clone()]);
+    let listed: Vec<_> = listed.iter().map(|one| &one.id).collect();
+    assert_eq!(listed, [&id]);
     let open = stand.cloud.sharing_of_snapshot(&id).await.unwrap();
     assert!(open.public && open.accounts.is_empty(), "{open:?}");
     stand.cloud.unshare_snapshot(&id, &open).await.unwrap();
-    assert_eq!(stand.cloud.list_public_snapshots().await.unwrap().items, []);
+    let listed = stand.cloud.list_public_snapshots().await.unwrap().items;
+    assert!(listed.is_empty(), "{listed:?}");
 }
 
 async fn open_snapshot(stand: &Stand, id: &SnapshotId, to: CreateVolumePermission) {
@@ -159,22 +160,10 @@ pub(super) async fn images_of_ours_are_listed_and_no_others(stand: &Stand) {
     let listed = stand.cloud.list_images().await.unwrap().items;
     let listed: Vec<_> = listed.iter().map(|image| &image.id).collect();
     assert_eq!(listed, [&ours]);
-    let image = image_of(stand, &ours).await;
+    let image = stand.whole_image(&ours).await;
     assert_eq!((image.state, image.public), (ImageState::Available, false));
     assert_eq!(image.snapshots.len(), 2);
     assert_eq!(image.tags, stand.our_tags("ours"));
-}
-
-async fn image_of(stand: &Stand, id: &ImageId) -> yagura::cloud::Image {
-    eventually("the image is whole", || async {
-        let listed = stand.cloud.list_images().await.unwrap().items;
-        let found = listed.into_iter().find(|image| image.id == *id);
-        found
-            .clone()
-            .filter(|image| image.state == ImageState::Available)
-            .ok_or(found)
-    })
-    .await
 }
 
 pub(super) async fn a_shared_image_is_seen_and_closed(stand: &Stand) {
@@ -238,6 +227,19 @@ impl Stand {
         })
         .await;
         id
+    }
+
+    /// The image, once it is whole.
+    pub(super) async fn whole_image(&self, id: &ImageId) -> Image {
+        eventually("the image is whole", || async {
+            let listed = self.cloud.list_images().await.unwrap().items;
+            let found = listed.into_iter().find(|image| image.id == *id);
+            found
+                .clone()
+                .filter(|image| image.state == ImageState::Available)
+                .ok_or(found)
+        })
+        .await
     }
 
     /// An image of ours of an instance of its own.

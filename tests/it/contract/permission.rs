@@ -39,6 +39,8 @@ impl Ground {
     async fn prepare(stand: &Stand) -> Self {
         let instance = stand.instance("asked").await;
         stand.unprotect(&instance).await;
+        let image = stand.image("imaged").await;
+        stand.whole_image(&image).await;
         let (open, closed) = (stand.group("open").await, stand.group("closed").await);
         for direction in [Direction::Ingress, Direction::Egress] {
             let rule = tcp(direction, ASKED.0, range(ASKED.1));
@@ -50,7 +52,7 @@ impl Ground {
             open,
             closed,
             snapshot: stand.plain_snapshot("asked").await,
-            image: stand.image("imaged").await,
+            image,
         }
     }
 

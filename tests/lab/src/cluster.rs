@@ -170,6 +170,11 @@ impl Cluster for LabCluster {
         self.write(what, self.truth.tell(object, happened)).await
     }
 
+    async fn forget(&self, key: &Key, uid: &str, version: &str) -> Result<(), ClusterError> {
+        let what = || format!("forget Backup {key}");
+        self.write(what, self.truth.forget(key, uid, version)).await
+    }
+
     async fn namespace(&self, name: &str) -> Result<Option<NamespaceFacts>, ClusterError> {
         self.way.travel().await;
         let found = self.truth.namespace(name).await;

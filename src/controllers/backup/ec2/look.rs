@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::super::{
+    retire::Made,
     scene::{Place, Scene, identity_of},
-    status::{has_attempts, is_found, phase_of},
+    status::{has_attempts, has_ended, is_found, phase_of},
 };
 use crate::{
     api::{Backup, BackupPhase, Tenant, names::tags},
-    cloud::{InstanceId, Lane, Observed, Snapshot, SnapshotId, VolumeId},
+    cloud::{InstanceId, Lane, Observed, Snapshot, SnapshotId, SnapshotState, VolumeId},
     cluster::{Cluster, Kind},
     engine::{Context, Failure},
     inventory::View,
     plan::{
-        backup::{Call, Gone, Target, World, belongs},
+        backup::{Call, Exposure, Gone, Kept, Target, World, belongs},
         tenant::TenantIdentity,
     },
 };
@@ -34,6 +37,11 @@ pub(super) fn observe<C: Cluster>(
         searched: false,
         untagged: Vec::new(),
         call,
+        exposure: Exposure {
+            region: scene.region_fault.clone(),
+            ..Exposure::default()
+        },
+        kept: kept(backup),
     };
     let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
         world.gone = Some(if scene.tenant.is_some() {
@@ -44,11 +52,9 @@ pub(super) fn observe<C: Cluster>(
         if scene.tenant.is_none() {
             // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
             world.target = Observed::Absent;
-            world.snapshots = if has_attempts(backup) {
-                Observed::Unknown
-            } else {
-                Observed::Absent
-            };
+            if !has_attempts(backup) {
+                world.snapshots = Observed::Absent;
+            }
         }
         return world;
     };
@@ -59,11 +65,95 @@ pub(super) fn observe<C: Cluster>(
     }
     world.snapshots = snapshots(&view, backup);
     world.sweeps = view.snapshots_listed().into_iter().flatten().collect();
+    let of_run: Vec<_> = world.snapshots.present().into_iter().flatten().collect();
+    let is_public = |id: &SnapshotId| view.is_public(id) == Observed::Present(true);
+    let public = of_run.into_iter().map(|snapshot| snapshot.id.clone());
+    world.exposure.public = public.filter(is_public).collect();
+    if has_ended(backup) {
+        put_kept(&mut world.kept, &view, backup);
+    }
     world
 }
 
-/// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
-pub(in super::super) fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
+/// What a Backup says of its set itself.
+fn kept(backup: &Backup) -> Kept {
+    let status = backup.status.clone().unwrap_or_default();
+    Kept {
+        is_expiring: status.expiring_since.is_some(),
+        is_gone: status.gone_at.is_some(),
+        locked_until: status.locked_until.map(|until| until.0),
+        ..Kept::default()
+    }
+}
+
+/// What AWS shows of the set of a run that is over.
+fn put_kept(kept: &mut Kept, view: &View, backup: &Backup) {
+    kept.left = found(view, backup);
+    let left: &[Snapshot] = kept.left.present().map(Vec::as_slice).unwrap_or_default();
+    // A set that goes is looked at whole, failed attempts included; one that stays is what completed the run.
+    let recorded = recorded(backup);
+    let is_of_set = |snapshot: &&Snapshot| kept.is_expiring || recorded.contains(&snapshot.id);
+    let of_set: Vec<_> = left.iter().filter(is_of_set).collect();
+    kept.began = of_set.iter().map(|snapshot| snapshot.started_at).min();
+    kept.locks = of_set
+        .iter()
+        .map(|snapshot| (snapshot.id.clone(), view.lock_of(&snapshot.id).map(Clone::clone)))
+        .collect();
+}
+
+/// What there is of a Backup's set.
+pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
+    let found = match found(view, backup) {
+        Observed::Unknown => return Observed::Unknown,
+        Observed::Absent => return Observed::Absent,
+        Observed::Present(found) => found,
+    };
+    let recorded = recorded(backup);
+    let is_completed = |snapshot: &&Snapshot| snapshot.state == SnapshotState::Completed;
+    let completed: BTreeSet<_> = found
+        .iter()
+        .filter(is_completed)
+        .map(|snapshot| &snapshot.id)
+        .collect();
+    let is_whole = !recorded.is_empty() && recorded.iter().all(|id| completed.contains(id));
+    let of_set = found
+        .iter()
+        .filter(|snapshot| !is_whole || recorded.contains(&snapshot.id));
+    let Some(began) = of_set.map(|snapshot| snapshot.started_at).min() else {
+        return Observed::Absent;
+    };
+    let mut locked_until: Observed<Timestamp> = Observed::Absent;
+    for snapshot in &found {
+        let until = match view.lock_of(&snapshot.id) {
+            Observed::Absent => continue,
+            Observed::Present(lock) => lock.until,
+            Observed::Unknown => None,
+        };
+        locked_until = match (until, locked_until) {
+            (None, _) | (_, Observed::Unknown) => Observed::Unknown,
+            (Some(until), Observed::Absent) => Observed::Present(until),
+            (Some(until), Observed::Present(other)) => Observed::Present(until.max(other)),
+        };
+    }
+    Observed::Present(Made {
+        began,
+        is_whole,
+        locked_until,
+    })
+}
+
+/// Whether a snapshot is a Backup's, and of its Tenant and this cluster by its tags: what may be deleted.
+pub(super) fn is_ours(snapshot: &Snapshot, backup: &Backup, place: &Place) -> bool {
+    let key = backup.key().to_string();
+    let is = |name: &str, value: Option<&String>| value.is_some() && snapshot.tags.get(name) == value;
+    is_of_run(snapshot, backup, &key)
+        && is(tags::BACKUP, Some(&key))
+        && is(tags::UID, place.owner.get(tags::UID))
+        && is(tags::CLUSTER, place.owner.get(tags::CLUSTER))
+}
+
+/// The run's snapshots that the sweeps show.
+pub(in super::super) fn found(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
     let key = backup.key().to_string();
     let found = view.snapshots_of_backup(&key).map(|found| {
         let own = found
@@ -73,6 +163,13 @@ pub(in super::super) fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<
     });
     match found {
         Observed::Present(found) if found.is_empty() => Observed::Absent,
+        found => found,
+    }
+}
+
+/// The run's snapshots that the sweeps show; of a run that ended complete, `Absent` once one of them is gone.
+fn snapshots(view: &View, backup: &Backup) -> Observed<Vec<Snapshot>> {
+    match found(view, backup) {
         Observed::Present(found) if lacks_any(view, &found, &recorded(backup)) => Observed::Absent,
         found => found,
     }
@@ -164,7 +261,9 @@ pub(super) async fn search<C: Cluster>(
     found.retain(|snapshot| belongs(snapshot, backup.uid(), None));
     let ids: BTreeSet<_> = found.iter().map(|snapshot| snapshot.id.clone()).collect();
     world.searched = true;
-    if found.is_empty() || !recorded(backup).is_subset(&ids) {
+    // Of a set that goes, the rest goes too; of one that should be whole, it is gone.
+    let is_all = world.kept.is_expiring || recorded(backup).is_subset(&ids);
+    if found.is_empty() || !is_all {
         return Ok(());
     }
     let key = backup.key().to_string();

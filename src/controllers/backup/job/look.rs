@@ -7,21 +7,25 @@ use jiff::Timestamp;
 use super::{
     super::{
         ec2,
-        scene::{Scene, identity_of},
+        retire::{self, Made},
+        scene::{Place, Scene, identity_of},
         status::{accepted, has_attempts, is_found, phase_of},
     },
     METHOD,
 };
 use crate::{
     api::{Backup, BackupPhase, ClassBackup, MethodStatus, names::tags, time},
-    cloud::{BackupJobId, Image, ImageId, Observed, Snapshot, SnapshotId, VaultName},
+    cloud::{BackupJobId, Image, ImageId, ImageState, Observed, Snapshot, SnapshotId, VaultName},
     cluster::{Cluster, Kind},
     controllers::backup_sources::class_of,
     engine::Context,
     inventory::{Inventory, Owner, View},
-    plan::backup::{
-        Gone, Run,
-        job::{Call, CallEnd, Destination, World, belongs},
+    plan::{
+        backup::{
+            Gone, Run,
+            job::{Call, CallEnd, Destination, Kept, World, belongs},
+        },
+        vault,
     },
 };
 
@@ -59,6 +63,7 @@ pub(super) fn observe<C: Cluster>(
         snapshots: Observed::Unknown,
         snapshots_listed: None,
         call,
+        kept: kept(backup),
     };
     let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
         world.gone = Some(if scene.tenant.is_some() {
@@ -96,6 +101,10 @@ pub(super) fn observe<C: Cluster>(
         *job = view.backup_job(id).map(Clone::clone);
     }
     world.images = images(&view, backup);
+    world.kept.left = of_backup(&view, backup);
+    if world.kept.left.present().is_some_and(Vec::is_empty) {
+        world.kept.left = Observed::Absent;
+    }
     world.listed = view.images_listed().into_iter().flatten().collect();
     world.snapshots = snapshots(&view, backup, &world.images);
     world.snapshots_listed = view.snapshots_listed().into_iter().flatten().max();
@@ -104,11 +113,14 @@ pub(super) fn observe<C: Cluster>(
 
 /// Has the inventory list what only a run needs.
 fn watch(inventory: &Inventory, backup: &Backup, run: &Run, world: &World) {
-    if run.ended.is_some() {
+    if world.kept.is_gone {
         return;
     }
     for vault in vaults(world) {
         inventory.watch_vault(&vault);
+    }
+    if run.ended.is_some() {
+        return;
     }
     let first = run.attempts.iter().map(|attempt| attempt.at).min();
     if let Some(first) = first {
@@ -174,26 +186,87 @@ fn images(view: &View, backup: &Backup) -> Observed<Vec<Image>> {
     }
 }
 
+/// What the object says of what is done with what the run made.
+fn kept(backup: &Backup) -> Kept {
+    let status = backup.status.as_ref();
+    Kept {
+        is_expiring: retire::is_expiring(backup),
+        is_gone: status.is_some_and(|status| status.gone_at.is_some()),
+        ..Kept::default()
+    }
+}
+
+/// What there is of what a Backup made.
+pub(in super::super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
+    let found = match images(view, backup) {
+        Observed::Unknown => return Observed::Unknown,
+        Observed::Absent => return Observed::Absent,
+        Observed::Present(found) => found,
+    };
+    let id = completed_by(backup);
+    let completed_it =
+        |image: &&Image| Some(&image.id) == id.as_ref() && image.state == ImageState::Available;
+    let whole: Vec<_> = found.iter().filter(completed_it).cloned().collect();
+    let is_whole = !whole.is_empty();
+    let of_set = if is_whole { whole } else { found.clone() };
+    let shown = match snapshots(view, backup, &Observed::Present(of_set.clone())) {
+        Observed::Unknown => return Observed::Unknown,
+        Observed::Absent => Vec::new(),
+        Observed::Present(shown) => shown,
+    };
+    let by_snapshots = shown.iter().map(|snapshot| snapshot.started_at).min();
+    let by_images = of_set.iter().map(|image| image.created_at).min();
+    let Some(began) = by_snapshots.or(by_images) else {
+        return Observed::Absent;
+    };
+    let lock = recorded_vault(backup).map(|name| view.vault(&name).map(Clone::clone));
+    let locked_until = match lock {
+        Some(Observed::Unknown) => Observed::Unknown,
+        Some(Observed::Present(vault)) => {
+            let ends = found
+                .iter()
+                .map(|image| vault::kept_until(&vault, image.created_at));
+            ends.max().flatten().map_or(Observed::Absent, Observed::Present)
+        }
+        Some(Observed::Absent) | None => Observed::Absent,
+    };
+    Observed::Present(Made {
+        began,
+        is_whole,
+        locked_until,
+    })
+}
+
+/// Whether an image is a Backup's, and of its Tenant and this cluster by its tags: what may be deleted.
+pub(super) fn is_ours(image: &Image, backup: &Backup, place: &Place) -> bool {
+    let is = |name: &str| {
+        let owner = place.owner.get(name);
+        owner.is_some() && image.tags.get(name) == owner
+    };
+    is(tags::UID) && is(tags::CLUSTER) && is_of_backup(image, backup)
+}
+
 /// The images that carry the tags of the Backup.
-pub(super) fn of_backup(view: &View, backup: &Backup) -> Observed<Vec<Image>> {
+fn of_backup(view: &View, backup: &Backup) -> Observed<Vec<Image>> {
+    let found = view.images_tagged(tags::BACKUP, &backup.key().to_string());
+    found.map(|found| {
+        let own = found.into_iter().filter(|image| is_of_backup(image, backup));
+        own.cloned().collect()
+    })
+}
+
+fn is_of_backup(image: &Image, backup: &Backup) -> bool {
     let key = backup.key().to_string();
     // A name that a person gave may have been another's before: the start of the run tells them apart, unless the object
     // was made again for its image.
     let is_named = backup.spec.scheduled_time.is_some() || is_found(backup);
     let start = accepted(backup).map(|at| time(at).0.to_string());
     let slot = start.as_deref().filter(|_| !is_named);
-    let found = view.images_tagged(tags::BACKUP, &key);
     if !is_named && slot.is_none() {
         // Nothing was asked for.
-        return found.map(|_| Vec::new());
+        return false;
     }
-    let tenant_uid = backup.spec.tenant_uid.as_deref();
-    found.map(|found| {
-        let own = found
-            .into_iter()
-            .filter(|image| belongs(image, &key, tenant_uid, slot));
-        own.cloned().collect()
-    })
+    belongs(image, &key, backup.spec.tenant_uid.as_deref(), slot)
 }
 
 /// The image that completed the run.

@@ -16,7 +16,7 @@ use crate::{
     },
     clock::{ManualClock, later},
     cloud::{Instance, Launch, Snapshot},
-    cluster::MemoryCluster,
+    cluster::{MemoryCluster, NamespaceFacts},
     controllers::{BackupPolicies, Schedule, Waker, swept},
     engine::{Identity, Services, Stepper},
     inventory::Inventories,
@@ -53,6 +53,7 @@ impl Bed {
             cluster,
             operator,
         };
+        bed.cluster.put_namespace("acme", NamespaceFacts::default());
         bed.cluster.put(&TenantClass::new(
             "tokyo",
             TenantClassSpec {
@@ -111,6 +112,10 @@ impl Bed {
     /// Another operator on the same cluster and AWS.
     pub(super) fn second(&self) -> Operator {
         Self::operator(&self.stage, &self.cluster)
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context<MemoryCluster>> {
+        &self.operator.ctx
     }
 
     fn put_tenant(&self, name: &str) -> Tenant {

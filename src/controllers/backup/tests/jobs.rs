@@ -15,10 +15,17 @@ const VAULT: &str = "yagura";
 
 /// A bed whose class has a vault and a role, and whose policy asks for AWS Backup.
 async fn bed() -> (Bed, Instance) {
-    let (bed, instance) = Bed::new().await;
+    let (bed, instance) = identified().await;
     bed.stage.vault(VAULT, None).await;
     name_vault(&bed, Some(VAULT));
     by_aws_backup(&bed);
+    (bed, instance)
+}
+
+/// A bed whose operator asked who it is, as it does at its start: AWS Backup takes ARNs, which name the account.
+async fn identified() -> (Bed, Instance) {
+    let (bed, instance) = Bed::new().await;
+    bed.stage.regions.identity().await.unwrap();
     (bed, instance)
 }
 
@@ -152,7 +159,9 @@ async fn a_run_is_given_up_after_three_jobs_that_failed() {
 #[tokio::test]
 async fn a_lost_answer_starts_no_second_job() {
     let (bed, _) = bed().await;
-    bed.until("2031-05-01T15:29:30Z").await;
+    // At its time the vault is asked for, and with the next sweep the job.
+    bed.until("2031-05-01T15:30:00Z").await;
+    assert_eq!(bed.stage.calls_of(Operation::StartBackupJob), 0);
     bed.stage.fault(Operation::StartBackupJob, FaultKind::Drop);
     bed.stage.advance(Duration::from_secs(30));
     bed.sweep().await;
@@ -196,7 +205,7 @@ async fn a_restart_at_any_time_of_a_run_starts_no_second_job() {
 
 #[tokio::test]
 async fn without_a_vault_nothing_is_asked_until_a_person_makes_one() {
-    let (bed, _) = Bed::new().await;
+    let (bed, _) = identified().await;
     name_vault(&bed, Some(VAULT));
     by_aws_backup(&bed);
     bed.until("2031-05-01T15:40:00Z").await;
@@ -213,7 +222,7 @@ async fn without_a_vault_nothing_is_asked_until_a_person_makes_one() {
 
 #[tokio::test]
 async fn what_a_locked_vault_holds_says_until_when() {
-    let (bed, _) = Bed::new().await;
+    let (bed, _) = identified().await;
     bed.stage.vault(VAULT, Some(7)).await;
     name_vault(&bed, Some(VAULT));
     by_aws_backup(&bed);
@@ -302,4 +311,68 @@ async fn objects_that_were_lost_come_back_from_their_images() {
             .iter()
             .all(|job| job.state == JobState::Completed)
     );
+}
+
+fn reason_of(bed: &Bed, name: &str, type_: &str) -> String {
+    let status = bed.backup(name).status.clone().unwrap();
+    let condition = find_condition(&status.conditions, type_).unwrap();
+    condition.reason.clone()
+}
+
+#[tokio::test]
+async fn what_newer_days_replace_is_deleted_and_seen_to_be_gone() {
+    let (bed, _) = bed().await;
+    bed.until("2031-05-05T17:30:00Z").await;
+    let held: Vec<_> = images(&bed)
+        .await
+        .iter()
+        .map(|image| image.tags[tags::SLOT].clone())
+        .collect();
+    assert_eq!(held.len(), 3, "{held:?}");
+    for day in ["2031-05-03", "2031-05-04", "2031-05-05"] {
+        assert!(
+            held.contains(&format!("{day}T15:30:00Z")),
+            "{day} is guaranteed: {held:?}"
+        );
+    }
+    assert_eq!(bed.stage.calls_of(Operation::DeleteRecoveryPoint), 2);
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Expired));
+    assert_eq!(reason_of(&bed, FIRST, "Complete"), "RetentionEnded");
+    assert_eq!(bed.policy_status().good_days_held, Some(3));
+}
+
+#[tokio::test]
+async fn a_locked_vault_keeps_more_than_the_good_days_and_that_is_said() {
+    let (bed, _) = identified().await;
+    bed.stage.vault(VAULT, Some(5)).await;
+    name_vault(&bed, Some(VAULT));
+    by_aws_backup(&bed);
+    bed.until("2031-05-05T17:30:00Z").await;
+    assert_eq!(images(&bed).await.len(), 5);
+    assert_eq!(bed.stage.calls_of(Operation::DeleteRecoveryPoint), 0);
+    // From its fifth day on AWS is asked, and a locked vault refuses.
+    bed.until("2031-05-07T17:30:00Z").await;
+    assert!(bed.stage.calls_of(Operation::DeleteRecoveryPoint) > 0);
+    assert!(
+        bed.stage.calls_of(Operation::DeleteRecoveryPoint) <= 3,
+        "once a day"
+    );
+    assert_eq!(images(&bed).await.len(), 7);
+    let told = method(&bed, FIRST).message.unwrap();
+    assert!(told.contains("AWS refuses to delete it"), "{told}");
+    assert!(bed.events().contains(&Reason::VaultRefuses));
+}
+
+#[tokio::test]
+async fn a_deletion_that_aws_agrees_to_and_does_not_do_is_asked_for_again_the_next_day() {
+    let (bed, _) = bed().await;
+    bed.stage.fault(Operation::DeleteRecoveryPoint, FaultKind::Fail);
+    bed.until("2031-05-04T18:30:00Z").await;
+    assert_eq!(bed.stage.calls_of(Operation::DeleteRecoveryPoint), 1);
+    assert_eq!(images(&bed).await.len(), 4);
+    let told = method(&bed, FIRST).message.unwrap();
+    assert!(told.contains("agreed to delete it and did not"), "{told}");
+    bed.until("2031-05-05T18:30:00Z").await;
+    assert_eq!(images(&bed).await.len(), 3);
+    assert_eq!(bed.phase(FIRST), Some(BackupPhase::Expired));
 }

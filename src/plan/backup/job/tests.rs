@@ -1,13 +1,16 @@
 use std::time::Duration;
 
-use super::{super::Limits, *};
+use super::{
+    super::{Ended, Limits},
+    *,
+};
 use crate::{
     cloud::{ImageState, Operation, SnapshotId, SnapshotState, Tags, VaultLock, Volume, VolumeId},
     plan::backup::CheckName,
 };
 
+mod keeping;
 mod properties;
-mod removing;
 mod simulate;
 
 use simulate::{image, job, snapshot, target, vault};
@@ -64,6 +67,7 @@ fn world() -> World {
         snapshots: Observed::Absent,
         snapshots_listed: Some(at(0)),
         call: None,
+        kept: Kept::default(),
     }
 }
 

@@ -160,6 +160,8 @@ impl Sim {
         World {
             is_foreign: false,
             gone: None,
+            exposure: Exposure::default(),
+            kept: Kept::default(),
             target: Observed::Present(target()),
             snapshots: match operator.sweeps.last() {
                 None => Observed::Unknown,

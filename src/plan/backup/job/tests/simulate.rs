@@ -267,6 +267,7 @@ impl Sim {
                         return false;
                     }
                 }
+                Step::Delete { .. } => panic!("a run that goes on deletes nothing"),
                 Step::Start(start) => {
                     if !self.call(operator, start.n, fate) {
                         return false;
