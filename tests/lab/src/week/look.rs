@@ -70,8 +70,9 @@ impl Looks {
 
     /// Something is wrong; said once.
     fn tell(&mut self, what: String, now: Timestamp) {
-        if self.told.insert(what.clone()) {
-            self.wrong.push(format!("{now}: {what}"));
+        let line = format!("{now}: {what}");
+        if self.told.insert(what) {
+            self.wrong.push(line);
         }
     }
 
