@@ -178,7 +178,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
                 .report(backup, (&world.scene, seen, &world.keeping), now),
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
-        retire::amend(status, &world.scene, &world.keeping);
+        retire::amend(backup, status, &world.scene, &world.keeping);
         report
     }
 }
