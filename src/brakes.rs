@@ -79,8 +79,8 @@ impl Resume {
 pub struct Count {
     /// When each Backup was decided to expire, by its uid.
     pub expiring: BTreeMap<String, Timestamp>,
-    /// How many Tenants there are.
-    pub tenants: usize,
+    /// The Tenants there are.
+    pub tenants: BTreeSet<Key>,
 }
 
 /// What is known of one account and region.
@@ -89,7 +89,7 @@ struct Ledger {
     count: Count,
     counted_at: Option<Timestamp>,
     braked_at: Option<Timestamp>,
-    resume: Option<Resume>,
+    resumes: BTreeMap<String, Resume>,
     /// Tenants whose backups do not expire because none of their good days is recent.
     stale: BTreeSet<Key>,
 }
@@ -97,26 +97,24 @@ struct Ledger {
 impl Ledger {
     /// How many may go in a day: as many as there are Tenants, and a tenth more for what was made by hand.
     fn limit(&self) -> usize {
-        let tenants = self.count.tenants;
+        let tenants = self.count.tenants.len();
         FEW.max(tenants.saturating_add(tenants / 10))
     }
 
     /// How many went in the last day that count.
     fn within_a_day(&self, now: Timestamp) -> usize {
-        let counts = |&&at: &&Timestamp| {
-            elapsed(at, now) < COUNTED_DAY && !self.resume.is_some_and(|resume| resume.covers(at))
-        };
+        let counts = |&&at: &&Timestamp| elapsed(at, now) < COUNTED_DAY && !self.is_lifted(at);
         self.count.expiring.values().filter(counts).count()
     }
 
-    fn is_lifted(&self, now: Timestamp) -> bool {
-        self.resume.is_some_and(|resume| resume.covers(now))
+    fn is_lifted(&self, at: Timestamp) -> bool {
+        self.resumes.values().any(|resume| resume.covers(at))
     }
 
     /// Takes the brake off where a person said so later than it was put on.
     fn settle(&mut self, now: Timestamp) {
-        if let (Some(braked_at), Some(resume)) = (self.braked_at, self.resume)
-            && resume.ends(braked_at, now)
+        if let Some(braked_at) = self.braked_at
+            && self.resumes.values().any(|resume| resume.ends(braked_at, now))
         {
             self.braked_at = None;
         }
@@ -155,6 +153,9 @@ impl Brakes {
         // Decisions of our own that no cache shows yet count too.
         let own = std::mem::take(&mut ledger.count.expiring);
         ledger.count = count;
+        // One that is gone has nothing more to say.
+        let tenants = &ledger.count.tenants;
+        ledger.stale.retain(|tenant| tenants.contains(tenant));
         for (uid, at) in own {
             if elapsed(at, now) < COUNTED_DAY {
                 ledger.count.expiring.entry(uid).or_insert(at);
@@ -163,14 +164,20 @@ impl Brakes {
         ledger.counted_at = Some(now);
     }
 
-    /// Takes in what a class says: since when its condition says that it is braked, and a person's word.
-    pub fn heard(&self, site: &Site, braked_at: Option<Timestamp>, resume: Option<Resume>, now: Timestamp) {
+    /// Takes in what a class says: since when its condition says that it is braked, and a person's word. A word that is
+    /// taken back or corrected counts as it stands now.
+    pub fn heard(
+        &self,
+        site: &Site,
+        class: &str,
+        (braked_at, resume): (Option<Timestamp>, Option<Resume>),
+        now: Timestamp,
+    ) {
         let mut ledgers = self.ledgers();
         let ledger = ledgers.entry(site.clone()).or_default();
-        if let Some(resume) = resume
-            && ledger.resume.is_none_or(|known| known.said < resume.said)
-        {
-            ledger.resume = Some(resume);
+        match resume {
+            Some(resume) => drop(ledger.resumes.insert(class.to_owned(), resume)),
+            None => drop(ledger.resumes.remove(class)),
         }
         if ledger.braked_at.is_none() {
             ledger.braked_at = braked_at;
@@ -246,7 +253,8 @@ impl Brakes {
         let others = ledger.stale.len() - 1;
         let who = match others {
             0 => first.to_string(),
-            others => format!("{first} and {others} more"),
+            // Without a number: it would change at every pass of a fleet that grows stale.
+            _ => format!("{first} and others"),
         };
         Some(Braked {
             reason: Reason::NoRecentDay,

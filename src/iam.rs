@@ -109,6 +109,7 @@ impl When {
         let of_request = format!("aws:RequestTag/{}", tags::CLUSTER);
         let of_resource = format!("aws:ResourceTag/{}", tags::CLUSTER);
         let uid_of_resource = format!("aws:ResourceTag/{}", tags::UID);
+        let of_a_backup = format!("aws:ResourceTag/{}", tags::BACKUP);
         let made_by_backup = format!("aws:ResourceTag/{}", tags::AWS_BACKUP_SOURCE);
         Some(match self {
             Self::Always => return None,
@@ -117,6 +118,10 @@ impl When {
             Self::OursAlone => json!({
                 "StringEquals": {of_resource: cluster_id},
                 "Null": {made_by_backup: "true"},
+            }),
+            Self::OfBackup => json!({
+                "StringEquals": {of_resource: cluster_id},
+                "Null": {of_a_backup: "false"},
             }),
             Self::ToBackup => json!({"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}),
             Self::MadeBy => json!({"StringEquals": {of_request: cluster_id, "ec2:CreateAction": makers()}}),
@@ -139,6 +144,7 @@ impl When {
             Self::OursAlone => {
                 "the resource carries our cluster tag and not the tag `aws:backup:source-resource` of AWS Backup"
             }
+            Self::OfBackup => "the resource carries our cluster tag and the tag `yagura.dev/backup`",
             Self::ToBackup => "it is given to `backup.amazonaws.com`",
             Self::MadeBy => "the request makes something and sets our cluster tag",
             Self::WasOurs => {

@@ -13,8 +13,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{convert::sdk_tags, ec2::Ec2};
 use crate::cloud::{
-    CloudError, Direction, ErrorKind, Listable, MISSING_RIGHT, MetadataOptions, Operation, Permission,
-    PermissionApi, Probe, SecurityGroupId,
+    CloudError, Direction, ErrorKind, ImageId, Listable, MISSING_RIGHT, MetadataOptions, Operation,
+    Permission, PermissionApi, Probe, SecurityGroupId, SnapshotId,
 };
 
 /// AWS's code for a call that would have been carried out.
@@ -102,30 +102,10 @@ impl Ec2 {
                     request.attribute(InstanceAttributeName::DisableApiTermination)
                 )
             }
-            Probe::DeleteSnapshot(id) => ask!(self, probe, client.delete_snapshot().snapshot_id(id.as_str())),
-            Probe::LockSnapshot(id) => {
-                let request = client.lock_snapshot().snapshot_id(id.as_str());
-                ask!(
-                    self,
-                    probe,
-                    request.lock_mode(LockMode::Governance).lock_duration(1)
-                )
-            }
-            Probe::ReadSnapshotSharing(id) => {
-                let request = client.describe_snapshot_attribute().snapshot_id(id.as_str());
-                ask!(
-                    self,
-                    probe,
-                    request.attribute(SnapshotAttributeName::CreateVolumePermission)
-                )
-            }
-            Probe::UnshareSnapshot(id) => {
-                let request = client.modify_snapshot_attribute().snapshot_id(id.as_str());
-                let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
-                let somebody = CreateVolumePermission::builder().user_id(SOMEBODY).build();
-                let removed = CreateVolumePermissionModifications::builder().remove(somebody);
-                ask!(self, probe, request.create_volume_permission(removed.build()))
-            }
+            Probe::DeleteSnapshot(id)
+            | Probe::LockSnapshot(id)
+            | Probe::ReadSnapshotSharing(id)
+            | Probe::UnshareSnapshot(id) => self.ask_snapshot(probe, id),
             Probe::ReadImageSharing(id) => {
                 let request = client.describe_image_attribute().image_id(id.as_str());
                 ask!(
@@ -134,14 +114,46 @@ impl Ec2 {
                     request.attribute(ImageAttributeName::LaunchPermission)
                 )
             }
-            Probe::UnshareImage(id) => {
-                let request = client.modify_image_attribute().image_id(id.as_str());
-                let somebody = LaunchPermission::builder().user_id(SOMEBODY).build();
-                let removed = LaunchPermissionModifications::builder().remove(somebody);
-                ask!(self, probe, request.launch_permission(removed.build()))
-            }
+            Probe::UnshareImage(id) => self.ask_unshare_image(probe, id),
             Probe::List(listed) => self.ask_list(probe, *listed),
         }
+    }
+
+    fn ask_snapshot<'a>(&'a self, probe: &'a Probe, id: &SnapshotId) -> Question<'a> {
+        let client = &self.client;
+        match probe {
+            Probe::DeleteSnapshot(_) => ask!(self, probe, client.delete_snapshot().snapshot_id(id.as_str())),
+            Probe::LockSnapshot(_) => {
+                let request = client.lock_snapshot().snapshot_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.lock_mode(LockMode::Governance).lock_duration(1)
+                )
+            }
+            Probe::UnshareSnapshot(_) => {
+                let request = client.modify_snapshot_attribute().snapshot_id(id.as_str());
+                let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
+                let somebody = CreateVolumePermission::builder().user_id(SOMEBODY).build();
+                let removed = CreateVolumePermissionModifications::builder().remove(somebody);
+                ask!(self, probe, request.create_volume_permission(removed.build()))
+            }
+            _ => {
+                let request = client.describe_snapshot_attribute().snapshot_id(id.as_str());
+                ask!(
+                    self,
+                    probe,
+                    request.attribute(SnapshotAttributeName::CreateVolumePermission)
+                )
+            }
+        }
+    }
+
+    fn ask_unshare_image<'a>(&'a self, probe: &'a Probe, id: &ImageId) -> Question<'a> {
+        let request = self.client.modify_image_attribute().image_id(id.as_str());
+        let somebody = LaunchPermission::builder().user_id(SOMEBODY).build();
+        let removed = LaunchPermissionModifications::builder().remove(somebody);
+        ask!(self, probe, request.launch_permission(removed.build()))
     }
 
     fn ask_authorize<'a>(

@@ -14,7 +14,7 @@ fn site() -> Site {
 fn counted(brakes: &Brakes, tenants: usize, now: Timestamp) {
     let count = Count {
         expiring: BTreeMap::new(),
-        tenants,
+        tenants: (0..tenants).map(|n| Key::new("acme", format!("t{n}"))).collect(),
     };
     brakes.counted(&site(), count, now);
 }
@@ -27,7 +27,7 @@ fn expire(brakes: &Brakes, prefix: &str, want: usize, now: Timestamp) -> usize {
 }
 
 fn resume(brakes: &Brakes, text: &str, now: Timestamp) {
-    brakes.heard(&site(), None, Resume::parse(text), now);
+    brakes.heard(&site(), "class", (None, Resume::parse(text)), now);
 }
 
 #[test]
@@ -104,15 +104,27 @@ fn a_restart_forgets_neither_the_count_nor_the_brake() {
     let after = Brakes::default();
     assert!(after.wants_count(&site(), at(1)));
     let expiring = (0..4).map(|n| (format!("a-{n}"), at(0))).collect();
-    after.counted(&site(), Count { expiring, tenants: 0 }, at(1));
+    after.counted(
+        &site(),
+        Count {
+            expiring,
+            tenants: BTreeSet::new(),
+        },
+        at(1),
+    );
     assert!(!after.wants_count(&site(), at(1)));
     assert_eq!(expire(&after, "b", 10, at(1)), 1);
 
     let braked = Brakes::default();
-    braked.heard(&site(), Some(at(1)), None, at(2));
+    braked.heard(&site(), "class", (Some(at(1)), None), at(2));
     assert!(!braked.admit(&site(), "c", at(2)));
     let resumed = Brakes::default();
-    resumed.heard(&site(), Some(at(1)), Resume::parse(&at(2).to_string()), at(2));
+    resumed.heard(
+        &site(),
+        "class",
+        (Some(at(1)), Resume::parse(&at(2).to_string())),
+        at(2),
+    );
     assert!(resumed.admit(&site(), "c", at(2)));
 }
 
@@ -135,7 +147,7 @@ fn tenants_without_a_recent_day_are_named_until_they_have_one() {
     assert!(brakes.stale(&site(), &wiki, true));
     let shown = brakes.shown(&site(), at(0)).unwrap();
     assert_eq!(shown.reason, Reason::NoRecentDay);
-    assert!(shown.message.contains("acme/web and 1 more"), "{}", shown.message);
+    assert!(shown.message.contains("acme/web and others"), "{}", shown.message);
     assert!(brakes.admit(&site(), "another", at(0)), "others go on");
     brakes.stale(&site(), &web, false);
     brakes.stale(&site(), &wiki, false);

@@ -172,13 +172,13 @@ impl<C: Cluster> Reconciler<C> for Backups {
             Step::Job(_) | Step::Retire(_) => None,
         });
         let mut report = match &world.seen {
-            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), failed, now),
+            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), (failed, now)),
             Seen::Job(seen) => self
                 .jobs
                 .report(backup, (&world.scene, seen, &world.keeping), now),
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
-        retire::amend(status, &world.scene, &world.keeping);
+        retire::amend(backup, status, &world.scene, &world.keeping);
         report
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum When {
     Ours,
     /// The resource carries our cluster tag, and AWS Backup did not make it.
     OursAlone,
+    /// The resource carries our cluster tag and names a Backup of ours.
+    OfBackup,
     /// It is given to AWS Backup.
     ToBackup,
     /// A call that makes something sets the tags, ours among them.
@@ -198,9 +200,10 @@ const OUR_SNAPSHOT: &[Grant] = &[grant(
 )];
 
 const OUR_IMAGE: &[Grant] = &[grant(
-    When::Ours,
+    When::OfBackup,
     &[Kind::Image],
-    "closing our own recovery points to others",
+    "closing our own recovery points to others. AWS Backup copies an instance's tags onto every image that it makes, \
+     but only those of our own jobs name a Backup",
 )];
 
 const BACKUP_JOB: &[Grant] = &[
@@ -219,9 +222,9 @@ const BACKUP_JOB: &[Grant] = &[
 ];
 
 const RECOVERY_POINT: &[Grant] = &[grant(
-    When::Ours,
+    When::OfBackup,
     &[Kind::Image],
-    "our own recovery points only, when newer days replace them",
+    "our own recovery points only, when newer days replace them; not those of other plans of AWS Backup",
 )];
 
 const METADATA: &[Grant] = &[OUR_INSTANCE];

@@ -119,7 +119,7 @@ fn a_tag_may_be_put_back_but_nothing_that_can_be_changed_can_be_claimed() {
         .into_iter()
         .filter(|one| *one != Operation::CreateTags);
     for operation in others {
-        let is_ours = |grant: &&Grant| matches!(grant.when, When::Ours | When::OursAlone);
+        let is_ours = |grant: &&Grant| matches!(grant.when, When::Ours | When::OursAlone | When::OfBackup);
         for grant in grants(operation).iter().filter(is_ours) {
             assert!(grant.on.iter().all(|kind| !claimed.contains(kind)), "{operation}");
         }

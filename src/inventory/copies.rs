@@ -105,7 +105,6 @@ impl State {
 
     /// Lists the jobs that were created since.
     pub(super) fn watch_jobs(&mut self, since: Timestamp, now: Timestamp) {
-        self.end_old_watches(now);
         let reaches_further = self.copies.watches.jobs(since, now);
         self.timetable.want(ListingKind::BackupJobs, true);
         if reaches_further {
@@ -123,7 +122,6 @@ impl State {
 
     /// Looks at this vault now and then.
     pub(super) fn watch_vault(&mut self, name: &VaultName, now: Timestamp) {
-        self.end_old_watches(now);
         let is_new = self.copies.watches.vault(name, now);
         self.timetable.want(ListingKind::Vaults, true);
         if is_new {

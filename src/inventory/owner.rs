@@ -191,10 +191,13 @@ pub(super) fn owners_of_exposed(carried: &Tags, owners: &mut BTreeSet<Owner>) {
     owners.extend(carried.get(tags::TENANT).cloned().map(Owner::Tenant));
 }
 
-/// Whether a snapshot is ours to guard. What was released is touched no more; what AWS Backup made has the tags of our
-/// volumes, and is not ours.
+/// Whether a snapshot is ours to guard: one that we made names its Backup. What others make of our volumes, AWS Backup or
+/// Data Lifecycle Manager for example, may carry the volumes' tags and is theirs to share. What was released is touched
+/// no more.
 pub(super) fn is_guarded_snapshot(carried: &Tags) -> bool {
-    !carried.contains_key(tags::RELEASED) && !carried.contains_key(tags::AWS_BACKUP_SOURCE)
+    carried.contains_key(tags::BACKUP)
+        && !carried.contains_key(tags::RELEASED)
+        && !carried.contains_key(tags::AWS_BACKUP_SOURCE)
 }
 
 /// Whether an image is ours to guard: AWS Backup copies an instance's tags onto each that it makes, but only those of

@@ -325,6 +325,8 @@ fn every_family_that_is_shown_is_documented() {
     let metrics = Metrics::new().unwrap();
     metrics.request_ended(Operation::RunInstances, "ok");
     metrics.pass_ended("Tenant", "settled", Duration::ZERO);
+    metrics.backup_expired(&"r".into());
+    metrics.expiry_braked(&"r".into(), false);
     metrics.waited(Waited {
         operation: Operation::RunInstances,
         lane: Lane::UserChange,

@@ -15,6 +15,7 @@ use crate::{
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a vault lacks to hold so many good days; `None` where it lacks nothing, or is not known for now.
+#[expect(clippy::needless_pass_by_value, reason = "as a view gives it")]
 pub fn vault_lack(vault: Observed<&Vault>, good_days: u32) -> Option<String> {
     let vault = match vault {
         Observed::Unknown => return None,

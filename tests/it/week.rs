@@ -31,3 +31,8 @@ fn lived(engine: Engine) {
 fn a_week_of_engine_ec2_keeps_three_good_days_through_a_bad_volume_and_two_outages() {
     lived(Engine::Ec2);
 }
+
+#[test]
+fn a_week_of_engine_awsbackup_keeps_three_good_days_through_a_bad_volume_and_two_outages() {
+    lived(Engine::Awsbackup);
+}

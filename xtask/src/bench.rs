@@ -27,10 +27,12 @@ const MEASURES: [&[&str]; 10] = [
 ];
 
 /// What a run with sweeps does besides; these take hours.
-const SWEEPS: [&[&str]; 4] = [
+const SWEEPS: [&[&str]; 6] = [
     &["crash", "--seeds", "16"],
     &["faults"],
     &["stale", "--seeds", "10000"],
+    &["stale", "--seeds", "1000", "--scenario", "expiry"],
+    &["stale", "--seeds", "1000", "--scenario", "job-expiry"],
     &["twins"],
 ];
 

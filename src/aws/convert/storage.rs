@@ -95,9 +95,9 @@ fn read_lock(
 ) -> Result<SnapshotLock, Unreadable> {
     let id = required(id, "snapshotId")?;
     let mode = match required(state, "lockState").map_err(|unreadable| unreadable.within(&id))? {
-        // While it cools off it may still be removed by whoever has the right to, as a governance lock.
-        sdk::LockState::Governance | sdk::LockState::ComplianceCooloff => LockMode::Governance,
-        sdk::LockState::Compliance => LockMode::Compliance,
+        sdk::LockState::Governance => LockMode::Governance,
+        // While it cools off it may still be removed, but what is prolonged must stay what it was meant to be.
+        sdk::LockState::Compliance | sdk::LockState::ComplianceCooloff => LockMode::Compliance,
         other => return Err(Unreadable::new(format!("unknown lock state {other}")).within(&id)),
     };
     let until = until.map(|until| instant(until, "lockExpiresOn")).transpose()?;

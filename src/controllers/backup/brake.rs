@@ -32,7 +32,7 @@ pub(super) fn count<C: Cluster>(ctx: &Context<C>, site: &Site, now: Timestamp) {
         if !names.contains(&tenant.spec.class_name) {
             continue;
         }
-        count.tenants += 1;
+        count.tenants.insert(tenant.key());
         count.expiring.extend(expiring(&backups_of(ctx, &tenant)));
     }
     ctx.brakes.counted(site, count, now);
@@ -63,7 +63,8 @@ fn hear<C: Cluster>(ctx: &Context<C>, class: &TenantClass, now: Timestamp) {
     let resume = written
         .and_then(|written| written.get(annotations::RESUME_EXPIRY))
         .and_then(|text| Resume::parse(text));
-    ctx.brakes.heard(&class.site(), braked, resume, now);
+    let said = (braked, resume);
+    ctx.brakes.heard(&class.site(), &class.key().name, said, now);
 }
 
 /// Lets the classes of a site show what its brake came to.

@@ -168,8 +168,7 @@ impl Ec2 {
         ctx: &Context<C>,
         backup: &Backup,
         (scene, world): (&Scene, &World),
-        failed: Option<(&Step, &Failure)>,
-        now: Timestamp,
+        (failed, now): (Option<(&Step, &Failure)>, Timestamp),
     ) -> Report<BackupStatus> {
         let acts = self.acts_of(backup.uid());
         // As it is now: with what was recorded, and how the call ended.
@@ -190,9 +189,14 @@ impl Ec2 {
             }
             let status = report.status.get_or_insert_with(|| status::started(backup));
             status::put_locks(status, read_back, failed, now);
-        } else if retire::is_expiring(backup) && !acts.refused.is_empty() {
+        } else if retire::is_expiring(backup) {
             let status = report.status.get_or_insert_with(|| status::started(backup));
-            status::put_refusals(status, acts.refused.iter().map(|(id, (_, error))| (id, error)));
+            let refused = acts.refused.iter().map(|(id, (_, error))| (id, error));
+            // One that AWS does not know is no news: the next sweeps tell.
+            status::put_refusals(
+                status,
+                refused.filter(|(_, error)| error.kind != ErrorKind::NotFound),
+            );
         }
         report
     }
@@ -230,12 +234,21 @@ impl Ec2 {
         // Once more, and of the newest view: what was handed to somebody else meanwhile is not ours to delete.
         let is_ours = matches!(inventory.view().snapshot(id), Observed::Present(snapshot)
             if look::is_ours(snapshot, &pass.object, place));
+        let uid = pass.object.uid().to_owned();
         if !is_ours {
+            let error = CloudError {
+                operation: Operation::DeleteSnapshot,
+                kind: ErrorKind::IncorrectState,
+                code: "NotOurs".to_owned(),
+                message: "its tags say that it is somebody else's".to_owned(),
+                turn_at: None,
+            };
+            let now = pass.ctx.now();
+            self.note(&uid, |acts| drop(acts.refused.insert(id.clone(), (now, error))));
             return Ok(());
         }
         let answer = pass.cloud(&place.site).delete_snapshot(id).await;
         let now = pass.ctx.now();
-        let uid = pass.object.uid().to_owned();
         match answer {
             Ok(()) => {
                 inventory.record(Effect::Deleted(id.clone()));

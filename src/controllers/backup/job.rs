@@ -167,6 +167,8 @@ impl Jobs {
         let answer = pass.cloud(&place.site).delete_recovery_point(vault, &arn).await;
         let refusal = match answer {
             Ok(()) => None,
+            // It is gone already.
+            Err(error) if error.kind == ErrorKind::NotFound => None,
             // That of one image is none of the others': they go on, and for it there is another day.
             Err(error) if is_refusal(&error) => {
                 let message = format!("image {id} stays for another day: {error}");
@@ -312,11 +314,7 @@ fn put_keeping(status: &mut BackupStatus, keeping: &Keeping, told: Option<String
 fn is_refusal(error: &CloudError) -> bool {
     matches!(
         error.kind,
-        ErrorKind::Denied
-            | ErrorKind::IncorrectState
-            | ErrorKind::InvalidSpec
-            | ErrorKind::NotFound
-            | ErrorKind::Unexpected
+        ErrorKind::Denied | ErrorKind::IncorrectState | ErrorKind::InvalidSpec | ErrorKind::Unexpected
     )
 }
 

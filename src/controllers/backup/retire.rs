@@ -10,7 +10,7 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     Scene, brake, ec2, job,
     scene::Place,
-    status::{has_ended, phase_of},
+    status::{self, has_ended, phase_of},
 };
 use crate::{
     api::{
@@ -121,6 +121,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
     let fate = match fate(&set, &days, None, now) {
         Fate::Guaranteed => Fate::Guaranteed,
         fate => hold_of(ctx, tenant)
+            .or_else(|| is_of_unknown_policy(backup, scene).then_some(Hold::NoRules))
             .or_else(|| stale(ctx, place, &view, (&siblings, rules), now))
             .map_or(fate, Fate::Held),
     };
@@ -143,8 +144,11 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
         }
         Fate::Goes | Fate::Held(_) => {}
     }
-    let locked_until = made.locked_until.present().copied();
-    keeping.expires_at = expires_at(set.day, set.good_days, locked_until, &rules.schedule);
+    // While nobody can say when locks end the last answer stays.
+    if !made.locked_until.is_unknown() {
+        let locked_until = made.locked_until.present().copied();
+        keeping.expires_at = expires_at(set.day, set.good_days, locked_until, &rules.schedule);
+    }
     keeping
 }
 
@@ -199,6 +203,16 @@ fn days_replacing(
     good_days(&sets)
 }
 
+/// Whether nobody knows for how many days a set was to be kept: its object was lost with its policy, and what applies
+/// manifests again may not have come to the policy yet.
+fn is_of_unknown_policy(backup: &Backup, scene: &Scene) -> bool {
+    let is_recorded = backup
+        .status
+        .as_ref()
+        .is_some_and(|status| status.good_days.is_some());
+    !is_recorded && !scene.is_by_policy && status::is_found(backup)
+}
+
 /// Why nothing of a Tenant expires.
 fn hold_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Hold> {
     let key = tenant.key();
@@ -221,7 +235,8 @@ fn hold_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Hold> {
     let mut hold = None;
     for policy in concerning {
         let status = policy.status.as_ref();
-        let is_seen = status.and_then(|status| status.observed_generation) == Some(policy.generation());
+        let accepted = status.and_then(|status| status.accepted.as_ref());
+        let is_seen = accepted.is_some_and(|accepted| accepted.generation == policy.generation());
         if !is_seen || status.is_none_or(|status| is_stalled_for_any(&status.conditions)) {
             return Some(Hold::PolicyNotAccepted);
         }
@@ -393,14 +408,20 @@ async fn read_live<C: Cluster>(pass: &Pass<'_, C, Backup>) -> Result<BackupStatu
 }
 
 /// Adds to a status what does not depend on the engine.
-pub(super) fn amend(status: &mut BackupStatus, scene: &Scene, keeping: &Keeping) {
+pub(super) fn amend(backup: &Backup, status: &mut BackupStatus, scene: &Scene, keeping: &Keeping) {
     let is_taken_on = matches!(
         status.phase,
         Some(BackupPhase::Running | BackupPhase::Complete | BackupPhase::Partial)
     );
     if is_taken_on && let Some(rules) = &scene.rules {
         let days = i32::try_from(rules.good_days).unwrap_or(i32::MAX);
-        status.good_days.get_or_insert(days);
+        // A policy that asks for more gives more to what is there, and keeps that when it vanishes. What the terms give
+        // to a set of which nobody knows what its policy gave, as when every object was lost, is not written down.
+        match status.good_days {
+            Some(known) if !scene.is_by_policy || known >= days => {}
+            None if !scene.is_by_policy && status::is_found(backup) => {}
+            Some(_) | None => status.good_days = Some(days),
+        }
     }
     if let Some(at) = keeping.expires_at {
         status.expires_at = Some(time(at));

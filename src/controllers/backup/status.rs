@@ -402,7 +402,7 @@ pub(super) fn put_locks(
         None if read_back.is_none() => return,
         None => None,
     };
-    change_method(status, |method| method.message = why.map(shortened));
+    change_method(status, |method| method.message = why.as_deref().map(shortened));
 }
 
 /// Writes why snapshots of a set that is to go are there still.
@@ -413,11 +413,14 @@ pub(super) fn put_refusals<'a>(
     let why: Vec<_> = refused
         .map(|(id, error)| format!("{id} stays for another day: {error}"))
         .collect();
-    change_method(status, |method| method.message = Some(shortened(why.join("; "))));
+    let is_over = why.is_empty() || status.gone_at.is_some();
+    change_method(status, |method| {
+        method.message = (!is_over).then(|| shortened(&why.join("; ")));
+    });
 }
 
 /// What fits into a status.
-fn shortened(text: String) -> String {
+fn shortened(text: &str) -> String {
     text.chars().take(MESSAGE_LIMIT).collect()
 }
 

@@ -276,6 +276,9 @@ async fn a_backup_whose_snapshots_are_gone_is_expired_and_no_good_day() {
     bed.until("2031-05-01T03:20:00Z").await;
     assert_eq!(bed.policy_status().good_days_held, Some(1));
     let snapshots = bed.snapshots().await;
+    // Whoever has the right to may unlock it.
+    let unlock = bed.stage.stranger().unlock_snapshot();
+    unlock.snapshot_id(snapshots[0].id.as_str()).send().await.unwrap();
     bed.stage
         .stranger()
         .delete_snapshot()

@@ -134,7 +134,9 @@ fn expire(world: &World, now: Timestamp) -> Plan {
     match &kept.left {
         Observed::Unknown => Plan::waiting(Outcome::Unchanged, Some(soon)),
         Observed::Present(left) => match kept.fate {
-            Some(Fate::Goes | Fate::Locked(_)) => delete(left, kept, now),
+            Some(Fate::Goes) => delete(left, kept, now),
+            // A part of a set is worth nothing: where some of it must stay, all of it does for so long.
+            Some(Fate::Locked(until)) => Plan::waiting(Outcome::Unchanged, Some(until.unwrap_or(soon))),
             // Something changed since that was decided, and what is left stays for now.
             Some(Fate::Guaranteed | Fate::Held(_)) | None => Plan::outcome(Outcome::Unchanged),
         },

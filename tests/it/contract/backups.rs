@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use yagura::{
-    clock::later,
+    clock::{Clock, SystemClock, later},
     cloud::{
         BackupJob, BackupJobId, ErrorKind, ImageState, Instance, JobState, NewBackupJob, Operation,
         VaultLock, VaultName,
@@ -16,7 +16,7 @@ use crate::support::eventually;
 
 /// Before anything here began.
 fn long_ago() -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second() - 24 * 60 * 60).unwrap()
+    Timestamp::from_second(SystemClock.now().as_second() - 24 * 60 * 60).unwrap()
 }
 
 fn order(stand: &Stand, instance: &Instance, vault: &VaultName, token: &str) -> NewBackupJob {
@@ -38,7 +38,7 @@ pub(super) async fn the_same_again_gives_the_same_job(stand: &Stand) {
     assert_eq!(stand.cloud.start_backup(&order).await.as_ref(), Ok(&id));
     let listed = stand.cloud.list_backup_jobs(long_ago()).await.unwrap().items;
     assert_eq!(listed.iter().filter(|job| job.id == id).count(), 1);
-    let later = later(Timestamp::now(), Duration::from_secs(3600));
+    let later = later(SystemClock.now(), Duration::from_secs(3600));
     let none = stand.cloud.list_backup_jobs(later).await.unwrap().items;
     assert!(none.is_empty(), "{none:?}");
 }

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
 };
 use jiff::Timestamp;
 use yagura::{
-    clock::later,
+    clock::{Clock, SystemClock, later},
     cloud::{ErrorKind, Image, ImageId, ImageState, LockMode, Sharing, SnapshotId, SnapshotLock},
 };
 
@@ -26,7 +26,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// AWS keeps whole seconds.
 fn in_days(days: u32) -> Timestamp {
-    let now = Timestamp::now();
+    let now = SystemClock.now();
     later(Timestamp::from_second(now.as_second()).unwrap(), DAY * days)
 }
 

@@ -167,9 +167,79 @@ pub(super) const BROKEN: &[Broken] = &[
         reason: "CreateSnapshots answers no state",
     },
     Broken {
+        guarantee: "copies::a_lock_is_read_back_and_prolonged",
+        shows: "LockSnapshot",
+        reason: "it knows no locks of snapshots",
+    },
+    Broken {
+        guarantee: "copies::what_is_not_locked_is_in_no_listing_of_locks",
+        shows: "DescribeLockedSnapshots",
+        reason: "it knows no locks of snapshots",
+    },
+    Broken {
+        guarantee: "copies::a_locked_one_is_not_deleted_and_a_free_one_is_gone",
+        shows: "LockSnapshot",
+        reason: "it knows no locks of snapshots",
+    },
+    Broken {
+        guarantee: "copies::a_shared_snapshot_is_seen_and_closed",
+        shows: "accounts: {}",
+        reason: "ModifySnapshotAttribute takes the older parameters UserId and OperationType only",
+    },
+    Broken {
+        guarantee: "copies::a_public_snapshot_is_listed_until_it_is_closed",
+        shows: "SnapshotId",
+        reason: "DescribeSnapshots leaves RestorableByUserIds out of account",
+    },
+    Broken {
+        guarantee: "copies::images_of_ours_are_listed_and_no_others",
+        shows: "left: 1",
+        reason: "CreateImage takes the root volume only",
+    },
+    Broken {
+        guarantee: "copies::what_is_not_there_is_not_found",
+        shows: "on an `Ok` value",
+        reason: "ModifySnapshotAttribute leaves the parameters that we send out of account, and then changes nothing anywhere",
+    },
+    Broken {
+        guarantee: "backups::the_same_again_gives_the_same_job",
+        shows: "StartBackupJob",
+        reason: "AWS Backup takes no jobs there",
+    },
+    Broken {
+        guarantee: "backups::a_job_ends_with_an_image_of_ours",
+        shows: "StartBackupJob",
+        reason: "AWS Backup takes no jobs there",
+    },
+    Broken {
+        guarantee: "backups::a_vault_that_is_not_there_is_none",
+        shows: "StartBackupJob",
+        reason: "AWS Backup takes no jobs there",
+    },
+    Broken {
+        guarantee: "backups::a_vault_is_found_with_its_key_and_its_lock",
+        shows: "kms_key_id: None",
+        reason: "a vault that was made without a key has none, where AWS takes its own",
+    },
+    Broken {
+        guarantee: "backups::a_missing_right_is_no_missing_vault",
+        shows: "an AWS that can be told to deny",
+        reason: "it permits everything",
+    },
+    Broken {
+        guarantee: "backups::a_recovery_point_is_deleted_once_and_takes_its_image_along",
+        shows: "StartBackupJob",
+        reason: "AWS Backup takes no jobs there",
+    },
+    Broken {
+        guarantee: "backups::a_locked_vault_keeps_what_is_in_it",
+        shows: "StartBackupJob",
+        reason: "AWS Backup takes no jobs there",
+    },
+    Broken {
         guarantee: "permission::every_call_can_be_asked_for",
-        shows: "a question changed something",
-        reason: "many operations know no DryRun and are carried out, ModifyInstanceMetadataOptions for one",
+        shows: "LockSnapshot",
+        reason: "it knows no locks of snapshots; and many operations know no DryRun and are carried out",
     },
     Broken {
         guarantee: "permission::what_is_denied_is_said_to_be",

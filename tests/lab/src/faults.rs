@@ -117,9 +117,11 @@ fn is_paged(operation: Operation) -> bool {
         operation,
         Operation::DescribeInstanceStatus
             | Operation::DescribeInstances
+            | Operation::DescribeLockedSnapshots
             | Operation::DescribeSecurityGroups
             | Operation::DescribeSnapshots
             | Operation::DescribeVolumes
+            | Operation::ListBackupJobs
     )
 }
 

@@ -49,7 +49,9 @@ impl Keepsakes {
         let live = truth.instances.iter().filter(|instance| instance.is_live());
         let volumes = truth.volumes.iter().map(|one| &one.id);
         let groups = truth.security_groups.iter().map(|one| &one.id);
-        let snapshots = truth.snapshots.iter().map(|one| &one.id);
+        // What AWS Backup holds behind an image goes with its recovery point.
+        let snapshots = truth.snapshots.iter().filter(|one| !one.is_of_aws_backup());
+        let snapshots = snapshots.map(|one| &one.id);
         let sets = sets::all(&truth, &world.cluster);
         let of_sets: BTreeSet<_> = sets.iter().flat_map(|set| &set.ids).collect();
         let others = volumes.chain(groups).chain(snapshots);

@@ -28,6 +28,16 @@ pub fn class() -> Value {
     })
 }
 
+/// The same class with a key of its own: what AWS's own key encrypts cannot be shared at all.
+pub fn class_with_key() -> Value {
+    let mut class = class();
+    if let Some(spec) = class.get_mut("spec").and_then(Value::as_object_mut) {
+        let key = "arn:aws:kms:ap-northeast-1:111122223333:key/00000000-0000-4000-8000-000000000001";
+        spec.insert("encryption".to_owned(), json!({"kmsKeyId": key}));
+    }
+    class
+}
+
 /// The same class in another account.
 pub fn class_in_account(account: &str) -> Value {
     let mut class = class();

@@ -66,7 +66,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Launch,
         Self::OtherAccount,
         Self::PolicyEdit,
@@ -77,6 +77,10 @@ impl Scenario {
         Self::UndoIsolation,
         Self::SecondIncident,
         Self::Retain,
+        Self::Expiry,
+        Self::SlotJobs,
+        Self::JobExpiry,
+        Self::Exposure,
     ];
 
     /// The operations that a run of it calls after its set-up, at least. Where that made nothing, its own count too.

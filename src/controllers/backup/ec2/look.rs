@@ -97,6 +97,7 @@ fn put_kept(kept: &mut Kept, view: &View, backup: &Backup) {
     kept.began = of_set.iter().map(|snapshot| snapshot.started_at).min();
     kept.locks = of_set
         .iter()
+        .filter(|snapshot| !is_released(snapshot))
         .map(|snapshot| (snapshot.id.clone(), view.lock_of(&snapshot.id).map(Clone::clone)))
         .collect();
 }
@@ -108,6 +109,10 @@ pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
         Observed::Absent => return Observed::Absent,
         Observed::Present(found) => found,
     };
+    // What was let go is nobody's to count or to delete.
+    if found.iter().any(is_released) {
+        return Observed::Unknown;
+    }
     let recorded = recorded(backup);
     let is_completed = |snapshot: &&Snapshot| snapshot.state == SnapshotState::Completed;
     let completed: BTreeSet<_> = found
@@ -142,11 +147,17 @@ pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
     })
 }
 
+/// Whether a snapshot was let go: nothing that carries the tag is touched again.
+fn is_released(snapshot: &Snapshot) -> bool {
+    snapshot.tags.contains_key(tags::RELEASED)
+}
+
 /// Whether a snapshot is a Backup's, and of its Tenant and this cluster by its tags: what may be deleted.
 pub(super) fn is_ours(snapshot: &Snapshot, backup: &Backup, place: &Place) -> bool {
     let key = backup.key().to_string();
     let is = |name: &str, value: Option<&String>| value.is_some() && snapshot.tags.get(name) == value;
     is_of_run(snapshot, backup, &key)
+        && !is_released(snapshot)
         && is(tags::BACKUP, Some(&key))
         && is(tags::UID, place.owner.get(tags::UID))
         && is(tags::CLUSTER, place.owner.get(tags::CLUSTER))

@@ -203,6 +203,10 @@ pub(in super::super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
         Observed::Absent => return Observed::Absent,
         Observed::Present(found) => found,
     };
+    // What was let go is nobody's to count or to delete.
+    if found.iter().any(|image| image.tags.contains_key(tags::RELEASED)) {
+        return Observed::Unknown;
+    }
     let id = completed_by(backup);
     let completed_it =
         |image: &&Image| Some(&image.id) == id.as_ref() && image.state == ImageState::Available;

@@ -33,7 +33,7 @@ pub(super) fn declare(scenario: Scenario, world: &World) -> Result<(), Broken> {
         scenario,
         Scenario::SlotJobs | Scenario::JobExpiry | Scenario::Exposure
     ) {
-        Engine::Awsbackup.prepare(world, objects::class())?;
+        Engine::Awsbackup.prepare(world, objects::class_with_key())?;
     }
     match scenario {
         Scenario::SlotBackup | Scenario::Expiry => {
