@@ -152,14 +152,6 @@ const BACKUP_SUSPENDED: Family = Family {
     alert: "min_over_time(yagura_backup_suspended[2d]) == 1",
 };
 
-const BACKUP_BRAKED: Family = Family {
-    name: "yagura_backup_expiry_braked",
-    kind: Kind::Gauge,
-    labels: &["class"],
-    meaning: "1 while backups of a class do not expire because too many would at once, or because a newest good day is old, else 0.",
-    alert: "yagura_backup_expiry_braked == 1",
-};
-
 const INCIDENT_OPEN: Family = Family {
     name: "yagura_incident_open",
     kind: Kind::Gauge,
@@ -289,7 +281,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 20] = [
+pub(super) const STATE: [Family; 19] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -302,7 +294,6 @@ pub(super) const STATE: [Family; 20] = [
     BACKUP_PROTECTED,
     BACKUP_QUOTA,
     BACKUP_SUSPENDED,
-    BACKUP_BRAKED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,
@@ -313,7 +304,7 @@ pub(super) const STATE: [Family; 20] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 28] = [
+pub const FAMILIES: [Family; 27] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -328,7 +319,6 @@ pub const FAMILIES: [Family; 28] = [
     EXPIRY_BRAKED,
     BACKUP_QUOTA,
     BACKUP_SUSPENDED,
-    BACKUP_BRAKED,
     INCIDENT_OPEN,
     INCIDENT_DEADLINE,
     INVENTORY,

@@ -38,8 +38,6 @@ pub struct State {
     pub tenants: Vec<TenantRow>,
     /// Every BackupPolicy.
     pub policies: Vec<PolicyRow>,
-    /// Every TenantClass by its name, and whether its backups are kept from expiring.
-    pub classes: Vec<(String, bool)>,
     /// Every Incident.
     pub incidents: Vec<IncidentRow>,
     /// Every listing of the inventory.
@@ -181,7 +179,6 @@ impl Collector for Collected {
             }),
             per_policy(&state, |row| row.quota_sufficient),
             per_policy(&state, |row| Some(row.suspended)),
-            brakes(&state),
             open_incidents(&state),
             deadlines(&state),
             listings(&state, |row| row.last_success.map(seconds)),
@@ -240,14 +237,6 @@ fn per_policy(state: &State, value: impl Fn(&PolicyRow) -> Option<bool>) -> Vec<
         let labels = vec![row.namespace.clone(), row.policy.clone()];
         value(row).map(|holds| Sample(labels, f64::from(u8::from(holds))))
     });
-    rows.collect()
-}
-
-fn brakes(state: &State) -> Vec<Sample> {
-    let rows = state
-        .classes
-        .iter()
-        .map(|(class, is_braked)| Sample(vec![class.clone()], f64::from(u8::from(*is_braked))));
     rows.collect()
 }
 

@@ -119,7 +119,7 @@ fn the_state_of_a_tenant_is_shown() {
 }
 
 #[test]
-fn what_policies_and_classes_say_of_quota_suspension_and_brake_is_shown() {
+fn what_a_policy_says_of_quota_and_suspension_is_shown() {
     let policy = |name: &str, quota_sufficient, suspended| PolicyRow {
         namespace: "acme".to_owned(),
         policy: name.to_owned(),
@@ -146,8 +146,6 @@ fn what_policies_and_classes_say_of_quota_suspension_and_brake_is_shown() {
         r#"yagura_backup_suspended{namespace="acme",policy="weekly"} 0"#,
     );
     assert!(!text.contains(r#"quota_sufficient{namespace="acme",policy="weekly""#));
-    assert_has(&text, r#"yagura_backup_expiry_braked{class="tokyo"} 1"#);
-    assert_has(&text, r#"yagura_backup_expiry_braked{class="osaka"} 0"#);
 }
 
 #[test]
@@ -338,7 +336,6 @@ fn every_family_that_is_shown_is_documented() {
     let state = State {
         leader: true,
         tenants: vec![row],
-        classes: vec![("tokyo".to_owned(), true)],
         policies: vec![PolicyRow {
             quota_sufficient: Some(true),
             ..PolicyRow::default()

@@ -10,7 +10,7 @@ use super::Caches;
 use crate::{
     api::{
         Backup, BackupPhase, BackupPolicy, Condition, ConditionType, Incident, Key, MethodState, Tenant,
-        TenantClass, TenantStatus, Verdict,
+        TenantStatus, Verdict,
     },
     clock::elapsed,
     cluster::{Cluster, Index, Kind, KubeCluster},
@@ -65,11 +65,6 @@ impl Source for Stores {
         State {
             leader: self.leads(),
             tenants: cluster.cached_all::<Tenant>().iter().map(row_of).collect(),
-            classes: cluster
-                .cached_all::<TenantClass>()
-                .iter()
-                .map(|class| class_row(class))
-                .collect(),
             policies: cluster
                 .cached_all::<BackupPolicy>()
                 .iter()
@@ -210,13 +205,6 @@ fn policy_row(policy: &BackupPolicy) -> PolicyRow {
         quota_sufficient: holds(&status.conditions, ConditionType::QuotaSufficient),
         suspended: holds(&status.conditions, ConditionType::Suspended) == Some(true),
     }
-}
-
-fn class_row(class: &TenantClass) -> (String, bool) {
-    let conditions = class.status.iter().flat_map(|status| &status.conditions);
-    let conditions: Vec<_> = conditions.cloned().collect();
-    let is_braked = holds(&conditions, ConditionType::Braked) == Some(true);
-    (class.key().name, is_braked)
 }
 
 fn incident_row(incident: &Incident) -> IncidentRow {
