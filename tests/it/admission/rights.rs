@@ -17,6 +17,8 @@ async fn the_operator_may_do_its_work_and_no_more() {
         ("watch", "tenants.yagura.dev"),
         ("patch", "incidents.yagura.dev/status"),
         ("create", "backups.yagura.dev"),
+        // Fourteen days after the last of what it made is gone.
+        ("delete", "backups.yagura.dev"),
         ("create", "events.events.k8s.io"),
         ("get", "namespaces"),
     ] {
@@ -31,7 +33,7 @@ async fn the_operator_may_do_its_work_and_no_more() {
         ("create", "accesspolicies.yagura.dev"),
         ("update", "tenants.yagura.dev"),
         ("patch", "accesspolicies.yagura.dev"),
-        ("delete", "backups.yagura.dev"),
+        ("delete", "incidents.yagura.dev"),
         ("delete", "tenants.yagura.dev"),
         ("update", "leases.coordination.k8s.io"),
         (
