@@ -71,10 +71,11 @@ impl ControllerName {
     /// How many objects are worked on at once. kube's own default is without bound, which has taken whole clusters
     /// down; sixteen hide the latency of AWS. A first launch takes some ten calls one after another, each as long on
     /// its way as AWS and Kubernetes please, and AWS permits the making of five groups a second: four times as many
-    /// keep up with that where answers take half a second.
+    /// keep up with that where answers take half a second. A run of a slot is two of AWS's calls and three writes one
+    /// after another, AWS permits five of them a second, and the locks of those before take their time beside it.
     pub const fn places(self) -> u16 {
         match self {
-            Self::Tenant => 64,
+            Self::Tenant | Self::Backup => 64,
             _ => 16,
         }
     }

@@ -37,5 +37,5 @@ fn a_herd_is_taken_as_fast_as_aws_permits_and_nobody_is_missed() {
     let herded = taken(250, Engine::Ec2);
     // What fits into AWS's bucket goes at once.
     assert!(herded.lateness.p50 <= Duration::from_secs(20), "{herded:?}");
-    assert!(herded.writes <= 12.0, "{herded:?}");
+    assert!(herded.writes <= 14.0, "{herded:?}");
 }

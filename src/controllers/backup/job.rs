@@ -314,7 +314,7 @@ fn put_keeping(status: &mut BackupStatus, keeping: &Keeping, told: Option<String
 fn is_refusal(error: &CloudError) -> bool {
     matches!(
         error.kind,
-        ErrorKind::Denied | ErrorKind::IncorrectState | ErrorKind::InvalidSpec | ErrorKind::Unexpected
+        ErrorKind::IncorrectState | ErrorKind::InvalidSpec | ErrorKind::Unexpected
     )
 }
 

@@ -142,6 +142,20 @@ impl Trial {
             Operation::DescribeInstanceAttribute | Operation::DescribeInstanceStatus => {
                 Some("what was read last stays, and no object waits for more")
             }
+            Operation::DescribeBackupVault
+            | Operation::DescribeImageAttribute
+            | Operation::DescribeLockedSnapshots
+            | Operation::DescribeSnapshotAttribute
+            | Operation::ListBackupJobs => {
+                Some("what was read last stays for minutes, and a run goes on by what else shows")
+            }
+            Operation::DeleteRecoveryPoint | Operation::DeleteSnapshot | Operation::LockSnapshot => Some(
+                "the set is whole and stays; its method's message and the log tell, and it is tried again",
+            ),
+            Operation::ModifyImageAttribute | Operation::ModifySnapshotAttribute => {
+                Some("an event tells, since no object has asked for it")
+            }
+            Operation::StartBackupJob => Some("the same call is made again with its token"),
             _ => None,
         }
     }
