@@ -124,6 +124,11 @@ async fn daily(env: &Env, from_now: i64) {
     .await;
 }
 
+/// How many calls of an operation the slot takes: each environment has two volumes.
+fn all(operation: &str) -> usize {
+    if operation == LOCK { 2 * TENANTS } else { TENANTS }
+}
+
 /// Holds every call of an operation once it has taken effect.
 fn hold(env: &Env, operation: &str) -> String {
     let mut hold = FaultSpec::new(operation, FaultKind::Hold);
@@ -191,8 +196,14 @@ async fn five_kills_during_a_slot_of_fifty_tenants_lose_none_and_take_none_twice
                 PATIENCE,
                 &format!("{count} calls of {operation} are held"),
                 || async {
+                    // A slow machine may let through all there is before the kill comes.
+                    let is_over = env.sim.effects(operation).len() >= all(operation);
                     let held = held(&env, &fault);
-                    if held >= count { Ok(()) } else { Err(held) }
+                    if held >= count || is_over {
+                        Ok(())
+                    } else {
+                        Err(held)
+                    }
                 },
             )
             .await;
