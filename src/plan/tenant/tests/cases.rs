@@ -206,8 +206,10 @@ pub(super) fn tamper(world: &mut TenantWorld, how: Tamper) {
             groups.remove(&"sg-own".into());
         }),
         Tamper::AddInterface => instance(world, |instance| {
+            // AWS gives no id twice, however often somebody attaches one.
+            let id = format!("eni-0{}", instance.interfaces.len());
             instance.interfaces.push(NetworkInterface {
-                id: "eni-0".into(),
+                id: id.into(),
                 groups: BTreeSet::from(["sg-default".into()]),
             });
         }),
