@@ -6,7 +6,8 @@ use std::{
 };
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, Tag,
+    AttributeBooleanValue, BlockDeviceMapping, EbsBlockDevice, EbsInstanceBlockDeviceSpecification,
+    InstanceBlockDeviceMappingSpecification, Tag,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
@@ -139,6 +140,22 @@ impl Stage {
             .name("by hand");
         let made = made.no_reboot(true).send().await.unwrap();
         ImageId::new(made.image_id.unwrap())
+    }
+
+    /// Someone else makes an image that uses a snapshot.
+    pub(crate) async fn image_from(&self, snapshot: &str) -> ImageId {
+        let ebs = EbsBlockDevice::builder().snapshot_id(snapshot).build();
+        let root = BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(ebs);
+        let request = self.stranger().register_image().name("restore");
+        let request = request.root_device_name("/dev/xvda");
+        let made = request.block_device_mappings(root.build()).send().await.unwrap();
+        ImageId::new(made.image_id.unwrap())
+    }
+
+    /// Someone else deregisters an image.
+    pub(crate) async fn deregister(&self, id: &ImageId) {
+        let request = self.stranger().deregister_image().image_id(id.as_str());
+        request.send().await.unwrap();
     }
 
     /// Someone else takes a tag away.

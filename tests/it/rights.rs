@@ -117,6 +117,11 @@ async fn obstruct(env: &Env, tenant: &str, slot: Timestamp) {
         "metadata": {"name": backup_name(tenant, slot), "namespace": "acme"},
         "spec": {"tenantRef": "nobody", "scheduledTime": slot.to_string()},
     });
+    make(env, object).await;
+}
+
+/// Makes a Backup as our own user.
+async fn make(env: &Env, object: serde_json::Value) {
     let backup: Backup = serde_json::from_value(object).unwrap();
     let backups = Backup::api(env.plane.client(User::Operator), "acme");
     backups
@@ -138,12 +143,7 @@ async fn let_go_of_an_old_one(env: &Env, tenant: &str) {
             "reason": "Missed",
         },
     });
-    let backup: Backup = serde_json::from_value(object).unwrap();
-    let backups = Backup::api(env.plane.client(User::Operator), "acme");
-    backups
-        .create(&kube::api::PostParams::default(), &backup)
-        .await
-        .unwrap();
+    make(env, object).await;
     env.until::<Backup, _>(&key(&name), "nothing left", |backup| {
         backup.status.as_ref()?.gone_at.as_ref().map(drop)
     })

@@ -358,20 +358,11 @@ async fn more_than_a_day_brings_is_braked_until_a_person_says_so() {
 
 #[tokio::test]
 async fn a_snapshot_that_an_image_uses_stays_and_is_tried_again_a_day_later() {
-    use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice};
-
     let (bed, instance) = Bed::new().await;
     bed.daily_at("03:15", "UTC");
     bed.until("2031-05-01T06:00:00Z").await;
     let used = ids(&bed, &named(1))[0].clone();
-    let ebs = EbsBlockDevice::builder().snapshot_id(&used).build();
-    let root = BlockDeviceMapping::builder()
-        .device_name("/dev/xvda")
-        .ebs(ebs)
-        .build();
-    let request = bed.stage.stranger().register_image().name("restore");
-    let request = request.root_device_name("/dev/xvda").block_device_mappings(root);
-    let image = request.send().await.unwrap().image_id.unwrap();
+    let image = bed.stage.image_from(&used).await;
     bed.until("2031-05-05T12:00:00Z").await;
     assert_eq!(left(&bed, &named(1)).await, 1, "the others of the set went");
     let status = bed.backup(&named(1)).status.clone().unwrap();
@@ -383,8 +374,7 @@ async fn a_snapshot_that_an_image_uses_stays_and_is_tried_again_a_day_later() {
     assert!(message.contains(&used) && message.contains("InUse"), "{message}");
     let calls = bed.stage.calls_of(Operation::DeleteSnapshot);
     assert_eq!(calls, instance.volumes.len(), "not again before a day is over");
-    let request = bed.stage.stranger().deregister_image().image_id(image);
-    request.send().await.unwrap();
+    bed.stage.deregister(&image).await;
     bed.until("2031-05-06T12:00:00Z").await;
     assert_eq!(left(&bed, &named(1)).await, 0);
     assert_eq!(bed.phase(&named(1)), Some(BackupPhase::Expired));
