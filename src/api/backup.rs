@@ -183,6 +183,26 @@ pub struct BackupStatus {
     pub gone_at: Option<Time>,
 }
 
+impl Backup {
+    /// Where the run stands, as far as anybody looked.
+    pub fn phase(&self) -> Option<BackupPhase> {
+        self.status.as_ref()?.phase
+    }
+
+    /// Whether the run is over.
+    pub fn has_ended(&self) -> bool {
+        !matches!(
+            self.phase(),
+            None | Some(BackupPhase::Pending | BackupPhase::Running)
+        )
+    }
+
+    /// What the run was settled to be taken by, if it was.
+    pub fn engine(&self) -> Option<Engine> {
+        self.status.as_ref()?.engine
+    }
+}
+
 /// One method of a run.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

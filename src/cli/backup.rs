@@ -182,7 +182,7 @@ async fn now(args: &NowArgs) -> Result<Option<BackupPhase>, NowError> {
     } else {
         has_come_to(&ended)
     });
-    Ok(ended.status.and_then(|status| status.phase))
+    Ok(ended.phase())
 }
 
 fn exit_code(phase: Option<BackupPhase>) -> ExitCode {
@@ -297,7 +297,7 @@ impl Door {
                     if let Some(line) = progress.of(&backup) {
                         tell(&line);
                     }
-                    if has_ended(&backup) {
+                    if backup.has_ended() {
                         return Ok(backup);
                     }
                 }
@@ -391,11 +391,6 @@ fn there_are(names: Option<BTreeSet<String>>) -> String {
             format!("there are: {}", names.join(", "))
         }
     }
-}
-
-fn has_ended(backup: &Backup) -> bool {
-    let phase = backup.status.as_ref().and_then(|status| status.phase);
-    !matches!(phase, None | Some(BackupPhase::Pending | BackupPhase::Running))
 }
 
 fn name(text: &str) -> Result<String, String> {

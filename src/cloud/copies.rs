@@ -1,6 +1,6 @@
 //! What keeps and guards copies of volumes: locks, sharing, images, and the jobs and vaults of AWS Backup.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use jiff::Timestamp;
 
@@ -39,6 +39,19 @@ impl Sharing {
     /// Whether nobody but the owner may use it.
     pub fn is_private(&self) -> bool {
         !self.public && self.accounts.is_empty()
+    }
+}
+
+impl fmt::Display for Sharing {
+    /// To whom, as the end of a sentence: `public and shared with 111122223333`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accounts: Vec<_> = self.accounts.iter().map(AccountId::as_str).collect();
+        let named = accounts.join(", ");
+        match (self.public, accounts.is_empty()) {
+            (true, true) => f.write_str("public"),
+            (true, false) => write!(f, "public and shared with {named}"),
+            (false, _) => write!(f, "shared with {named}"),
+        }
     }
 }
 

@@ -118,8 +118,8 @@ impl<C: Cluster> Reconciler<C> for Backups {
 
     fn plan(&self, backup: &Backup, run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
         let mut plan = match &world.seen {
-            Seen::Ec2(seen) => Ec2::plan(run, seen, now).map(Step::Ec2),
-            Seen::Job(seen) => Jobs::plan(run, seen, now).map(Step::Job),
+            Seen::Ec2(seen) => Plan::from(planner::plan(run, seen, now)).map(Step::Ec2),
+            Seen::Job(seen) => Plan::from(planner::job::plan(run, seen, now)).map(Step::Job),
         };
         if run.ended.is_some() {
             let (step, look_again) = retire::plan(backup, &world.scene, &world.keeping, now);
@@ -167,15 +167,21 @@ impl<C: Cluster> Reconciler<C> for Backups {
         if outcome.done.contains(&Step::Retire(retire::Step::Forget)) {
             return Report::default();
         }
-        let failed = outcome.failed.as_ref().and_then(|(step, failure)| match step {
-            Step::Ec2(step) => Some((step, failure)),
-            Step::Job(_) | Step::Retire(_) => None,
-        });
+        let failed = outcome.failed.as_ref();
         let mut report = match &world.seen {
-            Seen::Ec2(seen) => self.ec2.report(ctx, backup, (&world.scene, seen), (failed, now)),
-            Seen::Job(seen) => self
-                .jobs
-                .report(backup, (&world.scene, seen, &world.keeping), now),
+            Seen::Ec2(seen) => {
+                let failed = failed.and_then(|(step, failure)| match step {
+                    Step::Ec2(step) => Some((step, failure)),
+                    Step::Job(_) | Step::Retire(_) => None,
+                });
+                self.ec2.report(ctx, backup, (&world.scene, seen), (failed, now))
+            }
+            Seen::Job(seen) => {
+                let failed =
+                    failed.and_then(|(step, failure)| matches!(step, Step::Job(_)).then_some(failure));
+                let world = (&world.scene, seen, &world.keeping);
+                self.jobs.report(backup, world, (failed, now))
+            }
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
         retire::amend(backup, status, &world.scene, &world.keeping);

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::{Backup, Key, Reason, Tenant, TenantClass, names::tags},
-    cloud::{AccountId, Cloud, CloudError, ErrorKind, Lane, Sharing, Site, Tags},
+    cloud::{Cloud, CloudError, ErrorKind, Lane, Sharing, Site, Tags},
     cluster::{Cluster, Happened, Seen},
     engine::Context,
     inventory::{CopyId, Effect},
@@ -118,19 +118,14 @@ impl Guard {
                 self.failing().remove(&call);
                 let Closed::From(sharing) = closed else { return };
                 ctx.metrics.sharing_revoked(kind, "revoked");
-                let message = format!(
-                    "{kind} {} was {}: it is closed to them",
-                    open.id,
-                    opened(&sharing)
-                );
+                let message = format!("{kind} {} was {}: it is closed to them", open.id, sharing);
                 tell(ctx, &open, Happened::warning(Reason::SharingRevoked, message)).await;
             }
             Err(error) => {
                 ctx.metrics.sharing_revoked(kind, "failed");
                 let message = format!(
                     "{kind} {} is {} and cannot be closed: {error}",
-                    open.id,
-                    opened(&open.sharing)
+                    open.id, open.sharing
                 );
                 let said = self.failing().insert(call, message.clone());
                 if said.as_ref() != Some(&message) {
@@ -199,17 +194,6 @@ async fn close(cloud: &dyn Cloud, open: &Open) -> Result<Closed, CloudError> {
         Ok(()) => Ok(Closed::Already),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(Closed::Already),
         Err(error) => Err(error),
-    }
-}
-
-/// To whom it was open, in words.
-fn opened(sharing: &Sharing) -> String {
-    let accounts: Vec<_> = sharing.accounts.iter().map(AccountId::as_str).collect();
-    let named = accounts.join(", ");
-    match (sharing.public, accounts.is_empty()) {
-        (true, true) => "public".to_owned(),
-        (true, false) => format!("public and shared with {named}"),
-        (false, _) => format!("shared with {named}"),
     }
 }
 

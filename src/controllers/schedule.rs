@@ -19,6 +19,7 @@ use crate::{
     cloud::{ImageState, Observed, Tags},
     cluster::{Cluster, ClusterError, Happened, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
+    inventory::View,
     plan::{
         Plan,
         backup_policy::{BackupRules, by_terms, rule_by_terms, rule_of, rules_of},
@@ -150,7 +151,11 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         }
         let in_force = in_force(ctx, tenant);
         let engine = in_force.as_ref().map(|in_force| in_force.rules.engine);
-        let sets = sets(ctx, tenant, engine);
+        let view = class_of(ctx, tenant).map(|class| ctx.inventories.of(&class.site()).view());
+        // Without its class nobody knows where to look.
+        let sets = view
+            .as_deref()
+            .map_or(Observed::Absent, |view| sets(view, tenant, engine));
         let key = tenant.key();
         let is_there = |name: &str| {
             // Whosever it is: its name is taken.
@@ -159,7 +164,7 @@ impl<C: Cluster> Reconciler<C> for Schedule {
         Ok(World {
             first_ready: first_ready(tenant),
             taken,
-            lost: lost(&key, sets.present().into_iter().flatten(), is_there),
+            lost: lost(&key, sets.present().into_iter().flatten().copied(), is_there),
             sets: sets.map(|sets| slots_of(&sets)),
             in_force,
         })
@@ -276,30 +281,19 @@ pub(super) fn first_ready(tenant: &Tenant) -> Option<Timestamp> {
 }
 
 /// The tags of a Tenant's sets: of each snapshot of engine EC2, and of each image that AWS Backup made for us.
-fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, engine: Option<Engine>) -> Observed<Vec<Tags>> {
-    let Some(class) = class_of(ctx, tenant) else {
-        // Without its class nobody knows where to look.
-        return Observed::Absent;
-    };
-    let view = ctx.inventories.of(&class.site()).view();
-    let snapshots = view.snapshots_tagged(tags::UID, tenant.uid()).map(|snapshots| {
-        let own = snapshots
-            .into_iter()
-            .filter(|snapshot| !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE));
-        own.map(|snapshot| snapshot.tags.clone()).collect::<Vec<_>>()
-    });
-    let images = view.images_tagged(tags::UID, tenant.uid()).map(|images| {
-        let whole = images
-            .into_iter()
-            .filter(|image| image.state != ImageState::Unusable);
-        whole.map(|image| image.tags.clone()).collect()
-    });
+fn sets<'a>(view: &'a View, tenant: &Tenant, engine: Option<Engine>) -> Observed<Vec<&'a Tags>> {
+    let snapshots = view.snapshots_tagged(tags::UID, tenant.uid());
+    let images = view.images_tagged(tags::UID, tenant.uid());
     if snapshots.is_unknown() || (images.is_unknown() && engine == Some(Engine::AWSBackup)) {
         return Observed::Unknown;
     }
-    let both = [snapshots.present(), images.present()];
-    let mut sets: Vec<Tags> = both.into_iter().flatten().flatten().cloned().collect();
-    sets.retain(|tags| !tags.contains_key(tags::RELEASED));
+    let snapshots = snapshots.present().into_iter().flatten();
+    let snapshots = snapshots.map(|snapshot| &snapshot.tags);
+    let own = snapshots.filter(|tags| !tags.contains_key(tags::AWS_BACKUP_SOURCE));
+    let images = images.present().into_iter().flatten();
+    let whole = images.filter(|image| image.state != ImageState::Unusable);
+    let all = own.chain(whole.map(|image| &image.tags));
+    let sets: Vec<_> = all.filter(|tags| !tags.contains_key(tags::RELEASED)).collect();
     if sets.is_empty() {
         Observed::Absent
     } else {
@@ -307,7 +301,7 @@ fn sets<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, engine: Option<Engine>) -
     }
 }
 
-fn slots_of(sets: &[Tags]) -> BTreeSet<Timestamp> {
+fn slots_of(sets: &[&Tags]) -> BTreeSet<Timestamp> {
     let slots = sets.iter().filter_map(|tags| tags.get(tags::SLOT));
     slots.filter_map(|slot| slot.parse().ok()).collect()
 }

@@ -9,10 +9,7 @@ use std::{
 };
 
 use crate::{
-    api::{
-        AccessPolicy, Backup, BackupPhase, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant,
-        TenantClass,
-    },
+    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
     engine::{Context, ControllerName},
@@ -215,7 +212,7 @@ fn backup_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
             wake(ctx, ControllerName::Tenant, &tenant);
             wake(ctx, ControllerName::Schedule, &tenant);
             // A day that became good, or was lost, decides what becomes of the others' sets.
-            if has_ended(&backup) {
+            if backup.has_ended() {
                 for sibling in ctx
                     .cluster
                     .cached_by::<Backup>(Index::Tenant, &tenant.to_string())
@@ -239,11 +236,6 @@ fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &
         let class = Key::new("", &tenant.spec.class_name);
         wake(ctx, ControllerName::TenantClass, &class);
     }
-}
-
-fn has_ended(backup: &Backup) -> bool {
-    let phase = backup.status.as_ref().and_then(|status| status.phase);
-    !matches!(phase, None | Some(BackupPhase::Pending | BackupPhase::Running))
 }
 
 fn wake<C: Cluster>(ctx: &Context<C>, controller: ControllerName, key: &Key) {

@@ -103,8 +103,8 @@ impl State {
         self.timetable.want(ListingKind::Vaults, !vaults.is_empty());
     }
 
-    /// Lists the jobs that were created since.
-    pub(super) fn watch_jobs(&mut self, since: Timestamp, now: Timestamp) {
+    /// Lists the jobs that were created since; whether that is sooner than without it.
+    pub(super) fn watch_jobs(&mut self, since: Timestamp, now: Timestamp) -> bool {
         let reaches_further = self.copies.watches.jobs(since, now);
         self.timetable.want(ListingKind::BackupJobs, true);
         if reaches_further {
@@ -113,6 +113,7 @@ impl State {
             self.copies.known.jobs.doubt(from);
             self.timetable.ask(ListingKind::BackupJobs, now);
         }
+        reaches_further
     }
 
     /// Wakes this owner when that job changes.
@@ -120,13 +121,14 @@ impl State {
         self.copies.watches.job_for(owner, id, now);
     }
 
-    /// Looks at this vault now and then.
-    pub(super) fn watch_vault(&mut self, name: &VaultName, now: Timestamp) {
+    /// Looks at this vault now and then; whether that is news.
+    pub(super) fn watch_vault(&mut self, name: &VaultName, now: Timestamp) -> bool {
         let is_new = self.copies.watches.vault(name, now);
         self.timetable.want(ListingKind::Vaults, true);
         if is_new {
             self.timetable.ask(ListingKind::Vaults, now);
         }
+        is_new
     }
 
     /// Since when jobs are watched.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{
     facts::{Turn, is_fresh},
-    shelf::{Begun, CREATION_LAG},
+    shelf::{Begun, CREATION_LAG, in_order},
 };
 use crate::{
     clock::elapsed,
@@ -202,7 +202,7 @@ impl<M: Mark> Marks<M> {
 
     /// Takes a complete listing.
     pub(super) fn list(&mut self, found: Vec<M>, begun: Begun) -> Differing<M::Id> {
-        let items = in_order(found);
+        let items = in_order(found, M::id);
         let mut ids = BTreeSet::new();
         let mut missed = BTreeSet::new();
         let mut is_missing = false;
@@ -271,19 +271,6 @@ impl<M: Mark> Marks<M> {
         let listing = self.listing.as_deref()?;
         is_fresh(listing.begun_at, now).then_some(listing)
     }
-}
-
-/// The items in the order of ids, each once; of two that came, the later one, which is newer.
-fn in_order<M: Mark>(mut found: Vec<M>) -> Vec<M> {
-    found.sort_by(|a, b| a.id().cmp(b.id()));
-    found.dedup_by(|later, earlier| {
-        let is_same = later.id() == earlier.id();
-        if is_same {
-            std::mem::swap(later, earlier);
-        }
-        is_same
-    });
-    found
 }
 
 /// What is in `before` and not in `now`, both in the order of ids.

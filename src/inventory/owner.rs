@@ -194,13 +194,13 @@ pub(super) fn owners_of_exposed(carried: &Tags, owners: &mut BTreeSet<Owner>) {
 /// Whether a snapshot is ours to guard: whatever carries our tags, also a copy that somebody made with them, since it is
 /// a customer's data. What was released is touched no more; what AWS Backup made has the tags of our volumes, and is not
 /// ours.
-pub(super) fn is_guarded_snapshot(carried: &Tags) -> bool {
+pub fn is_guarded_snapshot(carried: &Tags) -> bool {
     !carried.contains_key(tags::RELEASED) && !carried.contains_key(tags::AWS_BACKUP_SOURCE)
 }
 
 /// Whether an image is ours to guard: AWS Backup copies an instance's tags onto each that it makes, but only those of
 /// our own jobs name a Backup.
-pub(super) fn is_guarded_image(carried: &Tags) -> bool {
+pub fn is_guarded_image(carried: &Tags) -> bool {
     let is_others = carried.contains_key(tags::AWS_BACKUP_SOURCE) && !carried.contains_key(tags::BACKUP);
     !carried.contains_key(tags::RELEASED) && !is_others
 }

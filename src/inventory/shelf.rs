@@ -87,7 +87,7 @@ impl<T: Resource> Shelf<T> {
     pub(super) fn list(&mut self, found: Vec<T>, begun: Begun, changed: &mut BTreeSet<Owner>) {
         let before = self.facts.listing.take();
         let known = before.as_deref().map(Listing::items).unwrap_or_default();
-        let (items, mut missed) = compare(known, in_order(found), changed);
+        let (items, mut missed) = compare(known, in_order(found, T::id), changed);
         // What was missed once is back, or was missed for the second time.
         for item in before.iter().flat_map(|before| before.missed.values()) {
             item.owners(changed);
@@ -196,10 +196,10 @@ impl<T: Resource> Shelf<T> {
 
 /// The items in the order of ids, each once: one that moved between two pages while they were read came twice, and
 /// what the later page says is newer.
-fn in_order<T: Resource>(mut found: Vec<T>) -> Vec<T> {
-    found.sort_by(|a, b| a.id().cmp(b.id()));
+pub(super) fn in_order<T, Id: Ord>(mut found: Vec<T>, id: fn(&T) -> &Id) -> Vec<T> {
+    found.sort_by(|a, b| id(a).cmp(id(b)));
     found.dedup_by(|later, earlier| {
-        let is_same = later.id() == earlier.id();
+        let is_same = id(later) == id(earlier);
         if is_same {
             std::mem::swap(later, earlier);
         }

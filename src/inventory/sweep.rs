@@ -105,8 +105,9 @@ impl Inventory {
     /// after it was last asked for: who waits for a job asks in every pass.
     pub fn watch_jobs(&self, since: Timestamp) {
         let now = self.clock.now();
-        self.state().watch_jobs(since, now);
-        self.sooner.notify_one();
+        if self.state().watch_jobs(since, now) {
+            self.sooner.notify_one();
+        }
     }
 
     /// Wakes this owner when that job is seen in another state. This ends as [`Inventory::watch_jobs`] does, without
@@ -120,8 +121,9 @@ impl Inventory {
     /// [`Inventory::watch_jobs`] does. Nobody is woken by what is found.
     pub fn watch_vault(&self, name: &VaultName) {
         let now = self.clock.now();
-        self.state().watch_vault(name, now);
-        self.sooner.notify_one();
+        if self.state().watch_vault(name, now) {
+            self.sooner.notify_one();
+        }
     }
 
     /// How long the copy of ours waited that waited longest until it was read to whom it is opened; `None` while there

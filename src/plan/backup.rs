@@ -7,6 +7,7 @@
 
 mod calls;
 mod check;
+mod course;
 pub mod job;
 mod keep;
 mod lock;
@@ -22,11 +23,12 @@ use crate::{
     cloud::{CloudError, InstanceId, Observed, Snapshot, SnapshotId, Volume, VolumeId},
 };
 
-use calls::{UNEXPLAINED, after_a_call, attempt, pause_after};
+use calls::{after_a_call, attempt};
+use course::{does_not_begin, unknown};
 use sets::Sets;
 
-pub use calls::call_end;
 pub use check::{Check, CheckName};
+pub use course::{Call, CallEnd, call_end};
 pub use keep::{Kept, REFUSED_FOR};
 pub use lock::{LockRule, LockStep, Locks};
 pub use sets::belongs;
@@ -54,7 +56,7 @@ pub const RETRY_PAUSE: Duration = Duration::from_secs(5 * 60);
 pub const REFUSED_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The period of the sweeps: when there is something to be seen next, at the earliest.
-const SWEEP: Duration = Duration::from_secs(30);
+pub const SWEEP: Duration = Duration::from_secs(30);
 
 /// Two sweeps must agree before absence is believed.
 const SWEEPS: usize = 2;
@@ -125,38 +127,6 @@ pub struct Target {
     pub volumes: Vec<Volume>,
 }
 
-/// What this process knows of the last call it made itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    /// For which attempt.
-    pub n: u32,
-    /// When it ended.
-    pub ended: Timestamp,
-    /// How it ended.
-    pub end: CallEnd,
-}
-
-/// How a call ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CallEnd {
-    /// AWS made the set.
-    Answered,
-    /// AWS made nothing; how often in a row, and why.
-    Refused(u32, CloudError),
-    /// Nobody knows, and why.
-    Lost(CloudError),
-}
-
-impl CallEnd {
-    /// Why there is no set, or none that is known of.
-    pub fn error(&self) -> Option<&CloudError> {
-        match self {
-            Self::Answered => None,
-            Self::Refused(_, error) | Self::Lost(error) => Some(error),
-        }
-    }
-}
-
 /// What went that would say where the run's snapshots are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
@@ -184,7 +154,7 @@ pub struct World {
     /// Snapshots of the run that only the search found: somebody took their tags away.
     pub untagged: Vec<SnapshotId>,
     /// What this process knows of its last call.
-    pub call: Option<Call>,
+    pub call: Option<Call<()>>,
     /// What is wrong with the place or the openness of snapshots.
     pub exposure: Exposure,
     /// What is known of the set once the run is over.
@@ -283,14 +253,11 @@ pub struct Facts {
 }
 
 /// What to do now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// The steps, in order.
-    pub steps: Vec<Step>,
-    /// Where the run stands.
-    pub outcome: Outcome,
-    /// When to look again, if AWS shows nothing new before.
-    pub look_again: Option<Timestamp>,
+pub type Plan = course::Plan<Step, Beside>;
+
+/// What only this engine has to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
     /// Nothing more is done before the snapshots were searched by description.
     pub wants_search: bool,
 }
@@ -329,8 +296,9 @@ fn untagged_aside(run: &Run, world: &World, now: Timestamp) -> Plan {
     if sets.is_pending() {
         return Plan::waiting(Outcome::Running(Waiting::Snapshots, sets.facts()), run.timeout());
     }
-    match run.latest(&sets) {
-        None => begin(run, world, now),
+    match run.latest(sets.newest()) {
+        None => does_not_begin(run, world.shows_nothing(), now)
+            .unwrap_or_else(|| attempt(world, 1, now, Some(run.deadline()))),
         Some(attempt) if sets.contains(attempt.n) => after_a_failed_set(run, world, &sets, now),
         Some(attempt) => after_a_call(run, world, attempt, now),
     }
@@ -345,16 +313,6 @@ fn nobody_can_look(run: &Run, gone: Gone) -> Outcome {
         Gone::Class => "its class is gone",
     };
     Outcome::Failed(why.to_owned(), Facts::default())
-}
-
-/// A view that is too old says nothing about the set, and a run does not fail of that.
-fn unknown(run: &Run, now: Timestamp) -> Plan {
-    let outcome = if run.attempts.is_empty() {
-        Outcome::Pending(Waiting::Inventory)
-    } else {
-        Outcome::Running(Waiting::Inventory, Facts::default())
-    };
-    Plan::waiting(outcome, Some(later(now, SWEEP)))
 }
 
 fn out_of_time(run: &Run, sets: &Sets<'_>, world: &World) -> String {
@@ -379,29 +337,6 @@ fn spelled(span: Duration) -> String {
         (0, minutes) => format!("{minutes} minutes"),
         (hours, minutes) => format!("{hours} hours and {minutes} minutes"),
     }
-}
-
-/// Nothing was asked of AWS yet.
-fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
-    let deadline = later(run.due(), run.limits.starting_deadline);
-    match run.decision {
-        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
-        // The set that the object was made for may only lag.
-        Some(Decision::Found) if !world.shows_nothing() => {
-            return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
-        }
-        Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
-        Some(_) if now > deadline => return Plan::outcome(Outcome::Missed),
-        None if now > deadline => {
-            let why = format!(
-                "it could not be started within {}",
-                spelled(run.limits.starting_deadline)
-            );
-            return Plan::outcome(Outcome::Failed(why, Facts::default()));
-        }
-        Some(_) | None => {}
-    }
-    attempt(world, 1, now, Some(deadline))
 }
 
 /// The latest set failed.
@@ -433,41 +368,28 @@ impl Run {
         self.slot.map_or(self.created, |slot| slot.max(self.created))
     }
 
+    /// Until when it may begin.
+    fn deadline(&self) -> Timestamp {
+        later(self.due(), self.limits.starting_deadline)
+    }
+
     /// When it is given up: of one that was not started, when it can be started no more.
     fn end(&self) -> Timestamp {
-        self.timeout()
-            .unwrap_or_else(|| later(self.due(), self.limits.starting_deadline))
+        self.timeout().unwrap_or_else(|| self.deadline())
     }
 
     fn timeout(&self) -> Option<Timestamp> {
         self.accepted.map(|at| later(at, self.limits.timeout))
     }
 
-    /// The latest attempt; a set whose record was lost stands for one.
-    fn latest(&self, sets: &Sets<'_>) -> Option<Attempt> {
+    /// The latest attempt. The newest of which AWS shows something, with its start, stands for one: its record may have
+    /// been lost.
+    fn latest(&self, shown: Option<(u32, Timestamp)>) -> Option<Attempt> {
         let recorded = self.attempts.iter().max_by_key(|attempt| attempt.n).copied();
-        let found = sets.newest().map(|(n, at)| Attempt { n, at });
+        let found = shown.map(|(n, at)| Attempt { n, at });
         match (recorded, found) {
             (Some(recorded), Some(found)) if found.n > recorded.n => Some(found),
             (recorded, found) => recorded.or(found),
-        }
-    }
-}
-
-impl Plan {
-    fn outcome(outcome: Outcome) -> Self {
-        Self {
-            steps: Vec::new(),
-            outcome,
-            look_again: None,
-            wants_search: false,
-        }
-    }
-
-    fn waiting(outcome: Outcome, until: Option<Timestamp>) -> Self {
-        Self {
-            look_again: until,
-            ..Self::outcome(outcome)
         }
     }
 }

@@ -117,7 +117,7 @@ fn set(backup: &Backup, schedule: &Schedule, now: Timestamp) -> BackupSet {
     BackupSet {
         slot: slot.map(|slot| schedule.date_of(slot.0)),
         day: day_of(backup, schedule),
-        state: match status.and_then(|status| status.phase) {
+        state: match backup.phase() {
             None | Some(BackupPhase::Pending) => SetState::Pending,
             Some(BackupPhase::Running) => SetState::Running,
             Some(BackupPhase::Complete) => SetState::Complete,
@@ -131,7 +131,7 @@ fn set(backup: &Backup, schedule: &Schedule, now: Timestamp) -> BackupSet {
             // A start before its slot is not late.
             Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
         }),
-        engine: status.and_then(|status| status.engine).unwrap_or(Engine::EC2),
+        engine: backup.engine().unwrap_or(Engine::EC2),
         lock: Lock::Unknown,
         lock_recorded: locked_until.is_some_and(|until| until.0 > now),
         checks: methods

@@ -18,7 +18,7 @@ pub(super) fn created(backup: &Backup) -> String {
 
 /// The line about a Backup that ended.
 pub(super) fn has_come_to(backup: &Backup) -> String {
-    let phase = backup.status.as_ref().and_then(|status| status.phase);
+    let phase = backup.phase();
     let phase = phase.unwrap_or(BackupPhase::Pending);
     format!("backups.yagura.dev/{} is {phase}", backup.name_any())
 }

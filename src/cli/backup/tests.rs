@@ -176,10 +176,10 @@ fn the_end_decides_the_exit_code() {
         BackupPhase::Expired,
     ] {
         assert_eq!(code(Some(phase)), plain(2), "{phase}");
-        assert!(has_ended(&backup(&json!({"phase": phase}))));
+        assert!(backup(&json!({"phase": phase})).has_ended());
     }
-    assert!(!has_ended(&backup(&json!({"phase": "Running"}))));
-    assert!(!has_ended(&backup(&json!({}))));
+    assert!(!backup(&json!({"phase": "Running"})).has_ended());
+    assert!(!backup(&json!({})).has_ended());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod look;
 
-pub(super) use look::{found, target};
+pub(super) use look::{found, made, target};
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::{
     Place, Scene,
-    retire::{self, Keeping, Made},
+    retire::{self, Keeping},
     status::{self, run_of, status_of},
 };
 use crate::{
@@ -29,11 +29,8 @@ use crate::{
     cluster::{Cluster, Happened, Kind},
     engine::{Context, Failure, Pass, Report},
     governor::MAX_WAIT,
-    inventory::{Effect, View},
-    plan::{
-        Plan,
-        backup::{self as planner, Call, CallEnd, LockRule, LockStep, Run, Step, World},
-    },
+    inventory::Effect,
+    plan::backup::{self as planner, Call, CallEnd, LockRule, LockStep, SWEEP, Step, World},
 };
 
 /// From the record of an attempt to the begin of the wait for its call, at most: with that wait and the time a call
@@ -43,9 +40,6 @@ const CALL_WITHIN: Duration = Duration::from_secs(20);
 const _: () = assert!(
     CALL_WITHIN.as_secs() + MAX_WAIT.as_secs() + OPERATION_TIMEOUT.as_secs() < planner::CALL_BOUND.as_secs()
 );
-
-/// How soon a lock that was just set is read back.
-const SWEEP: Duration = Duration::from_secs(30);
 
 /// The engine.
 #[derive(Debug, Default)]
@@ -58,7 +52,7 @@ pub(super) struct Ec2 {
 #[derive(Clone, Debug, Default)]
 struct Acts {
     /// The last call that asked for a set: until the run ends.
-    call: Option<Call>,
+    call: Option<Call<()>>,
     /// When a lock was set last.
     locked_at: Option<Timestamp>,
     /// When a snapshot was deleted last.
@@ -80,7 +74,7 @@ impl Ec2 {
         note(self.acts().entry(uid.to_owned()).or_default());
     }
 
-    fn remember(&self, uid: &str, call: Call) {
+    fn remember(&self, uid: &str, call: Call<()>) {
         self.note(uid, |acts| acts.call = Some(call));
     }
 
@@ -107,7 +101,7 @@ impl Ec2 {
                 .map(|(id, (at, _))| (id.clone(), *at))
                 .collect();
         }
-        if planner::plan(&run, &world, ctx.now()).wants_search {
+        if planner::plan(&run, &world, ctx.now()).beside.wants_search {
             look::search(ctx, backup, scene, &mut world).await?;
         }
         Ok(world)
@@ -127,16 +121,6 @@ impl Ec2 {
         }
     }
 
-    /// What to do now.
-    pub(super) fn plan(run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
-        let planned = planner::plan(run, world, now);
-        Plan {
-            steps: planned.steps,
-            waiting_for: Vec::new(),
-            look_again: planned.look_again,
-        }
-    }
-
     /// Takes one step.
     pub(super) async fn apply<C: Cluster>(
         &self,
@@ -144,10 +128,7 @@ impl Ec2 {
         (scene, world): (&Scene, &World),
         step: &Step,
     ) -> Result<(), Failure> {
-        let Some(place) = &scene.place else {
-            // Nothing is planned without it.
-            return Err(defect("no class says in which account and region the Tenant is"));
-        };
+        let place = scene.placed()?;
         match step {
             Step::RecordAttempt(attempt) => {
                 // An attempt whose call is not made soon is of unknown outcome to everybody else: so the turn first.
@@ -193,10 +174,8 @@ impl Ec2 {
             let status = report.status.get_or_insert_with(|| status::started(backup));
             let refused = acts.refused.iter().map(|(id, (_, error))| (id, error));
             // One that AWS does not know is no news: the next sweeps tell.
-            status::put_refusals(
-                status,
-                refused.filter(|(_, error)| error.kind != ErrorKind::NotFound),
-            );
+            let refused = refused.filter(|(_, error)| error.kind != ErrorKind::NotFound);
+            status::put_refusals(status, refused, failed.map(|(_, failure)| failure));
         }
         report
     }
@@ -304,7 +283,7 @@ impl Ec2 {
                     Call {
                         n,
                         ended,
-                        end: CallEnd::Answered,
+                        end: CallEnd::Answered(()),
                     },
                 );
                 let message = format!("AWS takes the snapshots {}", ids.join(", "));
@@ -365,11 +344,6 @@ pub(super) fn snapshot_tags<C: Cluster>(pass: &Pass<'_, C, Backup>, place: &Plac
     tags
 }
 
-/// What there is of a Backup's set.
-pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
-    look::made(view, backup)
-}
-
 /// How the set of a run that is complete is to be locked.
 fn lock_rule(backup: &Backup, scene: &Scene, keeping: &Keeping) -> Option<LockRule> {
     if !retire::is_complete(backup) || retire::is_expiring(backup) {
@@ -409,14 +383,4 @@ fn is_refusal(error: &CloudError) -> bool {
         error.kind,
         ErrorKind::IncorrectState | ErrorKind::InvalidSpec | ErrorKind::Unexpected | ErrorKind::NotFound
     )
-}
-
-fn defect(message: &str) -> Failure {
-    Failure::Cloud(CloudError {
-        operation: Operation::CreateSnapshots,
-        kind: ErrorKind::Defect,
-        code: "Unplanned".to_owned(),
-        message: message.to_owned(),
-        turn_at: None,
-    })
 }

@@ -20,14 +20,15 @@ use super::{
 };
 use crate::{
     api::{Backup, BackupStatus, Engine, Method, Reason, time},
-    cloud::{CloudError, ErrorKind, Image, ImageId, NewBackupJob, Observed, Operation, VaultName},
+    cloud::{
+        BackupJobId, CloudError, ErrorKind, Image, ImageId, NewBackupJob, Observed, Operation, VaultName,
+    },
     cluster::{Cluster, Happened, Kind},
     engine::{Context, Failure, Pass, Report},
     plan::{
-        Plan,
         backup::{
-            Attempt, Outcome, Run,
-            job::{self as planner, Call, CallEnd, Start, Step, Tried, World},
+            Attempt, Call, CallEnd, Outcome, call_end,
+            job::{self as planner, Start, Step, Tried, World},
         },
         vault,
     },
@@ -39,13 +40,13 @@ pub(super) use look::{made, made_something};
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     /// The last call of each Backup, by its uid: until the run ends.
-    calls: Mutex<HashMap<String, Call>>,
+    calls: Mutex<HashMap<String, Call<BackupJobId>>>,
     /// The last deletion of what each made, by its uid: until it is gone.
     tried: Mutex<HashMap<String, Tried>>,
 }
 
 impl Jobs {
-    fn calls(&self) -> MutexGuard<'_, HashMap<String, Call>> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<String, Call<BackupJobId>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -53,11 +54,11 @@ impl Jobs {
         self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call_of(&self, uid: &str) -> Option<Call> {
+    fn call_of(&self, uid: &str) -> Option<Call<BackupJobId>> {
         self.calls().get(uid).cloned()
     }
 
-    fn remember(&self, uid: &str, call: Call) {
+    fn remember(&self, uid: &str, call: Call<BackupJobId>) {
         self.calls().insert(uid.to_owned(), call);
     }
 
@@ -82,16 +83,6 @@ impl Jobs {
         world
     }
 
-    /// What to do now.
-    pub(super) fn plan(run: &Run, world: &World, now: Timestamp) -> Plan<Step> {
-        let planned = planner::plan(run, world, now);
-        Plan {
-            steps: planned.steps,
-            waiting_for: Vec::new(),
-            look_again: planned.look_again,
-        }
-    }
-
     /// Takes one step.
     pub(super) async fn apply<C: Cluster>(
         &self,
@@ -99,13 +90,7 @@ impl Jobs {
         scene: &Scene,
         step: &Step,
     ) -> Result<(), Failure> {
-        let Some(place) = &scene.place else {
-            // Nothing is planned without it.
-            return Err(Failure::Blocked {
-                reason: Reason::Progressing,
-                message: "no class says in which account and region the Tenant is".to_owned(),
-            });
-        };
+        let place = scene.placed()?;
         match step {
             Step::RecordAttempt(attempt, vault) => record(pass, place, *attempt, vault).await,
             Step::Start(start) => self.start(pass, place, start).await,
@@ -118,7 +103,7 @@ impl Jobs {
         &self,
         backup: &Backup,
         (scene, world, keeping): (&Scene, &World, &Keeping),
-        now: Timestamp,
+        (failed, now): (Option<&Failure>, Timestamp),
     ) -> Report<BackupStatus> {
         let run = run_of(backup, scene);
         // As it is now: with what was recorded, and how the call ended.
@@ -137,12 +122,14 @@ impl Jobs {
         report.look_again = planned.look_again;
         if run.ended.is_some() {
             let status = report.status.get_or_insert_with(|| status::started(backup));
-            put_keeping(status, keeping, planned.told, now);
+            let failed = failed.filter(|failure| !status::is_waiting(failure));
+            let told = failed.map(status::not_deleted).or(planned.beside.told);
+            put_keeping(status, keeping, told, now);
             return report;
         }
         if let Some(status) = &mut report.status {
             put_job(status, &seen, n.is_some());
-            if let (Outcome::Complete(_), Some(image)) = (&planned.outcome, &planned.image) {
+            if let (Outcome::Complete(_), Some(image)) = (&planned.outcome, &planned.beside.image) {
                 put_image(status, (scene, &seen), image, now);
             }
         }
@@ -217,14 +204,14 @@ impl Jobs {
                     Call {
                         n,
                         ended,
-                        end: CallEnd::Started(id),
+                        end: CallEnd::Answered(id),
                     },
                 );
                 pass.happened(Happened::normal(Reason::BackupStarted, message));
                 Ok(())
             }
             Err(error) => {
-                let end = planner::call_end(error.clone(), n, self.call_of(uid).as_ref());
+                let end = call_end(error.clone(), n, self.call_of(uid).as_ref());
                 self.remember(uid, Call { n, ended, end });
                 Err(error.into())
             }
@@ -305,7 +292,7 @@ fn put_keeping(status: &mut BackupStatus, keeping: &Keeping, told: Option<String
             }
         }
     }
-    if told.is_some() {
+    if told.is_some() || status.gone_at.is_some() {
         status::change_method(status, |method| method.message = told);
     }
 }

@@ -7,22 +7,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{
-    Scene, brake, ec2, job,
-    scene::Place,
-    status::{self, has_ended, phase_of},
-};
+use super::{Scene, brake, ec2, job, scene::Place, status};
 use crate::{
     api::{
         Backup, BackupPhase, BackupPolicy, BackupStatus, Engine, Incident, Reason, Tenant, TenantPhase, time,
     },
     clock::{elapsed, later},
-    cloud::{CloudError, ErrorKind, Observed, Operation},
+    cloud::Observed,
     cluster::{Cluster, ClusterError, Kind},
     controllers::backup_sources::{backups_of, is_stalled_for_any},
     engine::{Context, Failure, Pass},
     inventory::View,
     plan::{
+        backup::SWEEP,
         backup_days::{day_of, day_of_set, is_good},
         backup_policy::BackupRules,
         incident::hold::is_isolated,
@@ -40,9 +37,8 @@ const RECENT: Duration = Duration::from_secs(48 * 60 * 60);
 /// day has none.
 const AFTER_SLOT: Duration = Duration::from_secs(60 * 60);
 
-/// How soon to look again while the brake is on, or while AWS does not show enough.
+/// How soon to look again while the brake is on.
 const BRAKED: Duration = Duration::from_secs(10 * 60);
-const SWEEP: Duration = Duration::from_secs(30);
 
 /// What an engine knows of a set.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,10 +95,10 @@ pub enum Step {
 /// Looks at what there is of the set, and at the Tenant's others.
 pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Scene) -> Keeping {
     let mut keeping = Keeping::default();
-    let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
+    let Ok((tenant, place)) = scene.ground() else {
         return keeping;
     };
-    if !has_ended(backup) {
+    if !backup.has_ended() {
         return keeping;
     }
     let now = ctx.now();
@@ -117,12 +113,12 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
     };
     let siblings = backups_of(ctx, tenant);
     let set = set_of(backup, made, scene, rules);
-    let days = days_replacing(&view, &siblings, &set, (scene, rules));
-    let fate = match fate(&set, &days, None, now) {
+    let good = good_since(&view, &siblings, &set, (scene, rules));
+    let fate = match fate(&set, &good.days, None, now) {
         Fate::Guaranteed => Fate::Guaranteed,
         fate => hold_of(ctx, tenant)
             .or_else(|| is_of_unknown_policy(backup, scene).then_some(Hold::NoRules))
-            .or_else(|| stale(ctx, place, &view, (&siblings, rules), now))
+            .or_else(|| stale(ctx, place, good.newest, now))
             .map_or(fate, Fate::Held),
     };
     note_staleness(ctx, place, tenant, fate);
@@ -154,8 +150,7 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
 
 /// What there is of a Backup's set, as its engine knows it.
 fn made(view: &View, backup: &Backup) -> Observed<Made> {
-    let engine = backup.status.as_ref().and_then(|status| status.engine);
-    match engine.unwrap_or(Engine::EC2) {
+    match backup.engine().unwrap_or(Engine::EC2) {
         Engine::EC2 => ec2::made(view, backup),
         Engine::AWSBackup => job::made(view, backup),
     }
@@ -181,26 +176,40 @@ fn good_days_of(backup: &Backup, scene: &Scene, rules: &BackupRules) -> u32 {
     }
 }
 
-/// The good days by which a set is judged, as AWS shows them. A set that is not replaced even by what statuses say is
-/// not worth a look at all the others.
-fn days_replacing(
+/// The good sets by which another is judged, as AWS shows them.
+#[derive(Default)]
+struct Good {
+    days: BTreeSet<Date>,
+    /// When AWS began the newest.
+    newest: Option<Timestamp>,
+}
+
+/// Looks at the Tenant's good sets. One that is not replaced even by what statuses say is not worth a look at all the
+/// others.
+fn good_since(
     view: &View,
     siblings: &[Arc<Backup>],
     set: &Set,
     (scene, rules): (&Scene, &BackupRules),
-) -> BTreeSet<Date> {
+) -> Good {
     let good = || siblings.iter().filter(|sibling| is_good(sibling, &rules.methods));
     let by_status: BTreeSet<_> = good()
         .filter_map(|sibling| day_of(sibling, &rules.schedule))
         .filter(|day| *day > set.day)
         .collect();
     if by_status.len() < usize::try_from(set.good_days).unwrap_or(usize::MAX) {
-        return BTreeSet::new();
+        return Good::default();
     }
-    let sets: Vec<_> = good()
-        .map(|sibling| made(view, sibling).map(|made| set_of(sibling, &made, scene, rules)))
+    let seen: Vec<_> = good().map(|sibling| (sibling, made(view, sibling))).collect();
+    let sets: Vec<_> = seen
+        .iter()
+        .map(|(sibling, made)| made.clone().map(|made| set_of(sibling, &made, scene, rules)))
         .collect();
-    good_days(&sets)
+    let whole = seen.iter().filter_map(|(_, made)| made.present());
+    Good {
+        days: good_days(&sets),
+        newest: whole.filter(|made| made.is_whole).map(|made| made.began).max(),
+    }
 }
 
 /// Whether nobody knows for how many days a set was to be kept: its object was lost with its policy, and what applies
@@ -262,16 +271,9 @@ fn concerns(policy: &BackupPolicy, tenant: &str) -> bool {
 fn stale<C: Cluster>(
     ctx: &Context<C>,
     place: &Place,
-    view: &View,
-    (siblings, rules): (&[Arc<Backup>], &BackupRules),
+    newest: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Hold> {
-    let good = siblings.iter().filter(|sibling| is_good(sibling, &rules.methods));
-    let began = good.filter_map(|sibling| match made(view, sibling) {
-        Observed::Present(made) if made.is_whole => Some(made.began),
-        Observed::Present(_) | Observed::Absent | Observed::Unknown => None,
-    });
-    let newest = began.max();
     let is_stale = newest.is_none_or(|newest| elapsed(newest, now) > RECENT);
     (is_stale && !ctx.brakes.is_lifted(&place.site, now)).then_some(Hold::NoRecentDay)
 }
@@ -293,7 +295,7 @@ fn note_staleness<C: Cluster>(ctx: &Context<C>, place: &Place, tenant: &Tenant, 
 /// leaves time to prolong them. While a run is under way, which may replace the day, to the next.
 fn holds_until(siblings: &[Arc<Backup>], rules: &BackupRules, now: Timestamp) -> Option<Timestamp> {
     let next = rules.schedule.next_after(now)?;
-    let is_under_way = |sibling: &Arc<Backup>| sibling.spec.scheduled_time.is_some() && !has_ended(sibling);
+    let is_under_way = |sibling: &Arc<Backup>| sibling.spec.scheduled_time.is_some() && !sibling.has_ended();
     if siblings.iter().any(is_under_way) {
         return Some(next.at);
     }
@@ -339,12 +341,7 @@ pub(super) async fn apply<C: Cluster>(
     step: Step,
 ) -> Result<(), Failure> {
     match step {
-        Step::Expire => {
-            let Some(place) = &scene.place else {
-                return Err(unplaced());
-            };
-            expire(pass, place).await
-        }
+        Step::Expire => expire(pass, scene.placed()?).await,
         Step::TakeBack => {
             let mut status = read_live(pass).await?;
             status.expiring_since = None;
@@ -428,17 +425,7 @@ pub(super) fn amend(backup: &Backup, status: &mut BackupStatus, scene: &Scene, k
     }
 }
 
-fn unplaced() -> Failure {
-    Failure::Cloud(CloudError {
-        operation: Operation::DeleteSnapshot,
-        kind: ErrorKind::Defect,
-        code: "Unplanned".to_owned(),
-        message: "no class says in which account and region the Tenant is".to_owned(),
-        turn_at: None,
-    })
-}
-
 /// Whether an ended run may have left something, as far as its status knows.
 pub(super) fn is_complete(backup: &Backup) -> bool {
-    phase_of(backup) == Some(BackupPhase::Complete)
+    backup.phase() == Some(BackupPhase::Complete)
 }

@@ -7,15 +7,15 @@ use super::{
     status::{has_attempts, is_found},
 };
 use crate::{
-    api::{Backup, Engine, Tenant},
+    api::{Backup, Engine, Reason, Tenant},
     cloud::{Observed, Site, Tags},
     cluster::{Cluster, Kind},
     controllers::{
         backup_sources::{class_of, is_of, terms_of},
         schedule::in_force,
     },
-    engine::Context,
-    plan::{backup_policy::BackupRules, tenant::TenantIdentity},
+    engine::{Context, Failure},
+    plan::{backup::Gone, backup_policy::BackupRules, tenant::TenantIdentity},
 };
 
 /// What does not depend on the engine.
@@ -35,6 +35,25 @@ pub(super) struct Scene {
     pub(super) engine: Engine,
     /// How late a run may begin by the terms of the Tenant.
     pub(super) max_skew: Option<Duration>,
+}
+
+impl Scene {
+    /// The Tenant and where it is, or what is gone that would say so.
+    pub(super) fn ground(&self) -> Result<(&Arc<Tenant>, &Place), Gone> {
+        match (&self.tenant, &self.place) {
+            (Some(tenant), Some(place)) => Ok((tenant, place)),
+            (Some(_), None) => Err(Gone::Class),
+            (None, _) => Err(Gone::Tenant),
+        }
+    }
+
+    /// Where a step is taken. Nothing is planned without it.
+    pub(super) fn placed(&self) -> Result<&Place, Failure> {
+        self.place.as_ref().ok_or_else(|| Failure::Blocked {
+            reason: Reason::Progressing,
+            message: "no class says in which account and region the Tenant is".to_owned(),
+        })
+    }
 }
 
 /// Where a Tenant's resources are, and whose they are.
@@ -104,7 +123,7 @@ fn engine_of<C: Cluster>(
     backup: &Backup,
     (place, rules): (Option<&Place>, Option<&BackupRules>),
 ) -> Engine {
-    if let Some(settled) = backup.status.as_ref().and_then(|status| status.engine) {
+    if let Some(settled) = backup.engine() {
         return settled;
     }
     if has_attempts(backup) {

@@ -32,7 +32,7 @@ pub(super) fn run_of(backup: &Backup, scene: &Scene) -> Run {
         .iter()
         .flat_map(|status| &status.methods)
         .flat_map(|method| &method.attempts);
-    let ended = match phase_of(backup) {
+    let ended = match backup.phase() {
         Some(BackupPhase::Complete) => Some(Ended::Complete),
         Some(BackupPhase::Partial | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Expired) => {
             Some(Ended::Otherwise)
@@ -63,11 +63,6 @@ fn limits(scene: &Scene) -> Limits {
         starting_deadline: rules.starting_deadline,
         timeout: rules.timeout,
     })
-}
-
-/// Where the run stands, as its object has it.
-pub(super) fn phase_of(backup: &Backup) -> Option<BackupPhase> {
-    backup.status.as_ref().and_then(|status| status.phase)
 }
 
 /// When the run was taken on.
@@ -393,9 +388,7 @@ pub(super) fn put_locks(
         status.protected_at.get_or_insert(time(now));
         status.locked_until = Some(time(until));
     }
-    let is_waiting = |failure: &Failure| failure.turn_at().is_some();
     let why = match failed {
-        // Others come first: that is no news.
         Some((_, failure)) if is_waiting(failure) => return,
         Some((planner::Step::Lock(_), failure)) => Some(format!("not all snapshots are locked: {failure}")),
         Some(_) => return,
@@ -409,14 +402,27 @@ pub(super) fn put_locks(
 pub(super) fn put_refusals<'a>(
     status: &mut BackupStatus,
     refused: impl Iterator<Item = (&'a SnapshotId, &'a CloudError)>,
+    failed: Option<&Failure>,
 ) {
-    let why: Vec<_> = refused
-        .map(|(id, error)| format!("{id} stays for another day: {error}"))
-        .collect();
+    if failed.is_some_and(is_waiting) {
+        return;
+    }
+    let refused = refused.map(|(id, error)| format!("{id} stays for another day: {error}"));
+    let why: Vec<_> = refused.chain(failed.map(not_deleted)).collect();
     let is_over = why.is_empty() || status.gone_at.is_some();
     change_method(status, |method| {
         method.message = (!is_over).then(|| shortened(&why.join("; ")));
     });
+}
+
+/// What to say of a deletion that failed and is tried again.
+pub(super) fn not_deleted(failure: &Failure) -> String {
+    format!("not all of it is deleted: {failure}")
+}
+
+/// Whether others come first: that is no news.
+pub(super) fn is_waiting(failure: &Failure) -> bool {
+    failure.turn_at().is_some()
 }
 
 /// What fits into a status.
@@ -426,14 +432,6 @@ fn shortened(text: &str) -> String {
 
 /// How long a message of a method may be.
 const MESSAGE_LIMIT: usize = 1_000;
-
-/// Whether the run is over.
-pub(super) fn has_ended(backup: &Backup) -> bool {
-    !matches!(
-        phase_of(backup),
-        None | Some(BackupPhase::Pending | BackupPhase::Running)
-    )
-}
 
 /// The status so far, as one of this generation.
 pub(super) fn started(backup: &Backup) -> BackupStatus {

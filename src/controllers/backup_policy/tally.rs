@@ -146,25 +146,20 @@ fn last_run(policy: &BackupPolicy, members: &[Member], tally: &mut Tally) {
         .into_iter()
         .filter(|(_, backup)| slot(backup) == Some(newest))
         .collect();
-    let is = |backup: &Backup, phase| backup.status.as_ref().and_then(|status| status.phase) == Some(phase);
-    let is_over = |backup: &Backup| {
-        let phase = backup.status.as_ref().and_then(|status| status.phase);
-        !matches!(phase, None | Some(BackupPhase::Pending | BackupPhase::Running))
-    };
     let complete = run
         .iter()
-        .filter(|(_, backup)| is(backup, BackupPhase::Complete))
+        .filter(|(_, backup)| backup.phase() == Some(BackupPhase::Complete))
         .count();
     let mut failed: Vec<_> = run
         .iter()
-        .filter(|(_, backup)| is_over(backup) && !is(backup, BackupPhase::Complete))
+        .filter(|(_, backup)| backup.has_ended() && backup.phase() != Some(BackupPhase::Complete))
         .map(|(member, _)| member.tenant.key().name)
         .collect();
     failed.sort();
     // As many as the status may hold.
     failed.truncate(256);
     let ends = run.iter().filter_map(|(_, backup)| finished(backup));
-    let is_done = run.iter().all(|(_, backup)| is_over(backup));
+    let is_done = run.iter().all(|(_, backup)| backup.has_ended());
     tally.last_run = Some(LastRun {
         scheduled_at: time(newest),
         started_at: run.iter().filter_map(|(_, backup)| began(backup)).min().map(time),

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use crate::{
     api::{Backup, BackupPhase, Engine, names::tags},
     clock::{elapsed, later},
-    cloud::{ImageState, Observed, Sharing, SnapshotId, SnapshotState, Tags, Vault, VaultName},
+    cloud::{ImageState, Observed, SnapshotId, SnapshotState, Tags, Vault, VaultName},
     cluster::Kind,
-    inventory::View,
+    inventory::{View, is_guarded_image, is_guarded_snapshot},
     plan::{backup::TIMEOUT, vault::vault_lack},
     promises::{CopiesSeen, Lock},
 };
@@ -43,7 +43,7 @@ impl Copying<'_> {
     pub(super) fn seen<'b>(&self, backups: impl IntoIterator<Item = &'b Backup>) -> CopiesSeen {
         let held = backups
             .into_iter()
-            .filter(|backup| phase(backup) == Some(BackupPhase::Complete));
+            .filter(|backup| backup.phase() == Some(BackupPhase::Complete));
         let locks: BTreeMap<String, Lock> = held
             .map(|backup| (backup.key().name, self.lock(backup)))
             .collect();
@@ -56,7 +56,7 @@ impl Copying<'_> {
     /// When a set must be locked that is not yet: then it is to be judged again.
     pub(super) fn look_again<'b>(&self, backups: impl IntoIterator<Item = &'b Backup>) -> Option<Timestamp> {
         let ends = backups.into_iter().filter_map(|backup| {
-            let is_new = phase(backup) == Some(BackupPhase::Complete) && !was_locked(backup);
+            let is_new = backup.phase() == Some(BackupPhase::Complete) && !was_locked(backup);
             is_new.then(|| locked_by(backup)).flatten()
         });
         ends.filter(|end| *end > self.now).min()
@@ -66,7 +66,7 @@ impl Copying<'_> {
         let Some(view) = self.view else {
             return Lock::Unknown;
         };
-        let lock = match engine(backup) {
+        let lock = match backup.engine().unwrap_or(Engine::EC2) {
             Engine::EC2 => snapshot_locks(view, backup, self.now),
             Engine::AWSBackup => return self.vault_lock(view, backup),
         };
@@ -106,7 +106,7 @@ impl Copying<'_> {
             .exposed()
             .into_iter()
             .filter(|copy| is_own(copy.tags))
-            .map(|copy| format!("{} {}", copy.id, shown(&copy.sharing)))
+            .map(|copy| format!("{} is {}", copy.id, copy.sharing))
             .collect();
         if !open.is_empty() {
             Observed::Present(open)
@@ -133,8 +133,8 @@ impl Copying<'_> {
         let snapshots_read = snapshots
             .into_iter()
             .filter(|snapshot| snapshot.state == SnapshotState::Completed && is_old(snapshot.started_at))
-            // What AWS Backup made with our volumes' tags is its own, and nobody reads it.
-            .filter(|snapshot| !is_others(&snapshot.tags))
+            // What is not ours to guard nobody reads.
+            .filter(|snapshot| is_guarded_snapshot(&snapshot.tags))
             .all(|snapshot| {
                 view.is_public(&snapshot.id).present().is_some()
                     && view.sharing_of(&snapshot.id).present().is_some()
@@ -142,16 +142,10 @@ impl Copying<'_> {
         let images_read = images
             .into_iter()
             .filter(|image| image.state == ImageState::Available && is_old(image.created_at))
-            .filter(|image| !is_others(&image.tags))
+            .filter(|image| is_guarded_image(&image.tags))
             .all(|image| view.image_sharing_of(&image.id).present().is_some());
         snapshots_read && images_read
     }
-}
-
-/// Whether a copy is AWS Backup's for others: those of our own jobs name a Backup. Also what was released.
-fn is_others(carried: &Tags) -> bool {
-    let is_theirs = carried.contains_key(tags::AWS_BACKUP_SOURCE) && !carried.contains_key(tags::BACKUP);
-    is_theirs || carried.contains_key(tags::RELEASED)
 }
 
 /// The locks of a set's snapshots: as good as the worst of them.
@@ -170,15 +164,6 @@ fn snapshot_locks(view: &View, backup: &Backup, now: Timestamp) -> Lock {
     locks.min().unwrap_or(Lock::Unknown)
 }
 
-fn phase(backup: &Backup) -> Option<BackupPhase> {
-    backup.status.as_ref()?.phase
-}
-
-fn engine(backup: &Backup) -> Engine {
-    let status = backup.status.as_ref();
-    status.and_then(|status| status.engine).unwrap_or(Engine::EC2)
-}
-
 /// Whether every snapshot was once seen to be locked: from then on a lock that is not there was lost.
 fn was_locked(backup: &Backup) -> bool {
     let status = backup.status.as_ref();
@@ -193,14 +178,4 @@ fn locked_by(backup: &Backup) -> Option<Timestamp> {
         .map(|at| at.0)
         .max()?;
     Some(later(ended, LOCKED_WITHIN))
-}
-
-/// Who can use a copy, as the end of a sentence.
-fn shown(sharing: &Sharing) -> String {
-    let accounts: Vec<String> = sharing.accounts.iter().map(ToString::to_string).collect();
-    match (sharing.public, accounts.is_empty()) {
-        (true, true) => "is public".to_owned(),
-        (true, false) => format!("is public and shared with {}", accounts.join(", ")),
-        (false, _) => format!("is shared with {}", accounts.join(", ")),
-    }
 }

@@ -210,10 +210,7 @@ fn copies(facts: &Facts, rule: &schedule::InForce) -> Copies {
 /// The vault that the Tenant's copies go to, kept in the inventory's eye: it is looked at only while somebody asks.
 fn watched_vault<C: Cluster>(ctx: &Context<C>, ground: &Ground) -> Option<VaultName> {
     let (class, _) = ground.view.as_ref()?;
-    let by_aws_backup = |backup: &Backup| {
-        let status = backup.status.as_ref();
-        status.and_then(|status| status.engine) == Some(Engine::AWSBackup)
-    };
+    let by_aws_backup = |backup: &Backup| backup.engine() == Some(Engine::AWSBackup);
     // Days that it took are guaranteed still when the policy has another engine.
     if ground.rule.rules.engine != Engine::AWSBackup && !ground.backups().any(by_aws_backup) {
         return None;

@@ -14,15 +14,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Attempt, Facts, Gone, MAX_SETS, Outcome, REFUSED_PAUSE, RETRY_PAUSE, Run, SWEEP, SWEEPS, Target,
-    UNEXPLAINED, Waiting, nobody_can_look, pause_after, spelled,
+    Attempt, Call, CallEnd, Facts, Gone, MAX_SETS, Outcome, RETRY_PAUSE, Run, SWEEP, SWEEPS, Target, Waiting,
+    course::{self, does_not_begin, unknown},
+    nobody_can_look, spelled,
 };
 use crate::{
     api::names::tags,
     clock::{elapsed, later},
     cloud::{
-        BackupJob, BackupJobId, CloudError, Disposition, ErrorKind, Image, ImageId, InstanceId, JobState,
-        Observed, Region, Snapshot, Vault, VaultName,
+        BackupJob, BackupJobId, Image, ImageId, InstanceId, JobState, Observed, Region, Snapshot, Vault,
+        VaultName,
     },
     plan::{slot::Decision, vault},
 };
@@ -44,38 +45,6 @@ pub struct Destination {
     pub vault: VaultName,
     /// The role that AWS Backup works as.
     pub role_arn: String,
-}
-
-/// What this process knows of the last call it made itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    /// For which attempt.
-    pub n: u32,
-    /// When it ended.
-    pub ended: Timestamp,
-    /// How it ended.
-    pub end: CallEnd,
-}
-
-/// How a call ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CallEnd {
-    /// AWS has this job for it.
-    Started(BackupJobId),
-    /// AWS made nothing; how often in a row, and why.
-    Refused(u32, CloudError),
-    /// Nobody knows, and why.
-    Lost(CloudError),
-}
-
-impl CallEnd {
-    /// Why there is no job, or none that is known of.
-    pub fn error(&self) -> Option<&CloudError> {
-        match self {
-            Self::Started(_) => None,
-            Self::Refused(_, error) | Self::Lost(error) => Some(error),
-        }
-    }
 }
 
 /// What is known of the run in AWS.
@@ -105,7 +74,7 @@ pub struct World {
     /// When the last listing of snapshots began.
     pub snapshots_listed: Option<Timestamp>,
     /// What this process knows of its last call.
-    pub call: Option<Call>,
+    pub call: Option<Call<BackupJobId>>,
     /// What is known once the run is over.
     pub kept: Kept,
 }
@@ -142,14 +111,11 @@ pub struct Start {
 }
 
 /// What to do now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// The steps, in order.
-    pub steps: Vec<Step>,
-    /// Where the run stands.
-    pub outcome: Outcome,
-    /// When to look again, if AWS shows nothing new before.
-    pub look_again: Option<Timestamp>,
+pub type Plan = course::Plan<Step, Beside>;
+
+/// What only this engine has to say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
     /// What AWS Backup made.
     pub image: Option<Image>,
     /// Why what was to go is there still.
@@ -205,7 +171,10 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
     let sets = Sets::of(run, images, world);
     if let Some((image, facts)) = sets.complete() {
         return Plan {
-            image: Some(image.clone()),
+            beside: Beside {
+                image: Some(image.clone()),
+                told: None,
+            },
             ..Plan::outcome(Outcome::Complete(facts))
         };
     }
@@ -219,8 +188,9 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
     if sets.is_pending() {
         return waits_for_aws(run, sets.facts(), now);
     }
-    match latest(run, &sets) {
-        None => begin(run, world, now),
+    match run.latest(sets.newest()) {
+        None => does_not_begin(run, world.shows_nothing(), now)
+            .unwrap_or_else(|| attempt(run, world, Attempt { n: 1, at: now }, now)),
         Some(attempt) => match sets.failed(attempt.n) {
             Some(failed_at) => after_a_failed_job(run, world, &sets, (attempt.n, failed_at), now),
             None if world.job.is_some() => waits_for_aws(run, sets.facts(), now),
@@ -229,30 +199,10 @@ pub fn plan(run: &Run, world: &World, now: Timestamp) -> Plan {
     }
 }
 
-/// A view that is too old says nothing about the jobs, and a run does not fail of that.
-fn unknown(run: &Run, now: Timestamp) -> Plan {
-    let outcome = if run.attempts.is_empty() {
-        Outcome::Pending(Waiting::Inventory)
-    } else {
-        Outcome::Running(Waiting::Inventory, Facts::default())
-    };
-    Plan::waiting(outcome, Some(later(now, SWEEP)))
-}
-
 fn waits_for_aws(run: &Run, facts: Facts, now: Timestamp) -> Plan {
     let look = later(now, LOOK);
     let look_again = run.timeout().map_or(look, |end| end.min(look));
     Plan::waiting(Outcome::Running(Waiting::Job, facts), Some(look_again))
-}
-
-/// The latest attempt; a set whose record was lost stands for one.
-fn latest(run: &Run, sets: &Sets<'_>) -> Option<Attempt> {
-    let recorded = run.attempts.iter().max_by_key(|attempt| attempt.n).copied();
-    let found = sets.newest().map(|(n, at)| Attempt { n, at });
-    match (recorded, found) {
-        (Some(recorded), Some(found)) if found.n > recorded.n => Some(found),
-        (recorded, found) => recorded.or(found),
-    }
 }
 
 fn out_of_time(run: &Run, world: &World) -> String {
@@ -273,29 +223,6 @@ fn out_of_time(run: &Run, world: &World) -> String {
         (None, Some(error)) => format!("no job was made within {within}: {error}"),
         (None, None) => format!("no job was made within {within}"),
     }
-}
-
-/// Nothing was asked of AWS yet.
-fn begin(run: &Run, world: &World, now: Timestamp) -> Plan {
-    let deadline = deadline(run);
-    match run.decision {
-        Some(Decision::Missed | Decision::Suspended) => return Plan::outcome(Outcome::Missed),
-        // The image that the object was made for may only lag.
-        Some(Decision::Found) if !world.shows_nothing() => {
-            return Plan::waiting(Outcome::Pending(Waiting::Inventory), Some(later(now, SWEEP)));
-        }
-        Some(Decision::Found) => return Plan::outcome(Outcome::Missed),
-        Some(_) if now > deadline => return Plan::outcome(Outcome::Missed),
-        None if now > deadline => {
-            let why = format!(
-                "it could not be started within {}",
-                spelled(run.limits.starting_deadline)
-            );
-            return Plan::outcome(Outcome::Failed(why, Facts::default()));
-        }
-        Some(_) | None => {}
-    }
-    attempt(run, world, Attempt { n: 1, at: now }, now)
 }
 
 /// The latest job failed, or what it made is not good.
@@ -325,57 +252,27 @@ fn after_a_failed_job(
 
 /// A call was made, or was about to be, and its job is not known.
 fn after_a_call(run: &Run, world: &World, recorded: Attempt, now: Timestamp) -> Plan {
-    let own = world
-        .call
-        .as_ref()
-        .filter(|call| call.n == recorded.n && call.ended >= recorded.at);
-    match own {
+    let again = || attempt(run, world, recorded, now);
+    match course::own_call(world.call.as_ref(), recorded) {
         Some(Call {
             end: CallEnd::Refused(times, error),
             ended,
             ..
-        }) => after_a_refusal(run, world, (recorded, *times, error), *ended, now),
+        }) => course::after_a_refusal((*times, error), *ended, now).unwrap_or_else(again),
         // The token makes it the same job, whatever became of the call.
         Some(call) if now < later(call.ended, SWEEP) => {
             let outcome = Outcome::Running(Waiting::Pause, Facts::default());
             Plan::waiting(outcome, Some(later(call.ended, SWEEP)))
         }
-        Some(_) | None => attempt(run, world, recorded, now),
+        Some(_) | None => again(),
     }
-}
-
-/// AWS said no, so nothing was made, and the same attempt may be made again.
-fn after_a_refusal(
-    run: &Run,
-    world: &World,
-    (recorded, times, error): (Attempt, u32, &CloudError),
-    ended: Timestamp,
-    now: Timestamp,
-) -> Plan {
-    let is_lasting = error.kind == ErrorKind::Unexpected && times > UNEXPLAINED;
-    let needs_person = is_lasting || error.kind.disposition() == Disposition::Stall;
-    let pause = if needs_person {
-        REFUSED_PAUSE
-    } else {
-        pause_after(times)
-    };
-    let pause_ends = later(ended, pause);
-    if now >= pause_ends {
-        return attempt(run, world, recorded, now);
-    }
-    let outcome = if needs_person {
-        Outcome::Stalled(error.clone())
-    } else {
-        Outcome::Running(Waiting::Pause, Facts::default())
-    };
-    Plan::waiting(outcome, Some(pause_ends))
 }
 
 /// Makes an attempt, where there is an instance, a vault and a role; records it first unless it is recorded.
 fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
     let is_recorded = run.attempts.iter().any(|recorded| recorded.n == attempt.n);
     // What is waited for here may wake nobody when it comes.
-    let end = run.timeout().unwrap_or_else(|| deadline(run));
+    let end = run.end();
     let look_again = Some(later(now, SWEEP).min(end));
     let waits = |for_what| {
         let outcome = if run.attempts.is_empty() {
@@ -385,11 +282,9 @@ fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
         };
         Plan::waiting(outcome, look_again)
     };
-    let target = match &world.target {
-        Observed::Unknown => return waits(Waiting::Inventory),
-        Observed::Absent if world.is_foreign => return waits(Waiting::ForeignInstance),
-        Observed::Absent => return waits(Waiting::Instance),
-        Observed::Present(target) => target,
+    let target = match course::instance(&world.target, world.is_foreign) {
+        Ok(target) => target,
+        Err(for_what) => return waits(for_what),
     };
     let Some(mut destination) = world.destination.clone() else {
         let lack =
@@ -424,42 +319,17 @@ fn attempt(run: &Run, world: &World, attempt: Attempt, now: Timestamp) -> Plan {
         },
         outcome: Outcome::Running(Waiting::Start, Facts::default()),
         look_again: Some(later(now, LOOK).min(end)),
-        image: None,
-        told: None,
+        beside: Beside::default(),
     }
-}
-
-/// Until when a run that was not begun may begin.
-fn deadline(run: &Run) -> Timestamp {
-    later(run.due(), run.limits.starting_deadline)
 }
 
 /// How long AWS may take to begin: what is left until the run may not begin any more, or is over.
 fn window(run: &Run, asked: Timestamp) -> Duration {
-    let begins = elapsed(asked, deadline(run));
+    let begins = elapsed(asked, run.deadline());
     let ends = run
         .timeout()
         .map_or(run.limits.timeout, |end| elapsed(asked, end));
     begins.min(ends).max(SHORTEST_WINDOW)
-}
-
-/// How a call that failed is to be remembered. `before` is what was remembered until now.
-pub fn call_end(error: CloudError, n: u32, before: Option<&Call>) -> CallEnd {
-    match error.kind {
-        // An answer that cannot be explained says as little about the effect as none.
-        ErrorKind::Lost | ErrorKind::Defect => CallEnd::Lost(error),
-        _ => {
-            let times = match before {
-                Some(Call {
-                    n: same,
-                    end: CallEnd::Refused(times, _),
-                    ..
-                }) if *same == n => *times,
-                _ => 0,
-            };
-            CallEnd::Refused(times.saturating_add(1), error)
-        }
-    }
 }
 
 impl World {
@@ -475,25 +345,6 @@ impl World {
             None | Some((_, Observed::Unknown)) => Observed::Unknown,
             Some((_, Observed::Absent)) => Observed::Absent,
             Some((_, Observed::Present(vault))) => Observed::Present(vault),
-        }
-    }
-}
-
-impl Plan {
-    fn outcome(outcome: Outcome) -> Self {
-        Self {
-            steps: Vec::new(),
-            outcome,
-            look_again: None,
-            image: None,
-            told: None,
-        }
-    }
-
-    fn waiting(outcome: Outcome, until: Option<Timestamp>) -> Self {
-        Self {
-            look_again: until,
-            ..Self::outcome(outcome)
         }
     }
 }

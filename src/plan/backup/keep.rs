@@ -8,7 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Ended, Gone, Outcome, Plan, Run, SWEEP, SWEEPS, Step, World,
+    Beside, Ended, Gone, Outcome, Plan, Run, SWEEP, SWEEPS, Step, World,
+    course::agree_since,
     lock::{self, LockRule, Locks},
 };
 use crate::{
@@ -122,7 +123,7 @@ fn searched(world: &World, outcome: Outcome) -> Plan {
         return Plan::outcome(outcome);
     }
     Plan {
-        wants_search: true,
+        beside: Beside { wants_search: true },
         ..Plan::outcome(Outcome::Unchanged)
     }
 }
@@ -141,8 +142,7 @@ fn expire(world: &World, now: Timestamp) -> Plan {
             Some(Fate::Guaranteed | Fate::Held(_)) | None => Plan::outcome(Outcome::Unchanged),
         },
         Observed::Absent => {
-            let since = |begun: &&Timestamp| kept.deleted_at.is_none_or(|deleted| **begun > deleted);
-            if world.sweeps.iter().filter(since).count() < SWEEPS {
+            if !agree_since(&world.sweeps, kept.deleted_at) {
                 return Plan::waiting(Outcome::Unchanged, Some(soon));
             }
             searched(world, Outcome::Retired)

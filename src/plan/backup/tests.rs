@@ -3,19 +3,19 @@ use std::time::Duration;
 use super::*;
 use crate::cloud::{ErrorKind, Operation, SnapshotState, Tags, VolumeId};
 
-mod properties;
-mod simulate;
+pub(super) mod properties;
+pub(super) mod simulate;
 
 use simulate::{KEY, TENANT_UID, UID, failed_snapshot, snapshot, target};
 
-fn at(second: i64) -> Timestamp {
+pub(in crate::plan::backup) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-const HOUR: i64 = 3600;
+pub(in crate::plan::backup) const HOUR: i64 = 3600;
 
 /// A run of the slot at second 0, whose object was made at once.
-fn run() -> Run {
+pub(in crate::plan::backup) fn run() -> Run {
     Run {
         slot: Some(at(0)),
         decision: Some(Decision::Run),
@@ -74,7 +74,7 @@ fn refusal(kind: ErrorKind) -> CloudError {
     }
 }
 
-fn called(end: CallEnd, second: i64) -> Option<Call> {
+fn called(end: CallEnd<()>, second: i64) -> Option<Call<()>> {
     Some(Call {
         n: 1,
         ended: at(second),
@@ -275,10 +275,17 @@ fn an_attempt_of_another_process_is_looked_for_before_it_is_repeated() {
             },
             at(300),
         );
-        assert_eq!((waits.steps.len(), waits.wants_search), (0, false), "{early:?}");
+        assert_eq!(
+            (waits.steps.len(), waits.beside.wants_search),
+            (0, false),
+            "{early:?}"
+        );
     }
     let unsearched = plan(&run, &empty_since(&[212, 242]), at(300));
-    assert_eq!((unsearched.steps.len(), unsearched.wants_search), (0, true));
+    assert_eq!(
+        (unsearched.steps.len(), unsearched.beside.wants_search),
+        (0, true)
+    );
     let searched = plan(
         &run,
         &World {
@@ -376,7 +383,7 @@ fn a_memory_of_an_older_call_says_nothing_of_a_newer_record() {
 
 #[test]
 fn refusals_are_counted_and_unexplained_answers_are_none() {
-    let first = call_end(refusal(ErrorKind::Throttled), 1, None);
+    let first: CallEnd<()> = call_end(refusal(ErrorKind::Throttled), 1, None);
     assert_eq!(first, CallEnd::Refused(1, refusal(ErrorKind::Throttled)));
     let before = Call {
         n: 1,
@@ -392,7 +399,10 @@ fn refusals_are_counted_and_unexplained_answers_are_none() {
         CallEnd::Refused(1, _)
     ));
     for kind in [ErrorKind::Lost, ErrorKind::Defect] {
-        assert_eq!(call_end(refusal(kind), 1, None), CallEnd::Lost(refusal(kind)));
+        assert_eq!(
+            call_end::<()>(refusal(kind), 1, None),
+            CallEnd::Lost(refusal(kind))
+        );
     }
 }
 
@@ -436,7 +446,7 @@ fn a_set_that_is_gone_from_two_sweeps_makes_the_backup_expired() {
         Plan::outcome(Outcome::Unchanged)
     );
     let gone = empty_since(&[100, 130]);
-    assert!(plan(&complete, &gone, at(HOUR)).wants_search);
+    assert!(plan(&complete, &gone, at(HOUR)).beside.wants_search);
     let gone = World {
         searched: true,
         ..gone

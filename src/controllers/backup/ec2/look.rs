@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::{
     retire::Made,
     scene::{Place, Scene, identity_of},
-    status::{has_attempts, has_ended, is_found, phase_of},
+    status::{has_attempts, is_found},
 };
 use crate::{
     api::{Backup, BackupPhase, Tenant, names::tags},
@@ -26,7 +26,7 @@ pub(super) fn observe<C: Cluster>(
     ctx: &Context<C>,
     backup: &Backup,
     scene: &Scene,
-    call: Option<Call>,
+    call: Option<Call<()>>,
 ) -> World {
     let mut world = World {
         target: Observed::Unknown,
@@ -43,20 +43,19 @@ pub(super) fn observe<C: Cluster>(
         },
         kept: kept(backup),
     };
-    let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
-        world.gone = Some(if scene.tenant.is_some() {
-            Gone::Class
-        } else {
-            Gone::Tenant
-        });
-        if scene.tenant.is_none() {
-            // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
-            world.target = Observed::Absent;
-            if !has_attempts(backup) {
-                world.snapshots = Observed::Absent;
+    let (tenant, place) = match scene.ground() {
+        Ok(ground) => ground,
+        Err(gone) => {
+            world.gone = Some(gone);
+            if gone == Gone::Tenant {
+                // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
+                world.target = Observed::Absent;
+                if !has_attempts(backup) {
+                    world.snapshots = Observed::Absent;
+                }
             }
+            return world;
         }
-        return world;
     };
     let view = ctx.inventories.of(&place.site).view();
     match target(&view, tenant, &identity_of(ctx, tenant)) {
@@ -69,7 +68,7 @@ pub(super) fn observe<C: Cluster>(
     let is_public = |id: &SnapshotId| view.is_public(id) == Observed::Present(true);
     let public = of_run.into_iter().map(|snapshot| snapshot.id.clone());
     world.exposure.public = public.filter(is_public).collect();
-    if has_ended(backup) {
+    if backup.has_ended() {
         put_kept(&mut world.kept, &view, backup);
     }
     world
@@ -103,7 +102,7 @@ fn put_kept(kept: &mut Kept, view: &View, backup: &Backup) {
 }
 
 /// What there is of a Backup's set.
-pub(super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
+pub(in super::super) fn made(view: &View, backup: &Backup) -> Observed<Made> {
     let found = match found(view, backup) {
         Observed::Unknown => return Observed::Unknown,
         Observed::Absent => return Observed::Absent,
@@ -196,7 +195,7 @@ fn lacks_any(view: &View, found: &[Snapshot], recorded: &BTreeSet<SnapshotId>) -
 
 /// The snapshots that completed the run; none before.
 fn recorded(backup: &Backup) -> BTreeSet<SnapshotId> {
-    if phase_of(backup) != Some(BackupPhase::Complete) {
+    if backup.phase() != Some(BackupPhase::Complete) {
         return BTreeSet::new();
     }
     let methods = backup.status.iter().flat_map(|status| &status.methods);

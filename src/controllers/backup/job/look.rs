@@ -9,7 +9,7 @@ use super::{
         ec2,
         retire::{self, Made},
         scene::{Place, Scene, identity_of},
-        status::{accepted, has_attempts, is_found, phase_of},
+        status::{accepted, has_attempts, is_found},
     },
     METHOD,
 };
@@ -22,8 +22,8 @@ use crate::{
     inventory::{Inventory, Owner, View},
     plan::{
         backup::{
-            Gone, Run,
-            job::{Call, CallEnd, Destination, Kept, World, belongs},
+            Call, CallEnd, Gone, Run,
+            job::{Destination, Kept, World, belongs},
         },
         vault,
     },
@@ -47,7 +47,7 @@ pub(super) fn observe<C: Cluster>(
     ctx: &Context<C>,
     backup: &Backup,
     (scene, run): (&Scene, &Run),
-    call: Option<Call>,
+    call: Option<Call<BackupJobId>>,
 ) -> World {
     let n = run.attempts.iter().map(|attempt| attempt.n).max();
     let mut world = World {
@@ -65,22 +65,19 @@ pub(super) fn observe<C: Cluster>(
         call,
         kept: kept(backup),
     };
-    let (Some(tenant), Some(place)) = (&scene.tenant, &scene.place) else {
-        world.gone = Some(if scene.tenant.is_some() {
-            Gone::Class
-        } else {
-            Gone::Tenant
-        });
-        if scene.tenant.is_none() {
-            // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
-            world.target = Observed::Absent;
-            world.images = if has_attempts(backup) {
-                Observed::Unknown
-            } else {
-                Observed::Absent
-            };
+    let (tenant, place) = match scene.ground() {
+        Ok(ground) => ground,
+        Err(gone) => {
+            world.gone = Some(gone);
+            if gone == Gone::Tenant {
+                // Nothing was ever asked for a Tenant that is not there; what was made before it went stays.
+                world.target = Observed::Absent;
+                if !has_attempts(backup) {
+                    world.images = Observed::Absent;
+                }
+            }
+            return world;
         }
-        return world;
     };
     world.destination = class_of(ctx, tenant).and_then(|class| destination(class.spec.backup.as_ref()?));
     let inventory = ctx.inventories.of(&place.site);
@@ -156,11 +153,15 @@ pub(super) fn recorded_vault(backup: &Backup) -> Option<VaultName> {
 }
 
 /// The job of the latest attempt: as this process was told it, or as its object has it.
-pub(super) fn job_id(backup: &Backup, n: Option<u32>, call: Option<&Call>) -> Option<BackupJobId> {
+pub(super) fn job_id(
+    backup: &Backup,
+    n: Option<u32>,
+    call: Option<&Call<BackupJobId>>,
+) -> Option<BackupJobId> {
     match call {
         Some(Call {
             n: told,
-            end: CallEnd::Started(id),
+            end: CallEnd::Answered(id),
             ..
         }) if Some(*told) == n => Some(id.clone()),
         _ => method(backup)?.id.clone().map(BackupJobId::new),
@@ -275,7 +276,7 @@ fn is_of_backup(image: &Image, backup: &Backup) -> bool {
 
 /// The image that completed the run.
 fn completed_by(backup: &Backup) -> Option<ImageId> {
-    if phase_of(backup) != Some(BackupPhase::Complete) {
+    if backup.phase() != Some(BackupPhase::Complete) {
         return None;
     }
     let arn = method(backup)?.recovery_point_arn.as_deref()?;
@@ -286,7 +287,7 @@ fn completed_by(backup: &Backup) -> Option<ImageId> {
 fn snapshots(view: &View, backup: &Backup, images: &Observed<Vec<Image>>) -> Observed<Vec<Snapshot>> {
     let behind = images.present().into_iter().flatten();
     let mut ids: BTreeSet<SnapshotId> = behind.flat_map(|image| &image.snapshots).cloned().collect();
-    if phase_of(backup) == Some(BackupPhase::Complete) {
+    if backup.phase() == Some(BackupPhase::Complete) {
         let recorded = method(backup).into_iter().flat_map(|method| &method.snapshot_ids);
         ids.extend(recorded.map(SnapshotId::new));
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Plan, Step, World};
+use super::{Beside, Plan, Step, World};
 use crate::{
     clock::later,
     cloud::{CloudError, Image, ImageId, Observed, VaultName},
     plan::{
-        backup::{Ended, Outcome, Run, SWEEP, SWEEPS},
+        backup::{Ended, Outcome, Run, SWEEP, SWEEPS, course::agree_since},
         retention::Fate,
         vault,
     },
@@ -98,12 +98,11 @@ fn expire(world: &World, now: Timestamp) -> Plan {
         // Somebody changed the tags of what completed it: it is not ours to delete any more.
         Observed::Absent if world.images != Observed::Absent => return Plan::outcome(Outcome::Unchanged),
         Observed::Absent => {
-            let since = |begun: &&Timestamp| kept.tried.as_ref().is_none_or(|tried| **begun > tried.at);
-            let agreeing = world.listed.iter().filter(since).count();
-            return if agreeing < SWEEPS {
-                soon
-            } else {
+            let tried_at = kept.tried.as_ref().map(|tried| tried.at);
+            return if agree_since(&world.listed, tried_at) {
                 Plan::outcome(Outcome::Retired)
+            } else {
+                soon
             };
         }
         Observed::Present(left) => left,
@@ -119,10 +118,8 @@ fn delete(left: &[Image], world: &World, now: Timestamp) -> Plan {
     let soon = Plan::waiting(Outcome::Unchanged, Some(later(now, SWEEP)));
     let by_class = world.destination.as_ref().map(|destination| &destination.vault);
     let Some(name) = world.recorded.as_ref().or(by_class) else {
-        return Plan {
-            told: Some("nobody knows any more in which vault it is".to_owned()),
-            ..Plan::outcome(Outcome::Unchanged)
-        };
+        let why = "nobody knows any more in which vault it is";
+        return waits(None, Some(why.to_owned()));
     };
     let vault = match world.vault(name) {
         Observed::Unknown => return soon,
@@ -147,7 +144,7 @@ fn delete(left: &[Image], world: &World, now: Timestamp) -> Plan {
     match left.iter().filter_map(kept_until).min() {
         Some(until) if free.is_empty() => {
             let why = format!("the lock of vault {name} keeps it for longer than the good days need");
-            waits(until, Some(why))
+            waits(Some(until), Some(why))
         }
         _ => Plan {
             steps: free.into_iter().map(|id| step(id, name)).collect(),
@@ -163,10 +160,13 @@ fn step(image: ImageId, vault: &VaultName) -> Step {
     }
 }
 
-fn waits(until: Timestamp, told: Option<String>) -> Plan {
+fn waits(until: Option<Timestamp>, told: Option<String>) -> Plan {
     Plan {
-        told,
-        ..Plan::waiting(Outcome::Unchanged, Some(until))
+        beside: Beside {
+            told,
+            ..Beside::default()
+        },
+        ..Plan::waiting(Outcome::Unchanged, until)
     }
 }
 
@@ -175,14 +175,14 @@ fn tried_before(tried: &Tried, now: Timestamp) -> Plan {
     let again = later(tried.at, AGAIN);
     match &tried.refusal {
         Some(error) => waits(
-            again,
+            Some(again),
             Some(format!(
                 "AWS refuses to delete it, which is tried again daily: {error}"
             )),
         ),
-        None if now < later(tried.at, DELETED) => waits(later(tried.at, DELETED), None),
+        None if now < later(tried.at, DELETED) => waits(Some(later(tried.at, DELETED)), None),
         None => waits(
-            again,
+            Some(again),
             Some("AWS agreed to delete it and did not, which is tried again daily".to_owned()),
         ),
     }

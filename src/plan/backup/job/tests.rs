@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use super::{
-    super::{Ended, Limits},
+    super::{
+        CheckName, Ended,
+        tests::{HOUR, at, run, simulate::target},
+    },
     *,
 };
-use crate::{
-    cloud::{ImageState, Operation, SnapshotId, SnapshotState, Tags, VaultLock, Volume, VolumeId},
-    plan::backup::CheckName,
+use crate::cloud::{
+    CloudError, ErrorKind, ImageState, Operation, SnapshotId, SnapshotState, Tags, VaultLock, VolumeId,
 };
 
 mod keeping;
@@ -14,26 +16,7 @@ mod names;
 mod properties;
 mod simulate;
 
-use simulate::{image, job, snapshot, target, vault};
-
-const HOUR: i64 = 3600;
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).unwrap()
-}
-
-/// A run of the slot at second 0, whose object was made at once.
-fn run() -> Run {
-    Run {
-        slot: Some(at(0)),
-        decision: Some(Decision::Run),
-        created: at(1),
-        accepted: None,
-        attempts: Vec::new(),
-        ended: None,
-        limits: Limits::default(),
-    }
-}
+use simulate::{image, job, snapshot, vault};
 
 /// A run whose latest attempt is this one.
 fn started(n: u32, second: i64) -> Run {
@@ -104,7 +87,7 @@ fn refusal(kind: ErrorKind) -> CloudError {
     }
 }
 
-fn called(end: CallEnd, second: i64) -> World {
+fn called(end: CallEnd<BackupJobId>, second: i64) -> World {
     World {
         recorded: Some("yagura".into()),
         call: Some(Call {
@@ -345,7 +328,7 @@ fn a_whole_set_began_when_its_first_snapshot_did() {
         [SnapshotId::from("snap-0"), SnapshotId::from("snap-1")]
     );
     assert!(facts.checks.iter().all(|check| check.fault.is_none()));
-    assert_eq!(plan.image, Some(image(1)));
+    assert_eq!(plan.beside.image, Some(image(1)));
 }
 
 #[test]

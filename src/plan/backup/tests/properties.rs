@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-fn fates() -> impl Strategy<Value = Fate> {
+pub(in crate::plan::backup) fn fates() -> impl Strategy<Value = Fate> {
     use Fate::*;
     prop::sample::select(vec![
         Answered,

@@ -6,7 +6,7 @@ pub(super) const UID: &str = "b-uid";
 pub(super) const KEY: &str = "acme/acme-jira-202701150800";
 pub(super) const TENANT_UID: &str = "t-uid";
 
-pub(super) fn volume(i: u32) -> Volume {
+pub(in crate::plan::backup) fn volume(i: u32) -> Volume {
     Volume {
         id: VolumeId::new(format!("vol-{i}")),
         encrypted: true,
@@ -17,7 +17,7 @@ pub(super) fn volume(i: u32) -> Volume {
     }
 }
 
-pub(super) fn target() -> Target {
+pub(in crate::plan::backup) fn target() -> Target {
     Target {
         instance: "i-1".into(),
         attached: vec!["vol-0".into(), "vol-1".into()],
@@ -56,7 +56,7 @@ pub(super) fn failed_snapshot(n: u32, i: u32, second: i64) -> Snapshot {
 
 /// What one call, or the process that makes it, comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::plan::backup) enum Fate {
     Answered,
     LostBeforeTheEffect,
     LostAfterTheEffect,
@@ -66,6 +66,8 @@ pub(super) enum Fate {
     DiesBeforeTheCall,
     DiesBeforeTheEffect,
     DiesAfterTheEffect,
+    /// Where what AWS answered is written down after the call.
+    DiesBeforeTheReport,
 }
 
 /// A set in AWS.
@@ -81,7 +83,7 @@ struct Made {
 /// One process: what it remembers is gone when it dies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Operator {
-    call: Option<Call>,
+    call: Option<Call<()>>,
     /// When each of its sweeps began.
     sweeps: Vec<i64>,
     swept: Vec<Snapshot>,
@@ -245,7 +247,7 @@ impl Sim {
                     self.now += 30;
                 }
                 let end = match refusals {
-                    None => CallEnd::Answered,
+                    None => CallEnd::Answered(()),
                     Some(kind) => call_end(refusal(kind), *n, operator.call.as_ref()),
                 };
                 operator.call = Some(Call {

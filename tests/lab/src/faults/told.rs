@@ -13,6 +13,27 @@ pub(super) fn find(world: &World, operation: &str, words: &[&str]) -> Option<Str
     all(world).into_iter().find(names)
 }
 
+/// What tells of this call and one of these words beside the conditions: the message of a Backup's method, or an event.
+/// What keeps and guards a copy changes no condition of its Backup, which is complete whatever becomes of the call.
+pub(super) fn find_beside(world: &World, operation: &str, words: &[&str]) -> Option<String> {
+    let names = |text: &String| text.contains(operation) && words.iter().any(|word| text.contains(word));
+    let backups = world.cluster.cached_all::<Backup>().into_iter();
+    let messages = backups.flat_map(|backup| {
+        let methods = backup.status.clone().unwrap_or_default().methods.into_iter();
+        let messages = methods.filter_map(|method| method.message);
+        let key = backup.key();
+        messages
+            .map(move |message| format!("Backup {key}: {message}"))
+            .collect::<Vec<_>>()
+    });
+    let events = world
+        .cluster
+        .events()
+        .into_iter()
+        .map(|(kind, key, happened)| format!("{kind} {key} {}: {}", happened.reason, happened.message));
+    messages.chain(events).find(names)
+}
+
 /// Every condition of every object: `Tenant acme/jira Ready=False CallFailed: message`.
 pub(super) fn all(world: &World) -> Vec<String> {
     let mut all = Vec::new();

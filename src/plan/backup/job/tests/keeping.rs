@@ -122,7 +122,7 @@ fn a_lock_is_waited_for_and_named() {
     let waits = plan(&ended(), &world, at(5 * DAY));
     let until = later(image(1).created_at, Duration::from_secs(7 * 86_400));
     assert_eq!((waits.steps, waits.look_again), (Vec::new(), Some(until)));
-    assert!(waits.told.unwrap().contains("lock of vault yagura"));
+    assert!(waits.beside.told.unwrap().contains("lock of vault yagura"));
     assert_eq!(plan(&ended(), &world, until).steps.len(), 1);
 }
 
@@ -143,7 +143,7 @@ fn a_refused_or_ignored_deletion_is_told_and_tried_again_a_day_later() {
         let world = tried(5 * DAY, refusal, expiring(there(1)));
         let waits = plan(&ended(), &world, at(6 * DAY - 1));
         assert_eq!((waits.steps, waits.look_again), (Vec::new(), Some(at(6 * DAY))));
-        assert!(waits.told.unwrap().contains(word));
+        assert!(waits.beside.told.unwrap().contains(word));
         assert_eq!(deletes(&world, 6 * DAY).len(), 1);
     }
     let just_now = plan(
@@ -151,7 +151,7 @@ fn a_refused_or_ignored_deletion_is_told_and_tried_again_a_day_later() {
         &tried(5 * DAY, None, expiring(there(1))),
         at(5 * DAY + 60),
     );
-    assert_eq!(just_now.told, None, "that takes a moment");
+    assert_eq!(just_now.beside.told, None, "that takes a moment");
 }
 
 #[test]

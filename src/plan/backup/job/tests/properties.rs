@@ -3,24 +3,13 @@
 use proptest::prelude::*;
 
 use super::{
-    simulate::{Course, Fate, Operator, Sim},
+    simulate::{Course, Operator, Sim},
     *,
 };
+use crate::plan::backup::tests::{properties as calls, simulate::Fate};
 
 fn fates() -> impl Strategy<Value = Fate> {
-    use Fate::*;
-    prop::sample::select(vec![
-        Answered,
-        LostBeforeTheEffect,
-        LostAfterTheEffect,
-        Throttled,
-        Denied,
-        DiesBeforeTheRecord,
-        DiesBeforeTheCall,
-        DiesBeforeTheEffect,
-        DiesAfterTheEffect,
-        DiesBeforeTheReport,
-    ])
+    prop_oneof![9 => calls::fates(), 1 => Just(Fate::DiesBeforeTheReport)]
 }
 
 fn courses(fails: impl Strategy<Value = bool> + Clone) -> impl Strategy<Value = Vec<Course>> {

@@ -1,25 +1,7 @@
 //! AWS Backup and the API server as far as a run needs them, with everything that can go wrong between.
 
 use super::*;
-
-pub(super) fn volume(i: u32) -> Volume {
-    Volume {
-        id: VolumeId::new(format!("vol-{i}")),
-        encrypted: true,
-        kms_key_id: Some("key-1".into()),
-        size_gib: 10,
-        attached_to: Some("i-1".into()),
-        tags: Tags::new(),
-    }
-}
-
-pub(super) fn target() -> Target {
-    Target {
-        instance: "i-1".into(),
-        attached: vec!["vol-0".into(), "vol-1".into()],
-        volumes: vec![volume(0), volume(1)],
-    }
-}
+use crate::plan::backup::{call_end, tests::simulate::Fate};
 
 pub(super) fn vault(lock: Option<VaultLock>) -> Vault {
     Vault {
@@ -79,21 +61,6 @@ pub(super) fn snapshot(i: u32, second: i64) -> Snapshot {
     }
 }
 
-/// What one call, or the process that makes it, comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Answered,
-    LostBeforeTheEffect,
-    LostAfterTheEffect,
-    Throttled,
-    Denied,
-    DiesBeforeTheRecord,
-    DiesBeforeTheCall,
-    DiesBeforeTheEffect,
-    DiesAfterTheEffect,
-    DiesBeforeTheReport,
-}
-
 /// How a job of the simulation goes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Course {
@@ -127,7 +94,7 @@ struct Swept {
 /// One process: what it remembers is gone when it dies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Operator {
-    call: Option<Call>,
+    call: Option<Call<BackupJobId>>,
     /// When each of its sweeps began.
     sweeps: Vec<i64>,
     swept: Swept,
@@ -212,7 +179,7 @@ impl Sim {
         let own = match &operator.call {
             Some(Call {
                 n,
-                end: CallEnd::Started(id),
+                end: CallEnd::Answered(id),
                 ..
             }) if Some(*n) == latest => Some(id.clone()),
             _ => None,
@@ -319,7 +286,7 @@ impl Sim {
                 self.now += 30;
                 call_end(refusal(ErrorKind::Lost), n, operator.call.as_ref())
             }
-            _ => id.map_or_else(|| CallEnd::Lost(refusal(ErrorKind::Lost)), CallEnd::Started),
+            _ => id.map_or_else(|| CallEnd::Lost(refusal(ErrorKind::Lost)), CallEnd::Answered),
         };
         operator.call = Some(Call {
             n,
