@@ -113,3 +113,6 @@ impl<T: Resource> Overlay<T> {
             .binary_search_by(|(other, item)| other.cmp(&hash).then_with(|| item.id().cmp(id)))
     }
 }
+
+#[cfg(test)]
+mod tests;
