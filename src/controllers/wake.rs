@@ -10,7 +10,10 @@ use std::{
 };
 
 use crate::{
-    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
+    api::{
+        AccessPolicy, AccessPolicyStatus, Backup, BackupPolicy, BackupPolicyStatus, ConditionType, Incident,
+        Key, Reason, Tenant, TenantClass,
+    },
     clock::later,
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
@@ -29,6 +32,9 @@ pub struct Waker {
     /// What of each class its Tenants were last woken for. A class's status counts its Tenants, so waking them for
     /// every change of the status would make the first rollout of N Tenants N² passes.
     classes: Mutex<HashMap<Key, SeenClass>>,
+    /// The same of policies, which count the Tenants of their namespace.
+    access_policies: Mutex<HashMap<Key, SeenPolicy<AccessPolicyStatus>>>,
+    backup_policies: Mutex<HashMap<Key, SeenPolicy<BackupPolicyStatus>>>,
 }
 
 /// What of a class matters to its Tenants.
@@ -50,6 +56,63 @@ impl SeenClass {
     }
 }
 
+/// What of a policy matters to others than itself.
+#[derive(Clone, Debug, PartialEq)]
+struct SeenPolicy<Status> {
+    uid: String,
+    generation: i64,
+    /// Without what it counts.
+    status: Option<Status>,
+    /// Type and status of its conditions. Their messages count, too.
+    conditions: Vec<(String, String)>,
+}
+
+impl<Status: Clone + Default> SeenPolicy<Status> {
+    /// `keep` takes what matters from the one status to the other.
+    fn of<K: Kind<Status = Status>>(policy: &K, keep: impl Fn(&Status) -> Status) -> Self {
+        let conditions = policy.status().map(K::conditions).unwrap_or_default();
+        Self {
+            uid: policy.uid().to_owned(),
+            generation: policy.generation(),
+            status: policy.status().map(keep),
+            conditions: conditions
+                .iter()
+                .map(|condition| (condition.type_.clone(), condition.status.clone()))
+                .collect(),
+        }
+    }
+}
+
+fn seen_access(policy: &AccessPolicy) -> SeenPolicy<AccessPolicyStatus> {
+    SeenPolicy::of(policy, |status| AccessPolicyStatus {
+        accepted: status.accepted.clone(),
+        ..AccessPolicyStatus::default()
+    })
+}
+
+fn seen_backup(policy: &BackupPolicy) -> SeenPolicy<BackupPolicyStatus> {
+    SeenPolicy::of(policy, |status| BackupPolicyStatus {
+        accepted: status.accepted.clone(),
+        accepted_schedule_at: status.accepted_schedule_at.clone(),
+        effective: status.effective.clone(),
+        suspension: status.suspension.clone(),
+        ..BackupPolicyStatus::default()
+    })
+}
+
+/// Whether this is not what was last seen of the object; `None`: it is gone, or cannot be read.
+fn is_news<S: PartialEq>(seen: &Mutex<HashMap<Key, S>>, key: &Key, now: Option<S>) -> bool {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if now.is_some() && seen.get(key) == now.as_ref() {
+        return false;
+    }
+    match now {
+        Some(now) => drop(seen.insert(key.clone(), now)),
+        None => drop(seen.remove(key)),
+    }
+    true
+}
+
 impl Waker {
     /// An object of a kind is new, different or gone.
     pub fn object_changed<C: Cluster>(&self, ctx: &Context<C>, kind: KindName, key: &Key) {
@@ -57,13 +120,23 @@ impl Waker {
             KindName::TenantClass => self.class_changed(ctx, key),
             KindName::Tenant => tenant_changed(ctx, key),
             KindName::AccessPolicy => {
-                wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
-                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                let policy = ctx.cluster.cached::<AccessPolicy>(key);
+                if is_news(&self.access_policies, key, policy.as_deref().map(seen_access)) {
+                    wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
+                    wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                }
                 wake(ctx, ControllerName::AccessPolicy, key);
             }
             KindName::BackupPolicy => {
-                wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
-                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Schedule, ControllerName::Tenant]);
+                let policy = ctx.cluster.cached::<BackupPolicy>(key);
+                if is_news(&self.backup_policies, key, policy.as_deref().map(seen_backup)) {
+                    wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
+                    wake_namespace::<C, Tenant>(
+                        ctx,
+                        key,
+                        &[ControllerName::Schedule, ControllerName::Tenant],
+                    );
+                }
                 wake(ctx, ControllerName::BackupPolicy, key);
             }
             KindName::Backup => backup_changed(ctx, key),
