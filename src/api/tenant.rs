@@ -102,6 +102,39 @@ pub struct TenantSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub suspend_reason: Option<String>,
+
+    /// Promises that may go unkept for a while (at most 16, one for each promise). Each reads `waived`, never pass, and
+    /// counts only if its approver is one of the class's `exceptionApprovers`. Whoever adds one names themselves as its
+    /// approver. To be left out of Git.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["promise".into()]))]
+    pub exceptions: Vec<PromiseException>,
+}
+
+/// A promise that may go unkept for a while.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.until > self.approvedAt && self.until - self.approvedAt <= duration('8784h')")
+    .message("an exception ends after approvedAt, and at most 366 days later"))]
+pub struct PromiseException {
+    /// The promise, like `P16`.
+    #[schemars(length(max = 8), regex(pattern = "^P[1-9][0-9]{0,2}$"))]
+    pub promise: String,
+
+    /// Why, for the auditor.
+    #[schemars(length(min = 10, max = 250))]
+    pub reason: String,
+
+    /// Who takes responsibility: a user name as the cluster knows it.
+    #[schemars(length(min = 1, max = 128))]
+    pub approver: String,
+
+    /// From when on.
+    pub approved_at: Time,
+
+    /// Until when.
+    pub until: Time,
 }
 
 impl Tenant {

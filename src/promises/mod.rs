@@ -13,6 +13,7 @@ mod incident;
 mod label;
 mod records;
 mod separation;
+mod waivers;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ pub use facts::{
     Lock, SetCheck, SetState, VIEW_MAX_AGE,
 };
 pub use records::{BackupCalendar, CopiesSeen};
+pub use waivers::next_edge;
 
 pub use crate::api::Verdict;
 use crate::terms::{PromiseId, Terms};

@@ -28,7 +28,7 @@ use crate::{
         protected::{Answer, Calendar, Copies, Protection, lost_run, protection},
         tenant::Claim,
     },
-    promises::{BackupCalendar, BackupFacts, Facts, IncidentSummary, judge_all},
+    promises::{BackupCalendar, BackupFacts, Facts, IncidentSummary, judge_all, next_edge},
     report::{
         conditions::{FALSE, TRUE, find_condition},
         standing::Because,
@@ -105,13 +105,17 @@ pub(super) fn judge<C: Cluster>(
         &ground.rule.methods,
     );
     let answer = ground.protection(ctx, tenant, &facts, (&good, vault.as_ref()));
-    status.promises = Some(judge_all(&ground.terms, &facts).to_status());
+    let exceptions = &tenant.spec.exceptions;
+    let board =
+        judge_all(&ground.terms, &facts).waive(&ground.terms, (exceptions, ground.approvers()), ground.now);
+    status.promises = Some(board.to_status());
     take_backups(status, &good);
     let moments = [
         stale_at(facts.heartbeat, ground.now),
         ground.calendar().next_end(ground.now),
         ground.copying(tenant).look_again(ground.backups()),
         vault.map(|_| later(ground.now, VAULT_LOOK)),
+        next_edge(exceptions, ground.now),
     ];
     Some(Judged {
         protected: answer.map(|(holds, reason, message)| (holds, Because::new(reason, message))),
@@ -122,6 +126,13 @@ pub(super) fn judge<C: Cluster>(
 impl Ground {
     fn backups(&self) -> impl Iterator<Item = &Backup> {
         self.backups.iter().map(Arc::as_ref)
+    }
+
+    /// Who may approve an exception.
+    fn approvers(&self) -> &[String] {
+        self.view
+            .as_ref()
+            .map_or(&[], |(class, _)| &class.spec.exception_approvers)
     }
 
     fn copying<'a>(&'a self, tenant: &'a Tenant) -> Copying<'a> {

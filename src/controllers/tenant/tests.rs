@@ -1,5 +1,6 @@
 mod checks;
 mod copies;
+mod exceptions;
 mod failing;
 mod meanwhile;
 mod reins;
