@@ -6,16 +6,22 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
+    clock::later,
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
     engine::{Context, ControllerName},
     inventory::{Owner, Swept},
     report::conditions::find_condition,
 };
+
+/// How long a class may be behind its Tenants. A pass of a class goes through all of them, so that one for each change
+/// would make a night of N backups N² looks; what it counts of them, and the rights that it asks for, nobody waits for.
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Turns changes into due passes.
 #[derive(Debug, Default)]
@@ -194,12 +200,15 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
     wake_namespace::<C, Incident>(ctx, key, &[ControllerName::Incident]);
     if let Some(tenant) = ctx.cluster.cached::<Tenant>(key) {
-        wake(
-            ctx,
-            ControllerName::TenantClass,
-            &Key::new("", &tenant.spec.class_name),
-        );
+        wake_to_count(ctx, &tenant);
     }
+}
+
+/// The class of a Tenant counts its Tenants, in a while.
+fn wake_to_count<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) {
+    let class = Key::new("", &tenant.spec.class_name);
+    let at = later(ctx.now(), COUNTED_WITHIN);
+    ctx.wakes.wake_at(ControllerName::TenantClass, class, at);
 }
 
 fn backup_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
@@ -233,8 +242,7 @@ fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &
     if stalled.is_some_and(|stalled| stalled.reason == Reason::Denied.as_str())
         && let Some(tenant) = ctx.cluster.cached::<Tenant>(tenant)
     {
-        let class = Key::new("", &tenant.spec.class_name);
-        wake(ctx, ControllerName::TenantClass, &class);
+        wake_to_count(ctx, &tenant);
     }
 }
 
