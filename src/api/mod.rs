@@ -45,7 +45,7 @@ pub use incident::{
 pub use names::{FIELD_MANAGER, GROUP, VERSION};
 pub use reasons::{ConditionType, Reason};
 pub use tenant::{
-    AcceptedAccess, DeletionPolicy, Drift, Launch, Mode, PromiseResult, PromisesStatus, Tampering, Tenant,
+    AcceptedAccess, DeletionPolicy, Drift, Environment, Launch, Mode, PromiseResult, PromisesStatus, Tampering, Tenant,
     TenantApplication, TenantContact, TenantPhase, TenantSpec, TenantStatus, Verdict,
 };
 pub use tenant_class::{
