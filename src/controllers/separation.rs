@@ -1,6 +1,6 @@
 //! Between the isolation matrix and what it is made of: the Tenants, the classes, and the view of an account and region.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     api::{Tenant, TenantClass},
@@ -37,7 +37,7 @@ pub(super) fn compare_site<C: Cluster>(ctx: &Context<C>, site: &Site) {
     if told.is_empty() {
         return;
     }
-    let told: std::collections::HashSet<String> = told.into_iter().collect();
+    let told: HashSet<String> = told.into_iter().collect();
     for tenant in tenants {
         if told.contains(tenant.uid()) {
             ctx.wakes.wake_at(ControllerName::Tenant, tenant.key(), now);
@@ -58,7 +58,9 @@ pub(super) fn party(tenant: &Tenant) -> Party {
 
 fn ground<'a, C: Cluster>(ctx: &Context<C>, tenants: &[Arc<Tenant>], view: &'a View) -> Ground<'a> {
     let classes = ctx.cluster.cached_all::<TenantClass>();
-    let base = classes.iter().flat_map(|class| &class.spec.network.base_group_ids);
+    let base = classes
+        .iter()
+        .flat_map(|class| &class.spec.network.base_group_ids);
     Ground {
         parties: tenants.iter().map(|tenant| Arc::new(party(tenant))).collect(),
         base_groups: base.map(SecurityGroupId::new).collect(),
@@ -85,6 +87,3 @@ fn size_of(ground: &Ground<'_>) -> usize {
     ];
     things.iter().sum()
 }
-
-#[cfg(test)]
-mod tests;

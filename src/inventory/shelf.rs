@@ -100,7 +100,8 @@ impl<T: Resource> Shelf<T> {
         let is_same = before.as_ref().is_some_and(|before| {
             // What is as it was stays the same allocation.
             let items = before.items().iter().zip(&items);
-            let is_same = before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
+            let is_same =
+                before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
             is_same && before.missed.is_empty() && before.is_confirmed()
         });
         if !is_same || !self.pending.is_empty() {

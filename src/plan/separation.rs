@@ -278,9 +278,8 @@ impl Matrix {
 fn kinds_of(parties: &Parties) -> Vec<&Party> {
     let mut kinds: Vec<&Party> = Vec::new();
     for party in parties {
-        let is_same = |kind: &&Party| {
-            (&kind.customer, kind.environment) == (&party.customer, party.environment)
-        };
+        let is_same =
+            |kind: &&Party| (&kind.customer, kind.environment) == (&party.customer, party.environment);
         if !kinds.iter().any(is_same) {
             kinds.push(party);
         }

@@ -185,7 +185,10 @@ impl<'a> Comparing<'a> {
                 ),
                 Peer::PrefixList(_) => continue,
             };
-            if those.iter().any(|other| these.iter().any(|one| one.customer != other.customer)) {
+            if those
+                .iter()
+                .any(|other| these.iter().any(|one| one.customer != other.customer))
+            {
                 self.found.push(Breach::new(thing, these.clone(), those));
             }
         }
@@ -215,8 +218,8 @@ impl Held<'_> {
 /// The breach that it is to be these parties' in common; nothing where they may.
 fn shared(thing: Thing, parties: &Parties) -> Option<Breach> {
     let (first, rest) = parties.split_first()?;
-    let differ = rest.iter().any(|other| {
-        other.customer != first.customer || other.environment != first.environment
-    });
+    let differ = rest
+        .iter()
+        .any(|other| other.customer != first.customer || other.environment != first.environment);
     differ.then(|| Breach::new(thing, parties.clone(), parties.clone()))
 }
