@@ -56,6 +56,10 @@ use super::types::{Cidr, Label, Port, words};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
+#[x_kube(validation = Rule::new("self.environment != 'Verification' || has(self.assignee)")
+    .message("a Verification environment needs its assignee"))]
+#[x_kube(validation = Rule::new("self.environment == 'Verification' || !has(self.assignee)")
+    .message("only a Verification environment has an assignee"))]
 pub struct TenantSpec {
     /// The TenantClass that says where and from what the environment is made. Cannot be changed.
     #[schemars(length(max = 253), regex(pattern = super::types::DNS_SUBDOMAIN))]
@@ -71,6 +75,17 @@ pub struct TenantSpec {
     /// being the same. It stands on everything in AWS. Cannot be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("label cannot be changed"))]
     pub label: Label,
+
+    /// What the environment is for: `Production` (the default), or `Verification`, which is another instance, assigned to
+    /// a worker, that shares no volume, security group or snapshot with Production. Cannot be changed.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("environment cannot be changed"))]
+    pub environment: Environment,
+
+    /// The worker to whom a Verification environment is assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 254), regex(pattern = r"^[^\s]+$"))]
+    pub assignee: Option<String>,
 
     /// What runs in the environment.
     pub application: TenantApplication,
@@ -192,6 +207,18 @@ pub struct TenantContact {
 }
 
 words! {
+    /// What an environment is for.
+    #[derive(Default)]
+    pub enum Environment {
+        /// The customer works in it.
+        #[default]
+        Production,
+        /// A worker tries things out in it.
+        Verification,
+    }
+}
+
+words! {
     /// What becomes of an environment when its Tenant is deleted.
     #[derive(Default)]
     pub enum DeletionPolicy {
@@ -264,8 +291,8 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, and `Reconciling` or
-    /// `Stalled` while they hold.
+    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, and `Reconciling`
+    /// or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -264,7 +264,7 @@ pub struct TenantClassStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` and `Permitted`, and `Stalled` or `Reconciling` while they hold.
+    /// `Ready` and `Permitted`, and `NamespaceShared`, `Braked`, `Stalled` or `Reconciling` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

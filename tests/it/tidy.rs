@@ -197,7 +197,14 @@ fn every_controller_runs_a_bounded_number_of_passes() {
 fn no_pass_goes_through_all_objects_of_a_kind() {
     // What wakes everything does so once after a start, and a brake counts once in a while.
     let excepted = ["src/controllers/wake.rs", "src/controllers/backup/brake.rs"];
-    let all = ["AccessPolicy", "Backup", "BackupPolicy", "Incident", "Tenant", "K"];
+    let all = [
+        "AccessPolicy",
+        "Backup",
+        "BackupPolicy",
+        "Incident",
+        "Tenant",
+        "K",
+    ];
     let all = all.map(|kind| format!("cached_all::<{kind}>"));
     let found: Vec<_> = sources(&["src/controllers", "src/engine"])
         .iter()

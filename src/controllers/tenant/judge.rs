@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{InForce, copies::Copying, looking::Looking};
+use super::{InForce, copies::Copying, looking::Looking, separated};
 use crate::{
     api::{
         AcceptedAccess, Backup, BackupPolicy, Condition, ConditionType, Engine, Incident, Key, Tenant,
@@ -45,6 +45,8 @@ const VAULT_LOOK: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Judged {
     /// Whether the environment is backed up as promised; `None`: not known now.
     pub(super) protected: Option<(bool, Because)>,
+    /// Whether it is kept apart from others, as far as anybody can say; `None`: as last said.
+    pub(super) separated: Option<(Option<bool>, Because)>,
     /// When to judge again though nothing changed.
     pub(super) look_again: Option<Timestamp>,
 }
@@ -95,6 +97,7 @@ pub(super) fn judge<C: Cluster>(
         declared_ingress: access.as_ref().map(declared_ingress),
         metadata: looking.instance().map(|instance| instance.metadata),
         instance_profile: looking.profile(),
+        separation: separated::facts(ctx, tenant, ground.view.as_ref().map(|(class, _)| &**class)),
         backup: Some(ground.backup_facts(tenant)),
         incidents: Some(incidents(ctx, tenant)),
     };
@@ -118,6 +121,7 @@ pub(super) fn judge<C: Cluster>(
         next_edge(exceptions, ground.now),
     ];
     Some(Judged {
+        separated: separated::standing(&facts, &status.conditions),
         protected: answer.map(|(holds, reason, message)| (holds, Because::new(reason, message))),
         look_again: moments.into_iter().flatten().min(),
     })

@@ -1,3 +1,4 @@
+mod apart;
 mod checks;
 mod copies;
 mod exceptions;
