@@ -17,6 +17,7 @@ use crate::{
     clock::later,
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
+    controllers::separation,
     engine::{Context, ControllerName},
     inventory::{Owner, Swept},
     report::conditions::find_condition,
@@ -163,6 +164,7 @@ impl Waker {
         if before.as_ref() == Some(&now) {
             return;
         }
+        ctx.separation.stir();
         let is_same_spec = before.is_some_and(|before| before.generation == now.generation);
         let mut namespaces = BTreeSet::new();
         for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &key.name) {
@@ -185,11 +187,13 @@ fn forget_sites<C: Cluster>(ctx: &Context<C>) {
     let classes = ctx.cluster.cached_all::<TenantClass>();
     let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
     ctx.inventories.retain(|site| in_use.contains(site));
+    ctx.separation.retain(|site| in_use.contains(site));
 }
 
 /// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
 /// when it can be told for the first time what is absent, everything of the site is woken, once.
 pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
+    separation::compare_site(ctx, site);
     if swept.became_conclusive {
         wake_site(ctx, site);
     }
@@ -272,7 +276,13 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
     wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
     wake_namespace::<C, Incident>(ctx, key, &[ControllerName::Incident]);
-    if let Some(tenant) = ctx.cluster.cached::<Tenant>(key) {
+    let tenant = ctx.cluster.cached::<Tenant>(key);
+    let party = tenant.as_ref().map(|tenant| separation::party(tenant));
+    if ctx.separation.note(key, party.as_ref()) {
+        // Any class may have Tenants in the namespace, and says whether another customer has too.
+        wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
+    }
+    if let Some(tenant) = tenant {
         wake_to_count(ctx, &tenant);
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Shelf<T: Resource> {
     facts: Facts<T>,
     /// Writes that no listing can be trusted to show yet, in their order.
     pending: BTreeMap<T::Id, Vec<Write<T>>>,
+    /// Rises with all that may be known otherwise than before.
+    version: u64,
 }
 
 impl<T: Resource> Default for Shelf<T> {
@@ -66,6 +68,7 @@ impl<T: Resource> Default for Shelf<T> {
         Self {
             facts: Facts::default(),
             pending: BTreeMap::new(),
+            version: 0,
         }
     }
 }
@@ -75,8 +78,14 @@ impl<T: Resource> Shelf<T> {
         &self.facts
     }
 
+    /// Rises with all that may be known otherwise than before: not with a listing that brings nothing new.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Takes note of a write that just ended.
     pub(super) fn write(&mut self, id: &T::Id, change: Change<T>, begun: Begun) {
+        self.version += 1;
         let Begun { turn, at } = begun;
         self.pending
             .entry(id.clone())
@@ -90,6 +99,16 @@ impl<T: Resource> Shelf<T> {
         let before = self.facts.listing.take();
         let known = before.as_deref().map(Listing::items).unwrap_or_default();
         let (items, mut missed) = compare(known, in_order(found, T::id), changed);
+        let is_same = before.as_ref().is_some_and(|before| {
+            // What is as it was stays the same allocation.
+            let items = before.items().iter().zip(&items);
+            let is_same =
+                before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
+            is_same && before.missed.items().is_empty() && before.is_confirmed()
+        });
+        if !is_same || !self.pending.is_empty() {
+            self.version += 1;
+        }
         // What was missed once is back, or was missed for the second time.
         for item in before.iter().flat_map(|before| before.missed.items()) {
             item.owners(changed);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use lab::{
-    Scenario,
+    NOT_CALLED_YET, Scenario,
     faults::{self, Fault},
     stale, twins,
     verdict::Seen,
@@ -34,7 +34,9 @@ fn every_fault_of_every_operation_is_told_of_and_outlived() {
     }
     let operations: BTreeSet<_> = pairs.keys().map(|(operation, _)| *operation).collect();
     let kinds: BTreeSet<_> = pairs.keys().map(|(_, fault)| *fault).collect();
-    assert_eq!(operations, Operation::ALL.into_iter().collect());
+    let mut called: BTreeSet<_> = Operation::ALL.into_iter().collect();
+    called.retain(|operation| !NOT_CALLED_YET.contains(operation));
+    assert_eq!(operations, called);
     assert_eq!(kinds, Fault::ALL.into_iter().collect());
     let trials: Vec<_> = pairs.into_values().collect();
     println!("{} combinations of operation and fault", trials.len());
