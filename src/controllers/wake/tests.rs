@@ -10,7 +10,7 @@ use crate::{
     },
     clock::{Clock, later},
     cloud::Site,
-    cluster::{Cluster, Kind, KindName},
+    cluster::{Cluster, KindName},
     controllers::testing::{Env, class, tenant},
     engine::ControllerName,
     inventory::{Owner, Swept},
