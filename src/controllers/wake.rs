@@ -280,16 +280,17 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     let party = tenant.as_ref().map(|tenant| separation::party(tenant));
     if ctx.separation.note(key, party.as_ref()) {
         // Any class may have Tenants in the namespace, and says whether another customer has too.
-        wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
+        for class in ctx.cluster.cached_all::<TenantClass>() {
+            wake_to_count(ctx, class.key());
+        }
     }
     if let Some(tenant) = tenant {
-        wake_to_count(ctx, &tenant);
+        wake_to_count(ctx, Key::new("", &tenant.spec.class_name));
     }
 }
 
-/// The class of a Tenant counts its Tenants, in a while.
-fn wake_to_count<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) {
-    let class = Key::new("", &tenant.spec.class_name);
+/// A class counts its Tenants, in a while.
+fn wake_to_count<C: Cluster>(ctx: &Context<C>, class: Key) {
     let at = later(ctx.now(), COUNTED_WITHIN);
     ctx.wakes.wake_at(ControllerName::TenantClass, class, at);
 }
@@ -325,7 +326,7 @@ fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &
     if stalled.is_some_and(|stalled| stalled.reason == Reason::Denied.as_str())
         && let Some(tenant) = ctx.cluster.cached::<Tenant>(tenant)
     {
-        wake_to_count(ctx, &tenant);
+        wake_to_count(ctx, Key::new("", &tenant.spec.class_name));
     }
 }
 
