@@ -49,11 +49,15 @@ vocabulary! {
         Hardened,
         /// The Tenant is backed up as the terms promise.
         Protected,
+        /// Nothing of the Tenant is shared with, or open to, another customer or the other kind of environment.
+        Separated,
+        /// Tenants of several customers are in one namespace; present only while true.
+        NamespaceShared,
         /// AWS permits the operator every call that the object may need.
         Permitted,
         /// Another policy is in force for some of the policy's Tenants.
         Conflict,
-        /// No backup is begun for a while, as a person asked.
+        /// A person suspended it: no backup is begun for a policy, nothing is written to AWS for a Tenant.
         Suspended,
         /// The account's quota has room for the snapshots that the policy keeps.
         QuotaSufficient,
@@ -198,6 +202,17 @@ vocabulary! {
         /// The policy is for no Tenant.
         NoTenants,
 
+        /// What the Tenant has in AWS is nobody else's, and no other customer gets in.
+        NothingShared,
+        /// Something in AWS belongs to two customers, or to Production and Verification, at once.
+        SharedWithOthers,
+        /// A security group of one customer names another customer's group, or the address of their instance.
+        OpenToOthers,
+        /// Tenants of several customers are in one namespace.
+        SeveralCustomersInNamespace,
+        /// Every namespace has Tenants of one customer only.
+        OneCustomerPerNamespace,
+
         /// Backed up as a policy says.
         ByPolicy,
         /// No policy is for the Tenant, so it is backed up as the terms say.
@@ -220,8 +235,12 @@ vocabulary! {
         VaultNotLocked,
         /// Snapshots or images of the Tenant can be used by others.
         CopiesShared,
-        /// A person suspended the policy for a while.
+        /// A person suspended it for a while.
         Suspended,
+        /// The mode lets the operator only look; the plan says what it would do.
+        Observing,
+        /// The mode lets the operator write tags, snapshots and locks only; the plan says what it would do.
+        Protecting,
         /// The account's quota leaves too little room for the snapshots to come.
         QuotaShort,
         /// The backup's time has come and the run was recorded.

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::TenantClass;
 use super::access_policy::EgressRule;
 use super::types::{Cidr, Label, Port, words};
 
@@ -54,6 +55,11 @@ use super::types::{Cidr, Label, Port, words};
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
+#[x_kube(validation = Rule::new("self.environment != 'Verification' || has(self.assignee)")
+    .message("a Verification environment needs its assignee"))]
+#[x_kube(validation = Rule::new("self.environment == 'Verification' || !has(self.assignee)")
+    .message("only a Verification environment has an assignee"))]
 pub struct TenantSpec {
     /// The TenantClass that says where and from what the environment is made. Cannot be changed.
     #[schemars(length(max = 253), regex(pattern = super::types::DNS_SUBDOMAIN))]
@@ -70,6 +76,17 @@ pub struct TenantSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("label cannot be changed"))]
     pub label: Label,
 
+    /// What the environment is for: `Production` (the default), or `Verification`, which is another instance, assigned to
+    /// a worker, that shares no volume, security group or snapshot with Production. Cannot be changed.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("environment cannot be changed"))]
+    pub environment: Environment,
+
+    /// The worker to whom a Verification environment is assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 254), regex(pattern = r"^[^\s]+$"))]
+    pub assignee: Option<String>,
+
     /// What runs in the environment.
     pub application: TenantApplication,
 
@@ -85,6 +102,73 @@ pub struct TenantSpec {
     /// in AWS stays as it is and only gets the tag `yagura.dev/released`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+
+    /// How far the operator goes. `Observe`: it plans and writes nothing to AWS. `Protect`: it writes tags, snapshots
+    /// and their locks only. `Enforce`: it keeps AWS as the spec says. Unset: `Enforce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// Whether the operator stops writing to AWS for this environment. What differs is told and not repaired;
+    /// backups go on, and so does isolation. To be left out of Git: people set it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Why it is suspended, for whoever asks later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub suspend_reason: Option<String>,
+
+    /// Promises that may go unkept for a while (at most 16, one for each promise). Each reads `waived`, never pass, and
+    /// counts only if its approver is one of the class's `exceptionApprovers`. Whoever adds one names themselves as its
+    /// approver. To be left out of Git.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["promise".into()]))]
+    pub exceptions: Vec<PromiseException>,
+}
+
+/// A promise that may go unkept for a while.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.until > self.approvedAt && self.until - self.approvedAt <= duration('8784h')")
+    .message("an exception ends after approvedAt, and at most 366 days later"))]
+pub struct PromiseException {
+    /// The promise, like `P16`.
+    #[schemars(length(max = 8), regex(pattern = "^P[1-9][0-9]{0,2}$"))]
+    pub promise: String,
+
+    /// Why, for the auditor.
+    #[schemars(length(min = 10, max = 250))]
+    pub reason: String,
+
+    /// Who takes responsibility: a user name as the cluster knows it.
+    #[schemars(length(min = 1, max = 128))]
+    pub approver: String,
+
+    /// From when on.
+    pub approved_at: Time,
+
+    /// Until when.
+    pub until: Time,
+}
+
+impl Tenant {
+    /// How far the operator goes for it.
+    pub fn mode(&self) -> Mode {
+        self.spec.mode.unwrap_or_default()
+    }
+
+    /// Why nothing is written to AWS for it, where somebody suspended it or its class.
+    pub fn suspended(&self, class: &TenantClass) -> Option<String> {
+        let because = |is: Option<bool>, why: &Option<String>| {
+            is.filter(|is| *is)
+                .map(|_| why.clone().unwrap_or_else(|| "no reason is given".to_owned()))
+        };
+        let of_class = because(class.spec.suspend, &class.spec.suspend_reason);
+        let of_class =
+            of_class.map(|why| format!("TenantClass {} is suspended: {why}", self.spec.class_name));
+        of_class.or_else(|| because(self.spec.suspend, &self.spec.suspend_reason))
+    }
 }
 
 /// What runs in an environment.
@@ -123,6 +207,18 @@ pub struct TenantContact {
 }
 
 words! {
+    /// What an environment is for.
+    #[derive(Default)]
+    pub enum Environment {
+        /// The customer works in it.
+        #[default]
+        Production,
+        /// A worker tries things out in it.
+        Verification,
+    }
+}
+
+words! {
     /// What becomes of an environment when its Tenant is deleted.
     #[derive(Default)]
     pub enum DeletionPolicy {
@@ -136,6 +232,10 @@ words! {
     /// How far the operator goes.
     #[derive(Default)]
     pub enum Mode {
+        /// It plans, and writes nothing to AWS.
+        Observe,
+        /// It writes tags, snapshots and their locks only.
+        Protect,
         /// It keeps AWS as the spec says.
         #[default]
         Enforce,
@@ -147,6 +247,8 @@ words! {
     pub enum TenantPhase {
         /// It is being made, or waits for something.
         Pending,
+        /// It is looked at, and nothing in AWS is written.
+        Observing,
         /// It runs as declared.
         Ready,
         /// It runs, but not all is as declared; or its instance is gone.
@@ -189,8 +291,8 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, and `Reconciling` or
-    /// `Stalled` while they hold.
+    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, and `Reconciling`
+    /// or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

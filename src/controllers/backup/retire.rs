@@ -10,12 +10,13 @@ use jiff::{Timestamp, civil::Date};
 use super::{Scene, brake, ec2, job, scene::Place, status};
 use crate::{
     api::{
-        Backup, BackupPhase, BackupPolicy, BackupStatus, Engine, Incident, Reason, Tenant, TenantPhase, time,
+        Backup, BackupPhase, BackupPolicy, BackupStatus, Engine, Incident, Mode, Reason, Tenant, TenantPhase,
+        time,
     },
     clock::{elapsed, later},
     cloud::Observed,
     cluster::{Cluster, ClusterError, Kind},
-    controllers::backup_sources::{backups_of, is_stalled_for_any},
+    controllers::backup_sources::{backups_of, class_of, is_stalled_for_any},
     engine::{Context, Failure, Pass},
     inventory::View,
     plan::{
@@ -233,6 +234,13 @@ fn hold_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Hold> {
     if phase == Some(TenantPhase::Isolated) || is_isolated(incidents.iter().map(|incident| &**incident), &key)
     {
         return Some(Hold::Isolated);
+    }
+    if tenant.mode() == Mode::Observe {
+        return Some(Hold::Observed);
+    }
+    let class = class_of(ctx, tenant);
+    if class.is_some_and(|class| tenant.suspended(&class).is_some()) {
+        return Some(Hold::TenantSuspended);
     }
     let policies = ctx.cluster.cached_in::<BackupPolicy>(&key.namespace);
     let mut concerning = policies

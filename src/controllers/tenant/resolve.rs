@@ -7,7 +7,7 @@ use crate::{
     engine::{Identity, Refusal, Resolved},
     plan::{
         firewall::desired_rules,
-        tenant::{LaunchParameters, TenantDesired, TenantIdentity, holder},
+        tenant::{LaunchParameters, Reins, TenantDesired, TenantIdentity, holder},
     },
 };
 
@@ -73,6 +73,7 @@ pub(super) fn resolve(us: &Identity, tenant: &Tenant, world: &World) -> Resolved
         vpc_id: vpc_of(world),
         rules: desired_rules(&in_force.access),
         base_groups: base_groups.iter().map(|id| id.as_str().into()).collect(),
+        reins: Reins::new(tenant.mode(), tenant.suspended(class)),
         identity,
     };
     Resolved {
@@ -138,6 +139,7 @@ pub(super) fn mistakes(tenant: &Tenant, references: &References) -> Vec<Refusal>
         ));
     }
     found.extend(application_mistake(tenant, class));
+    found.extend(exception_mistake(tenant, references));
     found
 }
 
@@ -162,6 +164,28 @@ fn class_mistake(class: &TenantClass, references: &References) -> Option<Refusal
             ),
         )
     })
+}
+
+/// An exception to a promise that nobody gave is most likely meant for another one.
+fn exception_mistake(tenant: &Tenant, references: &References) -> Option<Refusal> {
+    let terms = references.terms.as_ref()?;
+    let promised: Vec<_> = terms
+        .promises
+        .iter()
+        .map(|promise| promise.id.to_string())
+        .collect();
+    let unknown = tenant
+        .spec
+        .exceptions
+        .iter()
+        .find(|exception| !promised.contains(&exception.promise))?;
+    Some(refusal(
+        Reason::InvalidSpec,
+        format!(
+            "spec.exceptions: the terms {} have no promise {}",
+            terms.name, unknown.promise
+        ),
+    ))
 }
 
 fn application_mistake(tenant: &Tenant, class: &TenantClass) -> Option<Refusal> {

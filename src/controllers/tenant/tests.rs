@@ -1,7 +1,10 @@
+mod apart;
 mod checks;
 mod copies;
+mod exceptions;
 mod failing;
 mod meanwhile;
+mod reins;
 mod sources;
 mod sweep;
 mod unexplained;
