@@ -185,6 +185,8 @@ impl<C: Cluster> Reconciler<C> for Backups {
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
         retire::amend(backup, status, &world.scene, &world.keeping);
+        let returned = retire::tell_return(backup, status, &world.keeping, now);
+        report.events.extend(returned);
         report
     }
 }

@@ -24,6 +24,7 @@ use crate::{
 
 mod copies;
 
+pub(super) use copies::guarded_as;
 pub use copies::{CopyId, Exposed};
 
 /// How old a listing may be and still be believed. Ten of the usual periods of 30 s, and two of the longest that many

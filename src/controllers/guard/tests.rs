@@ -239,9 +239,14 @@ fn image_is_open(env: &Env, id: &str) -> bool {
 }
 
 #[tokio::test]
-async fn of_what_aws_backup_made_only_the_images_of_our_own_jobs_are_guarded() {
+async fn of_what_aws_backup_made_only_what_our_own_jobs_made_is_guarded() {
     let mut env = env().await;
     let plans = recovery_point(&mut env, "plan", &json!({})).await;
+    env.put::<Backup>(json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Backup",
+        "metadata": {"name": "nightly", "namespace": "acme"},
+        "spec": {"tenantRef": "web", "reason": "before an upgrade"},
+    }));
     let carried = json!({tags::CLUSTER: "test", tags::TENANT: "acme/web", tags::BACKUP: "acme/nightly"});
     let own = recovery_point(&mut env, "own", &carried).await;
     for (image, snapshot) in [&plans, &own] {
@@ -258,13 +263,12 @@ async fn of_what_aws_backup_made_only_the_images_of_our_own_jobs_are_guarded() {
     assert!(image_is_open(&env, &plans.0), "somebody's own plan made it");
     assert!(!image_is_open(&env, &own.0));
     assert_eq!(open_to(&env, &plans.1), STRANGER);
-    assert_eq!(
-        open_to(&env, &own.1),
-        STRANGER,
-        "the snapshots behind it are AWS Backup's"
-    );
+    assert_eq!(open_to(&env, &own.1), "", "what is behind it is a customer's data too");
     assert_eq!(count(&env, "image", "revoked").as_deref(), Some("1"));
-    assert_eq!(count(&env, "snapshot", "revoked"), None);
+    assert_eq!(count(&env, "snapshot", "revoked").as_deref(), Some("1"));
+    // The snapshot names no Backup, but its image does.
+    let told = format!("Backup acme/nightly SharingRevoked: snapshot {} was shared with {STRANGER}", own.1);
+    assert!(env.events().contains(&told), "{}", env.events());
 }
 
 #[tokio::test]
