@@ -64,6 +64,9 @@ struct IamPolicyArgs {
     /// The roles that AWS Backup works as in this account, as TenantClasses name them.
     #[arg(long, value_name = "ARN", value_delimiter = ',', num_args = 1.., value_parser = role_arn)]
     backup_role_arns: Vec<String>,
+    /// Print the policy that adopting instances needs besides, in place of the operator's own.
+    #[arg(long, conflicts_with_all = ["role_arns", "backup_role_arns"])]
+    adoption: bool,
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +172,11 @@ fn print_iam_policy(args: &IamPolicyArgs) -> Result<(), String> {
         accounts: args.role_arns.clone(),
         backup: args.backup_role_arns.clone(),
     };
-    let policy = iam::policy(&args.cluster_id, &roles);
+    let policy = if args.adoption {
+        iam::adoption_policy(&args.cluster_id)
+    } else {
+        iam::policy(&args.cluster_id, &roles)
+    };
     let text = serde_json::to_string_pretty(&policy).map_err(|error| chain(&error))?;
     println!("{text}");
     Ok(())

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use self::grants::{Grant, Kind, When, grants};
+use self::grants::{ADOPTION, Grant, Kind, When, grants};
 use crate::{api::names::tags, cloud::Operation};
 
 /// Every action of the policy.
@@ -46,6 +46,16 @@ pub fn policy(cluster_id: &str, roles: &Roles) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>()})
 }
 
+/// What the operator needs besides to adopt instances that others made. Only where somebody adopts is it attached, and
+/// taken away afterwards: without it, whoever writes Tenants cannot take over what is not ours.
+pub fn adoption_policy(cluster_id: &str) -> Value {
+    let actions = BTreeSet::from([Operation::CreateTags.action()]);
+    let statements = ADOPTION
+        .iter()
+        .map(|grant| statement(cluster_id, &Roles::default(), (grant.when, grant.on), &actions));
+    json!({"Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>()})
+}
+
 fn statement(
     cluster_id: &str,
     roles: &Roles,
@@ -71,6 +81,7 @@ impl Kind {
         // These may belong to AWS or to another account, and then their ARN names none.
         let of_anybody = |name: &str| vec![format!("arn:aws:ec2:*::{name}/*")];
         match self {
+            Self::Address => of_account("elastic-ip"),
             Self::Everything => vec!["*".to_owned()],
             Self::Role => roles.accounts.clone(),
             Self::BackupRole => roles.backup.clone(),
@@ -88,6 +99,7 @@ impl Kind {
 
     fn words(self) -> &'static str {
         match self {
+            Self::Address => "Elastic IPs",
             Self::BackupRole => "the named roles",
             Self::Everything => "everything",
             Self::Image => "images",
@@ -110,11 +122,18 @@ impl When {
         let of_resource = format!("aws:ResourceTag/{}", tags::CLUSTER);
         let uid_of_resource = format!("aws:ResourceTag/{}", tags::UID);
         let of_a_backup = format!("aws:ResourceTag/{}", tags::BACKUP);
+        let offered = format!("aws:ResourceTag/{}", tags::ADOPT);
         let made_by_backup = format!("aws:ResourceTag/{}", tags::AWS_BACKUP_SOURCE);
         Some(match self {
             Self::Always => return None,
             Self::MadeOurs => json!({"StringEquals": {of_request: cluster_id}}),
             Self::Ours => json!({"StringEquals": {of_resource: cluster_id}}),
+            // Of no key at all `ForAllValues` would be true, and to AWS that means every tag.
+            Self::TakenUp => json!({
+                "StringEquals": {of_resource: cluster_id},
+                "ForAllValues:StringEquals": {"aws:TagKeys": [tags::RELEASED]},
+                "Null": {"aws:TagKeys": "false"},
+            }),
             Self::OursAlone => json!({
                 "StringEquals": {of_resource: cluster_id},
                 "Null": {made_by_backup: "true"},
@@ -133,6 +152,10 @@ impl When {
                 "StringEquals": {of_request: cluster_id},
                 "Null": {of_resource: "true"},
             }),
+            Self::Offered => json!({
+                "StringEquals": {of_request: cluster_id},
+                "Null": {of_resource: "true", offered: "false"},
+            }),
         })
     }
 
@@ -141,6 +164,9 @@ impl When {
             Self::Always => "none",
             Self::MadeOurs => "the request sets our cluster tag",
             Self::Ours => "the resource carries our cluster tag",
+            Self::TakenUp => {
+                "the resource carries our cluster tag; the request takes the tag `yagura.dev/released` and no other"
+            }
             Self::OursAlone => {
                 "the resource carries our cluster tag and not the tag `aws:backup:source-resource` of AWS Backup"
             }
@@ -151,6 +177,9 @@ impl When {
                 "the resource has no cluster tag, but the tag `yagura.dev/uid`; the request sets our cluster tag"
             }
             Self::Unclaimed => "the resource has no cluster tag; the request sets ours",
+            Self::Offered => {
+                "the resource has no cluster tag, but the tag `yagura.dev/adopt`; the request sets our cluster tag"
+            }
         }
     }
 }

@@ -74,6 +74,9 @@ pub mod tags {
     /// When the operator let the resource go; nothing carrying it is touched again.
     pub const RELEASED: &str = "yagura.dev/released";
 
+    /// The Tenant that may adopt the resource, as `namespace/name`: set in AWS by whoever may give it away.
+    pub const ADOPT: &str = "yagura.dev/adopt";
+
     /// The Backup that a snapshot belongs to, as `namespace/name`.
     pub const BACKUP: &str = "yagura.dev/backup";
 

@@ -53,7 +53,7 @@ vocabulary! {
         Permitted,
         /// Another policy is in force for some of the policy's Tenants.
         Conflict,
-        /// No backup is begun for a while, as a person asked.
+        /// A person suspended it: no backup is begun for a policy, nothing is written to AWS for a Tenant.
         Suspended,
         /// The account's quota has room for the snapshots that the policy keeps.
         QuotaSufficient,
@@ -220,8 +220,12 @@ vocabulary! {
         VaultNotLocked,
         /// Snapshots or images of the Tenant can be used by others.
         CopiesShared,
-        /// A person suspended the policy for a while.
+        /// A person suspended it for a while.
         Suspended,
+        /// The mode lets the operator only look; the plan says what it would do.
+        Observing,
+        /// The mode lets the operator write tags, snapshots and locks only; the plan says what it would do.
+        Protecting,
         /// The account's quota leaves too little room for the snapshots to come.
         QuotaShort,
         /// The backup's time has come and the run was recorded.

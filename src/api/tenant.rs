@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::TenantClass;
 use super::access_policy::EgressRule;
 use super::types::{Cidr, Label, Port, words};
 
@@ -54,6 +55,7 @@ use super::types::{Cidr, Label, Port, words};
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
 pub struct TenantSpec {
     /// The TenantClass that says where and from what the environment is made. Cannot be changed.
     #[schemars(length(max = 253), regex(pattern = super::types::DNS_SUBDOMAIN))]
@@ -85,6 +87,40 @@ pub struct TenantSpec {
     /// in AWS stays as it is and only gets the tag `yagura.dev/released`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+
+    /// How far the operator goes. `Observe`: it plans and writes nothing to AWS. `Protect`: it writes tags, snapshots
+    /// and their locks only. `Enforce`: it keeps AWS as the spec says. Unset: `Enforce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// Whether the operator stops writing to AWS for this environment. What differs is told and not repaired;
+    /// backups go on, and so does isolation. To be left out of Git: people set it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Why it is suspended, for whoever asks later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub suspend_reason: Option<String>,
+}
+
+impl Tenant {
+    /// How far the operator goes for it.
+    pub fn mode(&self) -> Mode {
+        self.spec.mode.unwrap_or_default()
+    }
+
+    /// Why nothing is written to AWS for it, where somebody suspended it or its class.
+    pub fn suspended(&self, class: &TenantClass) -> Option<String> {
+        let because = |is: Option<bool>, why: &Option<String>| {
+            is.filter(|is| *is)
+                .map(|_| why.clone().unwrap_or_else(|| "no reason is given".to_owned()))
+        };
+        let of_class = because(class.spec.suspend, &class.spec.suspend_reason);
+        let of_class =
+            of_class.map(|why| format!("TenantClass {} is suspended: {why}", self.spec.class_name));
+        of_class.or_else(|| because(self.spec.suspend, &self.spec.suspend_reason))
+    }
 }
 
 /// What runs in an environment.
@@ -136,6 +172,10 @@ words! {
     /// How far the operator goes.
     #[derive(Default)]
     pub enum Mode {
+        /// It plans, and writes nothing to AWS.
+        Observe,
+        /// It writes tags, snapshots and their locks only.
+        Protect,
         /// It keeps AWS as the spec says.
         #[default]
         Enforce,
@@ -147,6 +187,8 @@ words! {
     pub enum TenantPhase {
         /// It is being made, or waits for something.
         Pending,
+        /// It is looked at, and nothing in AWS is written.
+        Observing,
         /// It runs as declared.
         Ready,
         /// It runs, but not all is as declared; or its instance is gone.

@@ -40,6 +40,7 @@ use crate::cloud::{Account, Region, Site};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.account) == has(oldSelf.account) && (!has(self.account) || self.account == oldSelf.account)")
     .message("account cannot be changed"))]
+#[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
 pub struct TenantClassSpec {
     /// The AWS region in which everything of this class is kept. It must be one of the terms' regions.
     /// Cannot be changed.
@@ -80,6 +81,16 @@ pub struct TenantClassSpec {
     /// The published terms that environments of this class keep, by name.
     #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
     pub terms: String,
+
+    /// Whether the operator stops writing to AWS for every Tenant of the class. What differs is told and not repaired;
+    /// backups go on, and so does isolation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Why it is suspended, for whoever asks later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub suspend_reason: Option<String>,
 }
 
 /// Another AWS account, entered by assuming a role in it.

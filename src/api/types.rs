@@ -15,6 +15,13 @@ pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 /// Pattern of the name of an object.
 pub(super) const DNS_SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
+/// A suspension has a reason, and a reason stands for a suspension.
+pub(super) const SUSPEND_RULE: &str =
+    "has(self.suspend) && self.suspend ? has(self.suspendReason) : !has(self.suspendReason)";
+
+/// What to say where it does not.
+pub(super) const SUSPEND_MESSAGE: &str = "suspend: true needs suspendReason, which does not stand without it";
+
 /// An enum whose form on the wire is the name of the variant.
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }) => {

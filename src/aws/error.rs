@@ -57,7 +57,7 @@ where
             let status = failure.raw().status().as_u16();
             let code = failure.err().code().unwrap_or("NoCode");
             let is_theirs = status >= 500 || SERVER_SIDE.contains(&code);
-            let kind = of_image(operation, code).or_else(|| kind_of(code));
+            let kind = of_operation(operation, code).or_else(|| kind_of(code));
             let kind = kind.unwrap_or(if is_theirs {
                 unanswered
             } else {
@@ -99,6 +99,20 @@ fn unanswered(operation: Operation) -> ErrorKind {
     }
 }
 
+/// What a code means of this operation, where that differs.
+fn of_operation(operation: Operation, code: &str) -> Option<ErrorKind> {
+    of_image(operation, code).or_else(|| of_protection(operation, code))
+}
+
+/// An instance that is protected from the call, which no policy of ours changes: whoever protected it can.
+fn of_protection(operation: Operation, code: &str) -> Option<ErrorKind> {
+    let is_guarded = matches!(
+        operation,
+        Operation::StopInstances | Operation::TerminateInstances
+    );
+    (is_guarded && code == "OperationNotPermitted").then_some(ErrorKind::IncorrectState)
+}
+
 /// What a launch names the user wrote; an image that is looked at or changed by its id is one of ours, and may go.
 fn of_image(operation: Operation, code: &str) -> Option<ErrorKind> {
     let is_by_id = matches!(
@@ -129,6 +143,8 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "AccountDisabled"
         | "AuthFailure"
         | "Blocked"
+        // A group that AWS made.
+        | "CannotDelete"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
         | "NotAuthorized"
@@ -139,7 +155,10 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Denied,
 
-        "InvalidInstanceID.NotFound"
+        "InvalidAddress.NotFound"
+        | "InvalidAllocationID.NotFound"
+        | "InvalidAssociationID.NotFound"
+        | "InvalidInstanceID.NotFound"
         | "InvalidGroup.NotFound"
         | "InvalidGroupId.NotFound"
         | "InvalidID"
@@ -170,10 +189,14 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "InvalidSnapshot.InUse"
         | "InvalidState"
         | "InvalidVpcState"
+        | "Resource.AlreadyAssociated"
         | "ResourceInUse"
-        | "VolumeInUse" => ErrorKind::IncorrectState,
+        | "VolumeInUse"
+        // One change of a volume in six hours.
+        | "VolumeModificationRateExceeded" => ErrorKind::IncorrectState,
 
-        "BandwidthLimitExceeded"
+        "AddressLimitExceeded"
+        | "BandwidthLimitExceeded"
         | "HostLimitExceeded"
         | "InsufficientAddressCapacity"
         | "InsufficientCapacity"
@@ -203,7 +226,8 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         | "UnfulfillableCapacity"
         | "VcpuLimitExceeded"
         | "VolumeIOPSLimit"
-        | "VolumeLimitExceeded" => ErrorKind::Exhausted,
+        | "VolumeLimitExceeded"
+        | "VolumeModificationSizeLimitExceeded" => ErrorKind::Exhausted,
 
         // What the user named, image, subnet, type or key, is not there or does not go together.
         "AttachmentLimitExceeded"

@@ -60,6 +60,15 @@ impl InstanceApi for Ec2 {
         Ok(self.instances(which).await?.items)
     }
 
+    async fn find_tagged(&self, key: &str, value: &str) -> Result<Vec<Instance>, CloudError> {
+        let which = vec![tag_filter(key, value), live()];
+        Ok(self.instances(which).await?.items)
+    }
+
+    async fn list_having(&self, key: &str) -> Result<Listed<Instance>, CloudError> {
+        self.instances(vec![filter("tag-key", key), live()]).await
+    }
+
     async fn launch(&self, launch: &Launch) -> Result<Instance, CloudError> {
         self.run_instance(launch).await
     }

@@ -6,6 +6,7 @@
 //!
 //! Every call takes its turn at the [`Governor`](crate::governor::Governor) of its account and region.
 
+mod addresses;
 mod backup;
 mod clock;
 mod connect;
@@ -14,8 +15,10 @@ mod ec2;
 mod error;
 mod instances;
 mod launch;
+mod lifecycle;
 mod network;
 mod permission;
+mod recycle_bin;
 mod session;
 mod sharing;
 mod storage;

@@ -50,6 +50,12 @@ impl NetworkApi for Ec2 {
         }
     }
 
+    async fn delete_group(&self, id: &SecurityGroupId) -> Result<(), CloudError> {
+        let request = self.client.delete_security_group().group_id(id.as_str());
+        self.call(Operation::DeleteSecurityGroup, request.send()).await?;
+        Ok(())
+    }
+
     async fn authorize(
         &self,
         group: &SecurityGroupId,

@@ -6,15 +6,18 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState,
     ImageAttributeName, InstanceAttributeName, IpPermission, IpRange, LaunchPermission,
-    LaunchPermissionModifications, LockMode, SnapshotAttributeName,
+    LaunchPermissionModifications, LockMode, SnapshotAttributeName, Tag,
 };
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{convert::sdk_tags, ec2::Ec2};
-use crate::cloud::{
-    CloudError, Direction, ErrorKind, ImageId, Listable, MISSING_RIGHT, MetadataOptions, Operation,
-    Permission, PermissionApi, Probe, SecurityGroupId, SnapshotId,
+use crate::{
+    api::names::tags,
+    cloud::{
+        CloudError, Direction, ErrorKind, ImageId, Listable, MISSING_RIGHT, MetadataOptions, Operation,
+        Permission, PermissionApi, Probe, SecurityGroupId, SnapshotId,
+    },
 };
 
 /// AWS's code for a call that would have been carried out.
@@ -115,7 +118,55 @@ impl Ec2 {
                 )
             }
             Probe::UnshareImage(id) => self.ask_unshare_image(probe, id),
+            Probe::Stop(id) | Probe::Start(id) | Probe::Reboot(id) | Probe::Terminate(id) => {
+                self.ask_lifecycle(probe, id.as_str())
+            }
+            Probe::DeleteTags(_)
+            | Probe::GrowVolume(..)
+            | Probe::DeleteVolume(_)
+            | Probe::DeleteGroup(_)
+            | Probe::AssociateAddress(..)
+            | Probe::DisassociateAddress(_) => self.ask_change(probe),
             Probe::List(listed) => self.ask_list(probe, *listed),
+        }
+    }
+
+    fn ask_lifecycle<'a>(&'a self, probe: &'a Probe, id: &str) -> Question<'a> {
+        let client = &self.client;
+        match probe {
+            Probe::Stop(_) => ask!(self, probe, client.stop_instances().instance_ids(id)),
+            Probe::Start(_) => ask!(self, probe, client.start_instances().instance_ids(id)),
+            Probe::Reboot(_) => ask!(self, probe, client.reboot_instances().instance_ids(id)),
+            _ => ask!(self, probe, client.terminate_instances().instance_ids(id)),
+        }
+    }
+
+    fn ask_change<'a>(&'a self, probe: &'a Probe) -> Question<'a> {
+        let client = &self.client;
+        match probe {
+            Probe::DeleteTags(id) => {
+                // The one tag of ours that is ever taken away.
+                let released = Tag::builder().key(tags::RELEASED).build();
+                ask!(self, probe, client.delete_tags().resources(id).tags(released))
+            }
+            Probe::GrowVolume(id, size_gib) => {
+                let request = client.modify_volume().volume_id(id.as_str());
+                ask!(self, probe, request.size(*size_gib))
+            }
+            Probe::DeleteVolume(id) => ask!(self, probe, client.delete_volume().volume_id(id.as_str())),
+            Probe::DeleteGroup(id) => {
+                ask!(self, probe, client.delete_security_group().group_id(id.as_str()))
+            }
+            Probe::AssociateAddress(allocation, interface) => {
+                let request = client.associate_address().allocation_id(allocation.as_str());
+                let request = request.network_interface_id(interface.as_str());
+                ask!(self, probe, request.allow_reassociation(false))
+            }
+            Probe::DisassociateAddress(association) => {
+                let request = client.disassociate_address();
+                ask!(self, probe, request.association_id(association.as_str()))
+            }
+            _ => Box::pin(std::future::ready(Ok(Permission::NotKnown))),
         }
     }
 
@@ -199,11 +250,14 @@ impl Ec2 {
     fn ask_list<'a>(&'a self, probe: &'a Probe, listed: Listable) -> Question<'a> {
         let client = &self.client;
         match listed {
+            Listable::Addresses => ask!(self, probe, client.describe_addresses()),
             Listable::Images => ask!(self, probe, client.describe_images()),
             Listable::InstanceStatus => ask!(self, probe, client.describe_instance_status()),
             Listable::Instances => ask!(self, probe, client.describe_instances()),
             Listable::Groups => ask!(self, probe, client.describe_security_groups()),
             Listable::Locks => ask!(self, probe, client.describe_locked_snapshots()),
+            Listable::RecycledSnapshots => ask!(self, probe, client.list_snapshots_in_recycle_bin()),
+            Listable::RecycledVolumes => ask!(self, probe, client.list_volumes_in_recycle_bin()),
             Listable::Snapshots => ask!(self, probe, client.describe_snapshots()),
             Listable::Subnets => ask!(self, probe, client.describe_subnets()),
             Listable::Volumes => ask!(self, probe, client.describe_volumes()),

@@ -18,8 +18,8 @@ use super::{
     sharing::{image_sharing, snapshot_sharing},
 };
 use crate::cloud::{
-    AccountId, CloudError, Image, ImageId, Listed, LockMode, NewSnapshotSet, Operation, Sharing, Snapshot,
-    SnapshotId, SnapshotLock, StorageApi, Volume,
+    AccountId, CloudError, Image, ImageId, Listed, LockMode, NewSnapshotSet, Operation, Recycled, Sharing,
+    Snapshot, SnapshotId, SnapshotLock, StorageApi, Volume, VolumeId,
 };
 
 /// The largest page of DescribeVolumes that AWS has stated.
@@ -28,23 +28,43 @@ const VOLUME_PAGE: i32 = 500;
 /// The largest page of DescribeSnapshots and DescribeLockedSnapshots.
 const SNAPSHOT_PAGE: i32 = 1000;
 
+/// How many values AWS takes in the filters of one call.
+const FILTER_VALUES: usize = 200;
+
 /// The largest page of DescribeImages.
 const IMAGE_PAGE: i32 = 1000;
 
 #[async_trait]
 impl StorageApi for Ec2 {
     async fn list_volumes(&self) -> Result<Listed<Volume>, CloudError> {
-        let operation = Operation::DescribeVolumes;
-        let found = all_pages(operation, async |start| {
-            let request = self.client.describe_volumes().filters(self.ours());
-            let request = request.max_results(VOLUME_PAGE).set_next_token(start);
-            let answer = self.call(operation, request.send()).await?;
-            Ok(Page {
-                items: answer.volumes.unwrap_or_default(),
-                next: answer.next_token,
-            })
-        });
-        convert::each_of(operation, found.await?, convert::volume)
+        self.volumes(self.ours()).await
+    }
+
+    async fn find_volumes(&self, ids: &[VolumeId]) -> Result<Vec<Volume>, CloudError> {
+        let mut found = Vec::new();
+        // A filter without values would be refused, and with another meaning than none it would be worse.
+        for ids in ids.chunks(FILTER_VALUES) {
+            let ids = ids.iter().map(ToString::to_string).collect();
+            let which = Filter::builder().name("volume-id").set_values(Some(ids));
+            found.extend(self.volumes(which.build()).await?.items);
+        }
+        Ok(found)
+    }
+
+    async fn grow_volume(&self, id: &VolumeId, size_gib: i32) -> Result<(), CloudError> {
+        let request = self.client.modify_volume().volume_id(id.as_str()).size(size_gib);
+        self.call(Operation::ModifyVolume, request.send()).await?;
+        Ok(())
+    }
+
+    async fn delete_volume(&self, id: &VolumeId) -> Result<(), CloudError> {
+        let request = self.client.delete_volume().volume_id(id.as_str());
+        self.call(Operation::DeleteVolume, request.send()).await?;
+        Ok(())
+    }
+
+    async fn list_recycled_volumes(&self, ids: &[VolumeId]) -> Result<Vec<Recycled<VolumeId>>, CloudError> {
+        self.recycled_volumes(ids).await
     }
 
     async fn list_snapshots(&self) -> Result<Listed<Snapshot>, CloudError> {
@@ -124,6 +144,10 @@ impl StorageApi for Ec2 {
         let request = self.client.delete_snapshot().snapshot_id(id.as_str());
         self.call(Operation::DeleteSnapshot, request.send()).await?;
         Ok(())
+    }
+
+    async fn list_recycled(&self, ids: &[SnapshotId]) -> Result<Vec<Recycled<SnapshotId>>, CloudError> {
+        self.recycled_snapshots(ids).await
     }
 
     async fn list_public_snapshots(&self) -> Result<Listed<Snapshot>, CloudError> {
@@ -239,6 +263,20 @@ impl Ec2 {
             .instance_specification(instance)
             .description(&set.description)
             .tag_specifications(tag_specification(ResourceType::Snapshot, &set.tags))
+    }
+
+    async fn volumes(&self, which: Filter) -> Result<Listed<Volume>, CloudError> {
+        let operation = Operation::DescribeVolumes;
+        let found = all_pages(operation, async |start| {
+            let request = self.client.describe_volumes().filters(which.clone());
+            let request = request.max_results(VOLUME_PAGE).set_next_token(start);
+            let answer = self.call(operation, request.send()).await?;
+            Ok(Page {
+                items: answer.volumes.unwrap_or_default(),
+                next: answer.next_token,
+            })
+        });
+        convert::each_of(operation, found.await?, convert::volume)
     }
 
     /// Snapshots of our account: of all, those that this picks out and that these may use.

@@ -55,4 +55,8 @@ fn a_policy_is_for_named_roles_only() {
     ];
     assert!(Cli::try_parse_from(line).is_ok());
     assert!(Cli::try_parse_from(["yagura", "iam-policy"]).is_err());
+    let adoption = ["yagura", "iam-policy", "--cluster-id=tokyo-1", "--adoption"];
+    assert!(Cli::try_parse_from(adoption).is_ok());
+    let with_roles = line.iter().chain(&["--adoption"]);
+    assert!(Cli::try_parse_from(with_roles).is_err(), "it names no role");
 }

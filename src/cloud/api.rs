@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    AttachedVolume, BackupJob, BackupJobId, CloudError, Direction, Image, ImageId, Impaired, Instance,
-    InstanceId, Lane, Launch, Listed, LockMode, MetadataOptions, NetworkInterfaceId, NewBackupJob, NewGroup,
-    NewSnapshotSet, Operation, Permission, Probe, Rule, SecurityGroup, SecurityGroupId, Sharing, Site,
-    Snapshot, SnapshotId, SnapshotLock, Subnet, SubnetId, Tags, Vault, VaultName, Volume, VpcId,
+    Address, AllocationId, AssociationId, AttachedVolume, BackupJob, BackupJobId, CloudError, Direction,
+    Image, ImageId, Impaired, Instance, InstanceId, Lane, Launch, Listed, LockMode, MetadataOptions,
+    NetworkInterfaceId, NewBackupJob, NewGroup, NewSnapshotSet, Operation, Permission, Probe, Recycled, Rule,
+    SecurityGroup, SecurityGroupId, Sharing, Site, Snapshot, SnapshotId, SnapshotLock, Subnet, SubnetId,
+    Tags, Vault, VaultName, Volume, VolumeId, VpcId,
 };
 
 /// Instances.
@@ -36,6 +37,14 @@ pub trait InstanceApi: Send + Sync {
     /// The live instances that carry this value of the tag `yagura.dev/label`, of any cluster.
     async fn find_labelled(&self, label: &str) -> Result<Vec<Instance>, CloudError>;
 
+    /// The live instances that carry this value of this tag, whoever owns them.
+    async fn find_tagged(&self, key: &str, value: &str) -> Result<Vec<Instance>, CloudError>;
+
+    /// The live instances that carry this tag with any value, whoever owns them.
+    ///
+    /// *Guarantees*: all pages or an error, never a part.
+    async fn list_having(&self, key: &str) -> Result<Listed<Instance>, CloudError>;
+
     /// Launches one instance: encrypted volumes that outlive it, IMDSv2 with hop limit 1, protected from termination.
     ///
     /// *Idempotency*: by `launch.token`; the same launch again gives the same instance.
@@ -56,6 +65,41 @@ pub trait InstanceApi: Send + Sync {
     async fn keep_volumes(&self, id: &InstanceId, volumes: &[AttachedVolume]) -> Result<(), CloudError>;
 }
 
+/// What becomes of instances that are there. Each call answers when AWS has taken it on: a look tells when it is done.
+#[async_trait]
+pub trait LifecycleApi: Send + Sync {
+    /// Stops an instance, its system first. *Idempotency*: a repeat changes nothing.
+    ///
+    /// *Errors*: `IncorrectState` when it is on its way out, or is protected from being stopped.
+    async fn stop(&self, id: &InstanceId) -> Result<(), CloudError>;
+
+    /// Starts a stopped instance; one that runs is left alone. *Idempotency*: a repeat changes nothing.
+    ///
+    /// *Errors*: `IncorrectState` while it is still stopping, or when it is on its way out; `Exhausted` when AWS has no
+    /// room for it.
+    async fn start(&self, id: &InstanceId) -> Result<(), CloudError>;
+
+    /// Reboots an instance: its addresses, volumes and state stay as they are, and no listing shows it.
+    ///
+    /// *Idempotency*: none in AWS; the caller writes down that it asked before it asks.
+    async fn reboot(&self, id: &InstanceId) -> Result<(), CloudError>;
+
+    /// Gives a stopped instance another type. *Idempotency*: a repeat changes nothing.
+    ///
+    /// *Errors*: `IncorrectState` when it is not stopped; `InvalidSpec` when there is no such type, or the image does not
+    /// go with it.
+    async fn set_instance_type(&self, id: &InstanceId, instance_type: &str) -> Result<(), CloudError>;
+
+    /// Lets AWS terminate this instance again. *Idempotency*: a repeat changes nothing.
+    async fn unprotect(&self, id: &InstanceId) -> Result<(), CloudError>;
+
+    /// Terminates an instance. Its volumes go with it as far as they are not kept.
+    ///
+    /// *Idempotency*: a repeat changes nothing, for about an hour; *Errors*: `NotFound` after that, and `IncorrectState`
+    /// while it is protected.
+    async fn terminate(&self, id: &InstanceId) -> Result<(), CloudError>;
+}
+
 /// Networks and firewalls.
 #[async_trait]
 pub trait NetworkApi: Send + Sync {
@@ -72,6 +116,10 @@ pub trait NetworkApi: Send + Sync {
     ///
     /// *Idempotency*: by the name; *Errors*: `Duplicate` when the name is taken.
     async fn create_group(&self, group: &NewGroup) -> Result<SecurityGroup, CloudError>;
+
+    /// Deletes a group with its rules. *Idempotency*: by the id; *Errors*: `NotFound` when it is gone, `IncorrectState`
+    /// while an interface carries it or a rule of another group names it.
+    async fn delete_group(&self, id: &SecurityGroupId) -> Result<(), CloudError>;
 
     /// Adds rules of one direction in one call. *Errors*: `Duplicate` when one exists; then none is added.
     async fn authorize(
@@ -100,11 +148,55 @@ pub trait NetworkApi: Send + Sync {
     async fn find_subnet(&self, id: &SubnetId) -> Result<Option<Subnet>, CloudError>;
 }
 
+/// Elastic IPs.
+#[async_trait]
+pub trait AddressApi: Send + Sync {
+    /// Every Elastic IP of the account and region, whoever uses it. AWS gives all in one answer.
+    async fn list_addresses(&self) -> Result<Listed<Address>, CloudError>;
+
+    /// The Elastic IP with this address; `None` when the account has none such in the region.
+    async fn find_address(&self, public_ip: &str) -> Result<Option<Address>, CloudError>;
+
+    /// Puts an Elastic IP on an interface. Takes it from nobody: one that is on another interface stays there.
+    ///
+    /// *Idempotency*: a repeat changes nothing; *Errors*: `IncorrectState` when it is on another interface.
+    async fn associate_address(
+        &self,
+        allocation: &AllocationId,
+        interface: &NetworkInterfaceId,
+    ) -> Result<(), CloudError>;
+
+    /// Takes an Elastic IP off its interface; it stays the account's.
+    ///
+    /// *Idempotency*: by the association; *Errors*: `NotFound` when that is no more.
+    async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CloudError>;
+}
+
 /// Volumes and snapshots.
 #[async_trait]
 pub trait StorageApi: Send + Sync {
     /// Every volume that carries our cluster tag: all pages or an error.
     async fn list_volumes(&self) -> Result<Listed<Volume>, CloudError>;
+
+    /// The volumes of these ids, whatever their tags say; what is not there is left out.
+    ///
+    /// *Guarantees*: asks by filter, in as few calls as there have to be, and for no id without any call.
+    async fn find_volumes(&self, ids: &[VolumeId]) -> Result<Vec<Volume>, CloudError>;
+
+    /// Makes a volume larger, while it is in use. The file system on it stays as it was.
+    ///
+    /// *Idempotency*: none in AWS, which takes one change of a volume in six hours; the caller looks before it repeats.
+    /// *Errors*: `IncorrectState` until those are over; `InvalidSpec` when it would become smaller.
+    async fn grow_volume(&self, id: &VolumeId, size_gib: i32) -> Result<(), CloudError>;
+
+    /// Deletes a volume. *Idempotency*: by the id; *Errors*: `NotFound` when it is gone, `IncorrectState` while it is
+    /// attached.
+    async fn delete_volume(&self, id: &VolumeId) -> Result<(), CloudError>;
+
+    /// Those of these volumes that were deleted and are still in the Recycle Bin.
+    ///
+    /// *Guarantees*: all pages or an error.
+    async fn list_recycled_volumes(&self, ids: &[VolumeId]) -> Result<Vec<Recycled<VolumeId>>, CloudError>;
 
     /// Every snapshot that carries our cluster tag: all pages or an error.
     async fn list_snapshots(&self) -> Result<Listed<Snapshot>, CloudError>;
@@ -146,6 +238,11 @@ pub trait StorageApi: Send + Sync {
     /// Deletes a snapshot. *Idempotency*: by the id; *Errors*: `NotFound` when it is gone. What AWS answers for a
     /// locked one is documented nowhere: after a refusal the lock is read, never the code.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
+
+    /// Those of these snapshots that were deleted and are still in the Recycle Bin.
+    ///
+    /// *Guarantees*: all pages or an error.
+    async fn list_recycled(&self, ids: &[SnapshotId]) -> Result<Vec<Recycled<SnapshotId>>, CloudError>;
 
     /// The snapshots that carry our cluster tag and that everybody may use: all pages or an error.
     async fn list_public_snapshots(&self) -> Result<Listed<Snapshot>, CloudError>;
@@ -191,6 +288,11 @@ pub trait BackupApi: Send + Sync {
 pub trait TagApi: Send + Sync {
     /// Sets these tags on the resources of these ids. *Idempotency*: a repeat changes nothing.
     async fn set_tags(&self, ids: &[String], tags: &Tags) -> Result<(), CloudError>;
+
+    /// Takes the tags of these keys from the resources of these ids, whatever their values.
+    ///
+    /// *Idempotency*: a repeat changes nothing. Without a key nothing is called: to AWS that would mean all tags.
+    async fn delete_tags(&self, ids: &[String], keys: &[&str]) -> Result<(), CloudError>;
 }
 
 /// Rights.
@@ -225,11 +327,30 @@ pub trait PaceApi: Send + Sync {
 
 /// All of AWS that one region of one account offers.
 pub trait Cloud:
-    InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi + PaceApi
+    InstanceApi
+    + LifecycleApi
+    + NetworkApi
+    + AddressApi
+    + StorageApi
+    + BackupApi
+    + TagApi
+    + PermissionApi
+    + PaceApi
 {
 }
 
-impl<T: InstanceApi + NetworkApi + StorageApi + BackupApi + TagApi + PermissionApi + PaceApi> Cloud for T {}
+impl<T> Cloud for T where
+    T: InstanceApi
+        + LifecycleApi
+        + NetworkApi
+        + AddressApi
+        + StorageApi
+        + BackupApi
+        + TagApi
+        + PermissionApi
+        + PaceApi
+{
+}
 
 /// Gives the door to each site.
 pub trait Sites: Send + Sync {

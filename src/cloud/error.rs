@@ -11,6 +11,7 @@ use jiff::Timestamp;
     reason = "each variant is the operation of that name in AWS's own reference"
 )]
 pub enum Operation {
+    AssociateAddress,
     AssumeRole,
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
@@ -18,7 +19,11 @@ pub enum Operation {
     CreateSnapshots,
     CreateTags,
     DeleteRecoveryPoint,
+    DeleteSecurityGroup,
     DeleteSnapshot,
+    DeleteTags,
+    DeleteVolume,
+    DescribeAddresses,
     DescribeBackupVault,
     DescribeImageAttribute,
     DescribeImages,
@@ -32,23 +37,32 @@ pub enum Operation {
     DescribeSubnets,
     DescribeVolumes,
     DescribeVpcs,
+    DisassociateAddress,
     GetCallerIdentity,
     ListBackupJobs,
+    ListSnapshotsInRecycleBin,
+    ListVolumesInRecycleBin,
     LockSnapshot,
     ModifyImageAttribute,
     ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     ModifyNetworkInterfaceAttribute,
     ModifySnapshotAttribute,
+    ModifyVolume,
+    RebootInstances,
     RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress,
     RunInstances,
     StartBackupJob,
+    StartInstances,
+    StopInstances,
+    TerminateInstances,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 46] = [
+        Self::AssociateAddress,
         Self::AssumeRole,
         Self::AuthorizeSecurityGroupEgress,
         Self::AuthorizeSecurityGroupIngress,
@@ -56,7 +70,11 @@ impl Operation {
         Self::CreateSnapshots,
         Self::CreateTags,
         Self::DeleteRecoveryPoint,
+        Self::DeleteSecurityGroup,
         Self::DeleteSnapshot,
+        Self::DeleteTags,
+        Self::DeleteVolume,
+        Self::DescribeAddresses,
         Self::DescribeBackupVault,
         Self::DescribeImageAttribute,
         Self::DescribeImages,
@@ -70,18 +88,26 @@ impl Operation {
         Self::DescribeSubnets,
         Self::DescribeVolumes,
         Self::DescribeVpcs,
+        Self::DisassociateAddress,
         Self::GetCallerIdentity,
         Self::ListBackupJobs,
+        Self::ListSnapshotsInRecycleBin,
+        Self::ListVolumesInRecycleBin,
         Self::LockSnapshot,
         Self::ModifyImageAttribute,
         Self::ModifyInstanceAttribute,
         Self::ModifyInstanceMetadataOptions,
         Self::ModifyNetworkInterfaceAttribute,
         Self::ModifySnapshotAttribute,
+        Self::ModifyVolume,
+        Self::RebootInstances,
         Self::RevokeSecurityGroupEgress,
         Self::RevokeSecurityGroupIngress,
         Self::RunInstances,
         Self::StartBackupJob,
+        Self::StartInstances,
+        Self::StopInstances,
+        Self::TerminateInstances,
     ];
 
     /// The AWS service it belongs to, as metrics name it.
@@ -101,6 +127,7 @@ impl Operation {
         match self {
             // It makes credentials, which nobody misses.
             Self::AssumeRole
+            | Self::DescribeAddresses
             | Self::DescribeBackupVault
             | Self::DescribeImageAttribute
             | Self::DescribeImages
@@ -115,30 +142,43 @@ impl Operation {
             | Self::DescribeVolumes
             | Self::DescribeVpcs
             | Self::GetCallerIdentity
-            | Self::ListBackupJobs => true,
-            Self::AuthorizeSecurityGroupEgress
+            | Self::ListBackupJobs
+            | Self::ListSnapshotsInRecycleBin
+            | Self::ListVolumesInRecycleBin => true,
+            Self::AssociateAddress
+            | Self::AuthorizeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress
             | Self::CreateSecurityGroup
             | Self::CreateSnapshots
             | Self::CreateTags
             | Self::DeleteRecoveryPoint
+            | Self::DeleteSecurityGroup
             | Self::DeleteSnapshot
+            | Self::DeleteTags
+            | Self::DeleteVolume
+            | Self::DisassociateAddress
             | Self::LockSnapshot
             | Self::ModifyImageAttribute
             | Self::ModifyInstanceAttribute
             | Self::ModifyInstanceMetadataOptions
             | Self::ModifyNetworkInterfaceAttribute
             | Self::ModifySnapshotAttribute
+            | Self::ModifyVolume
+            | Self::RebootInstances
             | Self::RevokeSecurityGroupEgress
             | Self::RevokeSecurityGroupIngress
             | Self::RunInstances
-            | Self::StartBackupJob => false,
+            | Self::StartBackupJob
+            | Self::StartInstances
+            | Self::StopInstances
+            | Self::TerminateInstances => false,
         }
     }
 
     /// The right that the operation needs, as an IAM policy names it.
     pub fn action(self) -> &'static str {
         match self {
+            Self::AssociateAddress => "ec2:AssociateAddress",
             Self::AssumeRole => "sts:AssumeRole",
             Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
             Self::AuthorizeSecurityGroupIngress => "ec2:AuthorizeSecurityGroupIngress",
@@ -146,7 +186,11 @@ impl Operation {
             Self::CreateSnapshots => "ec2:CreateSnapshots",
             Self::CreateTags => "ec2:CreateTags",
             Self::DeleteRecoveryPoint => "backup:DeleteRecoveryPoint",
+            Self::DeleteSecurityGroup => "ec2:DeleteSecurityGroup",
             Self::DeleteSnapshot => "ec2:DeleteSnapshot",
+            Self::DeleteTags => "ec2:DeleteTags",
+            Self::DeleteVolume => "ec2:DeleteVolume",
+            Self::DescribeAddresses => "ec2:DescribeAddresses",
             Self::DescribeBackupVault => "backup:DescribeBackupVault",
             Self::DescribeImageAttribute => "ec2:DescribeImageAttribute",
             Self::DescribeImages => "ec2:DescribeImages",
@@ -160,18 +204,26 @@ impl Operation {
             Self::DescribeSubnets => "ec2:DescribeSubnets",
             Self::DescribeVolumes => "ec2:DescribeVolumes",
             Self::DescribeVpcs => "ec2:DescribeVpcs",
+            Self::DisassociateAddress => "ec2:DisassociateAddress",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
             Self::ListBackupJobs => "backup:ListBackupJobs",
+            Self::ListSnapshotsInRecycleBin => "ec2:ListSnapshotsInRecycleBin",
+            Self::ListVolumesInRecycleBin => "ec2:ListVolumesInRecycleBin",
             Self::LockSnapshot => "ec2:LockSnapshot",
             Self::ModifyImageAttribute => "ec2:ModifyImageAttribute",
             Self::ModifyInstanceAttribute => "ec2:ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions => "ec2:ModifyInstanceMetadataOptions",
             Self::ModifyNetworkInterfaceAttribute => "ec2:ModifyNetworkInterfaceAttribute",
             Self::ModifySnapshotAttribute => "ec2:ModifySnapshotAttribute",
+            Self::ModifyVolume => "ec2:ModifyVolume",
+            Self::RebootInstances => "ec2:RebootInstances",
             Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
             Self::RevokeSecurityGroupIngress => "ec2:RevokeSecurityGroupIngress",
             Self::RunInstances => "ec2:RunInstances",
             Self::StartBackupJob => "backup:StartBackupJob",
+            Self::StartInstances => "ec2:StartInstances",
+            Self::StopInstances => "ec2:StopInstances",
+            Self::TerminateInstances => "ec2:TerminateInstances",
         }
     }
 }

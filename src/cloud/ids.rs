@@ -76,6 +76,14 @@ id!(
     ImageId
 );
 id!(
+    /// The allocation of an Elastic IP, `eipalloc-…`.
+    AllocationId
+);
+id!(
+    /// An Elastic IP's place on a network interface, `eipassoc-…`.
+    AssociationId
+);
+id!(
     /// A job of AWS Backup.
     BackupJobId
 );

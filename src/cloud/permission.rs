@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Direction, ImageId, InstanceId, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, NewSnapshotSet,
-    Operation, SecurityGroupId, SnapshotId, Tags,
+    AllocationId, AssociationId, Direction, ImageId, InstanceId, Launch, MetadataOptions, NetworkInterfaceId,
+    NewGroup, NewSnapshotSet, Operation, SecurityGroupId, SnapshotId, Tags, VolumeId,
 };
 
 /// A call as the operator makes it, with the tags and ids that a policy may ask for.
@@ -20,6 +20,26 @@ pub enum Probe {
     Revoke(SecurityGroupId, Direction),
     /// Setting tags on a resource.
     SetTags(String, Tags),
+    /// Taking a tag of ours from a resource.
+    DeleteTags(String),
+    /// Stopping an instance.
+    Stop(InstanceId),
+    /// Starting an instance.
+    Start(InstanceId),
+    /// Rebooting an instance.
+    Reboot(InstanceId),
+    /// Terminating an instance.
+    Terminate(InstanceId),
+    /// Making a volume so many GiB large.
+    GrowVolume(VolumeId, i32),
+    /// Deleting a volume.
+    DeleteVolume(VolumeId),
+    /// Deleting a security group.
+    DeleteGroup(SecurityGroupId),
+    /// Putting an Elastic IP on an interface.
+    AssociateAddress(AllocationId, NetworkInterfaceId),
+    /// Taking an Elastic IP off its interface.
+    DisassociateAddress(AssociationId),
     /// Taking snapshots of an instance.
     CreateSnapshots(NewSnapshotSet),
     /// Protecting an instance from termination.
@@ -49,6 +69,8 @@ pub enum Probe {
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listable {
+    /// Elastic IPs.
+    Addresses,
     /// Images.
     Images,
     /// Status checks of instances.
@@ -59,6 +81,10 @@ pub enum Listable {
     Groups,
     /// Locks of snapshots.
     Locks,
+    /// Deleted snapshots in the Recycle Bin.
+    RecycledSnapshots,
+    /// Deleted volumes in the Recycle Bin.
+    RecycledVolumes,
     /// Snapshots.
     Snapshots,
     /// Subnets.
@@ -80,6 +106,16 @@ impl Probe {
             Self::Revoke(_, Direction::Ingress) => Operation::RevokeSecurityGroupIngress,
             Self::Revoke(_, Direction::Egress) => Operation::RevokeSecurityGroupEgress,
             Self::SetTags(..) => Operation::CreateTags,
+            Self::DeleteTags(_) => Operation::DeleteTags,
+            Self::Stop(_) => Operation::StopInstances,
+            Self::Start(_) => Operation::StartInstances,
+            Self::Reboot(_) => Operation::RebootInstances,
+            Self::Terminate(_) => Operation::TerminateInstances,
+            Self::GrowVolume(..) => Operation::ModifyVolume,
+            Self::DeleteVolume(_) => Operation::DeleteVolume,
+            Self::DeleteGroup(_) => Operation::DeleteSecurityGroup,
+            Self::AssociateAddress(..) => Operation::AssociateAddress,
+            Self::DisassociateAddress(_) => Operation::DisassociateAddress,
             Self::CreateSnapshots(_) => Operation::CreateSnapshots,
             Self::Protect(_) => Operation::ModifyInstanceAttribute,
             Self::SetMetadataOptions(..) => Operation::ModifyInstanceMetadataOptions,
@@ -99,11 +135,14 @@ impl Probe {
 impl Listable {
     fn operation(self) -> Operation {
         match self {
+            Self::Addresses => Operation::DescribeAddresses,
             Self::Images => Operation::DescribeImages,
             Self::InstanceStatus => Operation::DescribeInstanceStatus,
             Self::Instances => Operation::DescribeInstances,
             Self::Groups => Operation::DescribeSecurityGroups,
             Self::Locks => Operation::DescribeLockedSnapshots,
+            Self::RecycledSnapshots => Operation::ListSnapshotsInRecycleBin,
+            Self::RecycledVolumes => Operation::ListVolumesInRecycleBin,
             Self::Snapshots => Operation::DescribeSnapshots,
             Self::Subnets => Operation::DescribeSubnets,
             Self::Volumes => Operation::DescribeVolumes,

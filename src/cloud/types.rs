@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
-    ImageId, InstanceId, NetworkInterfaceId, SecurityGroupId, SnapshotId, SubnetId, VolumeId, VpcId,
+    AllocationId, AssociationId, ImageId, InstanceId, NetworkInterfaceId, SecurityGroupId, SnapshotId,
+    SubnetId, VolumeId, VpcId,
 };
 
 /// Tags by key.
@@ -84,14 +85,20 @@ pub struct Instance {
     pub vpc_id: Option<VpcId>,
     /// Its private address.
     pub private_ip: Option<String>,
+    /// Its public address: the Elastic IP, where one is on its first interface.
+    pub public_ip: Option<String>,
+    /// When it was last started.
+    pub launched_at: Timestamp,
     /// The client token of the call that launched it.
     pub client_token: Option<String>,
     /// Its metadata options.
     pub metadata: MetadataOptions,
     /// The instance profile that lends it rights, an ARN.
     pub instance_profile: Option<String>,
-    /// Its network interfaces.
+    /// Its network interfaces, the first one first.
     pub interfaces: Vec<NetworkInterface>,
+    /// The device name of the volume it starts from.
+    pub root_device: Option<String>,
     /// Its volumes.
     pub volumes: Vec<AttachedVolume>,
     /// Its tags.
@@ -113,6 +120,32 @@ pub struct Volume {
     pub attached_to: Option<InstanceId>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// One Elastic IP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Its allocation.
+    pub allocation_id: AllocationId,
+    /// The address itself.
+    pub public_ip: String,
+    /// What ties it to an interface; `None` while it is on none.
+    pub association_id: Option<AssociationId>,
+    /// The instance it leads to.
+    pub instance_id: Option<InstanceId>,
+    /// The interface it is on.
+    pub interface_id: Option<NetworkInterfaceId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Something that was deleted and that a rule of the account keeps in the Recycle Bin: it is not gone yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recycled<Id> {
+    /// What.
+    pub id: Id,
+    /// When it leaves the Recycle Bin, and with that is gone.
+    pub until: Timestamp,
 }
 
 /// Which way traffic goes.

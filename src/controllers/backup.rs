@@ -19,7 +19,7 @@ use self::{
     scene::{Place, Scene},
 };
 use crate::{
-    api::{Backup, BackupStatus, Engine, Reason},
+    api::{Backup, BackupStatus, Engine, Mode, Reason},
     cloud::Lane,
     cluster::Cluster,
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
@@ -103,13 +103,23 @@ impl<C: Cluster> Reconciler<C> for Backups {
         // slip.
         let is_begun = run.accepted.is_some() || run.ended.is_some();
         let is_lost = world.scene.tenant.is_none() && !is_begun && run.slot.is_none();
-        let refusal = is_lost.then(|| {
-            let name = &backup.spec.tenant_ref;
-            Refusal {
+        // A slot's is held back, and missed in the end.
+        let is_held = is_observed(&world.scene) && !is_begun && run.slot.is_none();
+        let name = &backup.spec.tenant_ref;
+        let refusal = if is_lost {
+            Some(Refusal {
                 reason: Reason::UnknownTenant,
                 message: format!("spec.tenantRef: there is no Tenant {name} in the namespace"),
-            }
-        });
+            })
+        } else {
+            is_held.then(|| Refusal {
+                reason: Reason::Observing,
+                message: format!(
+                    "spec.tenantRef: Tenant {name} is in mode Observe, in which nothing is written to AWS; its spec.mode \
+                     must be Protect or Enforce"
+                ),
+            })
+        };
         Resolved {
             desired: refusal.is_none().then_some(run),
             refusals: refusal.into_iter().collect(),
@@ -129,6 +139,9 @@ impl<C: Cluster> Reconciler<C> for Backups {
             if let Some(at) = look_again {
                 plan.look_again_at(at);
             }
+        }
+        if is_observed(&world.scene) {
+            plan.hold_all();
         }
         plan
     }
@@ -189,6 +202,12 @@ impl<C: Cluster> Reconciler<C> for Backups {
         report.events.extend(returned);
         report
     }
+}
+
+/// Whether its Tenant's mode lets the operator only look.
+fn is_observed(scene: &Scene) -> bool {
+    let tenant = scene.tenant.as_ref();
+    tenant.is_some_and(|tenant| tenant.mode() == Mode::Observe)
 }
 
 /// Whether a step is to write down that AWS is about to be asked.

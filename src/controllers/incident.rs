@@ -123,6 +123,7 @@ impl<C: Cluster> Reconciler<C> for IncidentReconciler {
             .then(|| later(now, SOON));
         Plan {
             steps: plan.steps,
+            held: Vec::new(),
             waiting_for: plan.waiting_for.into_iter().map(Into::into).collect(),
             look_again,
         }

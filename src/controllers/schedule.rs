@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::backup_sources::{backups_of, candidates, class_of, has_vault, slots, terms_of};
 use crate::{
-    api::{Backup, BackupPolicy, BackupSpec, Engine, Method, Reason, Tenant, names::tags, time},
+    api::{Backup, BackupPolicy, BackupSpec, Engine, Method, Mode, Reason, Tenant, names::tags, time},
     clock::later,
     cloud::{ImageState, Observed, Tags},
     cluster::{Cluster, ClusterError, Happened, Kind},
@@ -249,6 +249,10 @@ fn plan(tenant: &Tenant, in_force: &InForce, world: &World, now: Timestamp) -> P
         look_again: (!is_known).then(|| later(now, WITHOUT_AWS)),
         ..Plan::default()
     };
+    if tenant.mode() == Mode::Observe {
+        // Nothing is written to AWS, so nothing falls due.
+        return plan;
+    }
     let mut taken = world.taken.clone();
     taken.extend(world.lost.iter().filter_map(|lost| lost.slot));
     let history = History {

@@ -55,6 +55,27 @@ yagura iam-policy --cluster-id tokyo-1 --backup-role-arns arn:aws:iam::111122223
 The vault's access policy, if it has one, must not deny the operator `backup:StartBackupJob`,
 `backup:DescribeBackupVault` and `backup:DeleteRecoveryPoint`.
 
+## Adoption
+
+A Tenant can adopt an instance that somebody else made. The policy above does not let the operator put its tags on such
+an instance, and with that nothing else. Attach a second one while you adopt, and detach it when you are done:
+
+```sh
+yagura iam-policy --cluster-id tokyo-1 --adoption
+```
+
+It permits one thing: to put our cluster tag on an instance which has none and which somebody who may tag it has given
+the tag `yagura.dev/adopt`. `deploy/iam-adoption-policy.json` is what it prints for the id `tokyo-1`. The interfaces and
+groups of an adopted instance need no more; its volumes are in the table.
+
+## Elastic IPs
+
+The operator puts an Elastic IP on its instance only where the address carries our cluster tag, which a person sets:
+
+```sh
+aws ec2 create-tags --resources eipalloc-0123456789abcdef0 --tags Key=yagura.dev/cluster,Value=tokyo-1
+```
+
 ## The table
 
 ";
@@ -66,6 +87,7 @@ pub(super) fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
             "deploy/iam-policy.json",
             &iam::policy(CLUSTER, &iam::Roles::default()),
         )?,
+        json("deploy/iam-adoption-policy.json", &iam::adoption_policy(CLUSTER))?,
         json(
             "deploy/iam-trust-policy.json",
             &iam::trust_policy(OPERATOR, CLUSTER, EXTERNAL_ID),

@@ -47,10 +47,14 @@ const NAMED: Limit = Limit::new(100, 5);
 
 const TAGS: Limit = Limit::new(100, 10);
 
+/// Launching, and starting what was stopped.
 const RUN_INSTANCES: Limit = Limit::new(5, 2);
 
 /// One call for 1,000 instances and 1,000 calls for one take the same tokens.
 const INSTANCES_RUN: Limit = Limit::new(1000, 2);
+
+/// The same of stopping and of terminating.
+const INSTANCES_ENDED: Limit = Limit::new(1000, 20);
 
 /// AWS publishes no bucket for STS. The operator asks once who it is and then for one session per account and
 /// hour, so this is far more than it needs and less than any service of AWS's allows.
@@ -68,7 +72,9 @@ const BACKUP_LISTS: Limit = Limit::new(20, 20);
 /// The limits of an operation. Without wildcard: a new operation must decide.
 pub fn limits(operation: Operation) -> Limits {
     let requests = match operation {
-        Operation::DescribeImageAttribute
+        // The first has neither filter nor pages where everything is asked for, but is not in the class for those.
+        Operation::DescribeAddresses
+        | Operation::DescribeImageAttribute
         | Operation::DescribeImages
         | Operation::DescribeInstanceAttribute
         | Operation::DescribeInstanceStatus
@@ -79,30 +85,44 @@ pub fn limits(operation: Operation) -> Limits {
         | Operation::DescribeSnapshots
         | Operation::DescribeSubnets
         | Operation::DescribeVolumes
-        | Operation::DescribeVpcs => NON_MUTATING,
+        | Operation::DescribeVpcs
+        | Operation::ListSnapshotsInRecycleBin
+        | Operation::ListVolumesInRecycleBin => NON_MUTATING,
         // Egress is in the class by default, ingress is listed with what costs much.
-        Operation::AuthorizeSecurityGroupEgress
+        Operation::AssociateAddress
+        | Operation::AuthorizeSecurityGroupEgress
         | Operation::CreateSecurityGroup
+        | Operation::DeleteSecurityGroup
+        | Operation::DisassociateAddress
         | Operation::LockSnapshot
         | Operation::ModifyInstanceAttribute
-        | Operation::RevokeSecurityGroupEgress => MUTATING,
+        | Operation::ModifyVolume
+        | Operation::RebootInstances
+        | Operation::RevokeSecurityGroupEgress
+        | Operation::StopInstances => MUTATING,
         Operation::AuthorizeSecurityGroupIngress | Operation::RevokeSecurityGroupIngress => {
             RESOURCE_INTENSIVE
         }
         Operation::CreateSnapshots
         | Operation::DeleteSnapshot
+        | Operation::DeleteVolume
         | Operation::ModifyImageAttribute
         | Operation::ModifyInstanceMetadataOptions
         | Operation::ModifyNetworkInterfaceAttribute
-        | Operation::ModifySnapshotAttribute => NAMED,
-        Operation::CreateTags => TAGS,
-        Operation::RunInstances => RUN_INSTANCES,
+        | Operation::ModifySnapshotAttribute
+        | Operation::TerminateInstances => NAMED,
+        Operation::CreateTags | Operation::DeleteTags => TAGS,
+        Operation::RunInstances | Operation::StartInstances => RUN_INSTANCES,
         Operation::AssumeRole | Operation::GetCallerIdentity => STS,
         Operation::DeleteRecoveryPoint | Operation::StartBackupJob => BACKUP_CHANGES,
         Operation::DescribeBackupVault => BACKUP_READS,
         Operation::ListBackupJobs => BACKUP_LISTS,
     };
-    let resources = (operation == Operation::RunInstances).then_some(INSTANCES_RUN);
+    let resources = match operation {
+        Operation::RunInstances | Operation::StartInstances => Some(INSTANCES_RUN),
+        Operation::StopInstances | Operation::TerminateInstances => Some(INSTANCES_ENDED),
+        _ => None,
+    };
     Limits { requests, resources }
 }
 

@@ -5,6 +5,7 @@ use crate::cloud::Operation;
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    Address,
     BackupRole,
     Everything,
     Image,
@@ -28,6 +29,8 @@ pub(super) enum When {
     MadeOurs,
     /// The resource carries our cluster tag.
     Ours,
+    /// The resource carries our cluster tag, and the call takes the tag of a release from it.
+    TakenUp,
     /// The resource carries our cluster tag, and AWS Backup did not make it.
     OursAlone,
     /// The resource carries our cluster tag and names a Backup of ours.
@@ -40,6 +43,8 @@ pub(super) enum When {
     WasOurs,
     /// No cluster tag is there, and the call sets ours.
     Unclaimed,
+    /// No cluster tag is there, but somebody tagged it for adoption, and the call sets ours.
+    Offered,
 }
 
 /// A part of what an operation needs.
@@ -187,16 +192,55 @@ const TAGS: &[Grant] = &[
     grant(
         When::Unclaimed,
         &[Kind::Volume],
-        "all tags that somebody removed are put back: to claim a volume permits nothing that is not permitted \
-         anyway",
+        "all tags that somebody removed are put back, and what somebody attached is tagged. What may be done to a \
+         volume of ours may so be done to any that no installation has claimed; AWS deletes none that is attached",
+    ),
+];
+
+const UNTAG: &[Grant] = &[grant(
+    When::TakenUp,
+    &[Kind::Instance, Kind::SecurityGroup, Kind::Snapshot, Kind::Volume],
+    "a released environment that is taken up again loses the tag of its release, and no other",
+)];
+
+const OUR_VOLUME: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Volume],
+    "our own volumes only: made larger with the plan, and deleted with their environment after its final backup",
+)];
+
+const OUR_GROUP_GOES: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::SecurityGroup],
+    "our own groups only, with their environment; AWS deletes none that is in use",
+)];
+
+const ADDRESS: &[Grant] = &[
+    grant(
+        When::Ours,
+        &[Kind::Address, Kind::Instance],
+        "an Elastic IP that a person tagged with our cluster tag, and our own instances only; it is never taken from \
+         another interface",
+    ),
+    grant(
+        When::Always,
+        &[Kind::NetworkInterface],
+        "an interface of an adopted instance carries no tag of ours; AWS looks at the address besides",
     ),
 ];
 
 const OUR_SNAPSHOT: &[Grant] = &[grant(
     When::OursAlone,
     &[Kind::Snapshot],
-    "our own snapshots only: locked, closed to others, and deleted when newer days replace them. What AWS Backup \
-     makes carries the tags of our volumes, and is left to it",
+    "our own snapshots only: locked, and deleted when newer days replace them. What AWS Backup makes \
+     carries the tags of our volumes, and is left to it",
+)];
+
+const CLOSED_SNAPSHOT: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Snapshot],
+    "closing our own snapshots to others, and those that AWS Backup makes for our own jobs: they carry the tags of our \
+     volumes, as do those of others' jobs, which are left alone",
 )];
 
 const OUR_IMAGE: &[Grant] = &[grant(
@@ -227,7 +271,15 @@ const RECOVERY_POINT: &[Grant] = &[grant(
     "our own recovery points only, when newer days replace them; not those of other plans of AWS Backup",
 )];
 
-const METADATA: &[Grant] = &[OUR_INSTANCE];
+const INSTANCE: &[Grant] = &[OUR_INSTANCE];
+
+/// What adoption needs besides: an instance that somebody offers by the tag `yagura.dev/adopt` becomes ours by our tags.
+pub(super) const ADOPTION: &[Grant] = &[grant(
+    When::Offered,
+    &[Kind::Instance],
+    "an instance without a cluster tag is taken over only where somebody tagged it with yagura.dev/adopt; with our \
+     cluster tag on it, the operator's policy lets it be changed like any of ours",
+)];
 
 /// What each operation needs.
 pub(super) fn grants(operation: Operation) -> &'static [Grant] {
@@ -247,21 +299,31 @@ pub(super) fn grants(operation: Operation) -> &'static [Grant] {
         | Operation::DescribeSubnets
         | Operation::DescribeVolumes
         | Operation::DescribeVpcs
-        | Operation::ListBackupJobs => READS,
+        | Operation::DescribeAddresses
+        | Operation::ListBackupJobs
+        | Operation::ListSnapshotsInRecycleBin
+        | Operation::ListVolumesInRecycleBin => READS,
         Operation::RunInstances => LAUNCH,
         Operation::CreateSecurityGroup => NEW_GROUP,
         Operation::CreateSnapshots => SNAPSHOTS,
         Operation::ModifyInstanceAttribute => ATTRIBUTES,
-        Operation::ModifyInstanceMetadataOptions => METADATA,
+        Operation::ModifyInstanceMetadataOptions
+        | Operation::RebootInstances
+        | Operation::StartInstances
+        | Operation::StopInstances
+        | Operation::TerminateInstances => INSTANCE,
+        Operation::DeleteVolume | Operation::ModifyVolume => OUR_VOLUME,
+        Operation::DeleteSecurityGroup => OUR_GROUP_GOES,
+        Operation::AssociateAddress | Operation::DisassociateAddress => ADDRESS,
+        Operation::DeleteTags => UNTAG,
         Operation::ModifyNetworkInterfaceAttribute => INTERFACES,
         Operation::AuthorizeSecurityGroupEgress
         | Operation::AuthorizeSecurityGroupIngress
         | Operation::RevokeSecurityGroupEgress
         | Operation::RevokeSecurityGroupIngress => OUR_GROUP,
         Operation::CreateTags => TAGS,
-        Operation::DeleteSnapshot | Operation::LockSnapshot | Operation::ModifySnapshotAttribute => {
-            OUR_SNAPSHOT
-        }
+        Operation::DeleteSnapshot | Operation::LockSnapshot => OUR_SNAPSHOT,
+        Operation::ModifySnapshotAttribute => CLOSED_SNAPSHOT,
         Operation::ModifyImageAttribute => OUR_IMAGE,
         Operation::StartBackupJob => BACKUP_JOB,
         Operation::DeleteRecoveryPoint => RECOVERY_POINT,

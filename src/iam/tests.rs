@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Grant, Kind, Roles, When, actions, grants, policy, table, trust_policy};
+use super::{Grant, Kind, Roles, When, actions, adoption_policy, grants, policy, table, trust_policy};
 use crate::cloud::Operation;
 
 /// The most characters, without white space, that AWS takes for a managed policy.
@@ -115,15 +115,77 @@ fn a_tag_may_be_put_back_but_nothing_that_can_be_changed_can_be_claimed() {
         .iter()
         .filter(|grant| grant.when == When::Unclaimed);
     let claimed: BTreeSet<_> = claims.flat_map(|grant| grant.on).collect();
+    // AWS changes and deletes a volume by these only where nothing is attached to it or it only grows; and what somebody
+    // attached to an instance of ours has to be tagged.
+    let of_volumes = [Operation::DeleteVolume, Operation::ModifyVolume];
+    // It takes a tag that means nothing on what is not released.
+    let of_tags = [Operation::CreateTags, Operation::DeleteTags];
     let others = Operation::ALL
         .into_iter()
-        .filter(|one| *one != Operation::CreateTags);
+        .filter(|one| !of_tags.contains(one) && !of_volumes.contains(one));
     for operation in others {
         let is_ours = |grant: &&Grant| matches!(grant.when, When::Ours | When::OursAlone | When::OfBackup);
         for grant in grants(operation).iter().filter(is_ours) {
             assert!(grant.on.iter().all(|kind| !claimed.contains(kind)), "{operation}");
         }
     }
+}
+
+#[test]
+fn only_the_tag_of_a_release_can_be_taken_away_and_never_all_tags() {
+    let policy = policy("tokyo-1", &Roles::default());
+    let takes = |one: &&Value| {
+        one["Action"]
+            .as_array()
+            .unwrap()
+            .contains(&"ec2:DeleteTags".into())
+    };
+    let statements: Vec<_> = statements(&policy).iter().filter(takes).collect();
+    assert_eq!(statements.len(), 1);
+    let condition = &statements[0]["Condition"];
+    assert_eq!(
+        condition["ForAllValues:StringEquals"]["aws:TagKeys"],
+        serde_json::json!(["yagura.dev/released"])
+    );
+    // Of no key at all the condition above would be true.
+    assert_eq!(condition["Null"]["aws:TagKeys"], "false");
+    assert_eq!(
+        condition["StringEquals"]["aws:ResourceTag/yagura.dev/cluster"],
+        "tokyo-1"
+    );
+}
+
+#[test]
+fn adoption_takes_only_what_nobody_claims_and_somebody_offers() {
+    let policy = adoption_policy("tokyo-1");
+    assert_eq!(statements(&policy).len(), 1);
+    let statement = &statements(&policy)[0];
+    assert_eq!(statement["Action"], serde_json::json!(["ec2:CreateTags"]));
+    assert_eq!(
+        statement["Resource"],
+        serde_json::json!(["arn:aws:ec2:*:*:instance/*"])
+    );
+    let condition = &statement["Condition"];
+    assert_eq!(condition["Null"]["aws:ResourceTag/yagura.dev/cluster"], "true");
+    assert_eq!(condition["Null"]["aws:ResourceTag/yagura.dev/adopt"], "false");
+    assert_eq!(
+        condition["StringEquals"]["aws:RequestTag/yagura.dev/cluster"],
+        "tokyo-1"
+    );
+}
+
+#[test]
+fn an_elastic_ip_has_to_carry_our_tag() {
+    let policy = policy("tokyo-1", &Roles::default());
+    let of_addresses = |one: &&Value| {
+        let resources = one["Resource"].as_array().unwrap();
+        resources.contains(&"arn:aws:ec2:*:*:elastic-ip/*".into())
+    };
+    for statement in statements(&policy).iter().filter(of_addresses) {
+        let condition = &statement["Condition"]["StringEquals"];
+        assert_eq!(condition["aws:ResourceTag/yagura.dev/cluster"], "tokyo-1");
+    }
+    assert_eq!(statements(&policy).iter().filter(of_addresses).count(), 1);
 }
 
 #[test]
@@ -159,13 +221,9 @@ fn a_role_is_handed_to_aws_backup_only_and_only_where_it_is_named() {
 }
 
 #[test]
-fn what_aws_backup_made_is_out_of_reach_though_it_carries_our_tags() {
+fn what_aws_backup_made_is_neither_locked_nor_deleted_though_it_carries_our_tags() {
     let policy = policy("tokyo-1", &Roles::default());
-    for action in [
-        "ec2:DeleteSnapshot",
-        "ec2:LockSnapshot",
-        "ec2:ModifySnapshotAttribute",
-    ] {
+    for action in ["ec2:DeleteSnapshot", "ec2:LockSnapshot"] {
         let permits = |one: &&Value| one["Action"].as_array().unwrap().contains(&action.into());
         for statement in statements(&policy).iter().filter(permits) {
             let condition = &statement["Condition"];

@@ -37,8 +37,48 @@ pub enum Effect {
         /// The tags that were set; others stay.
         tags: Tags,
     },
+    /// The tags of these keys were taken from a resource of any kind.
+    Untagged {
+        /// Its id.
+        id: String,
+        /// The keys that are gone.
+        keys: BTreeSet<String>,
+    },
+    /// This instance was told to stop.
+    InstanceStopped(InstanceId),
+    /// This instance was told to start.
+    InstanceStarted(InstanceId),
+    /// The type of this instance is now this.
+    TypeChanged {
+        /// The instance.
+        instance: InstanceId,
+        /// Its type.
+        instance_type: String,
+    },
+    /// This instance was told to terminate.
+    InstanceTerminated(InstanceId),
+    /// The address by which everybody reaches this instance is now this.
+    AddressChanged {
+        /// The instance.
+        instance: InstanceId,
+        /// Its address; `None` after one was taken off.
+        public_ip: Option<String>,
+    },
+    /// This volume is being made so large.
+    VolumeGrown {
+        /// The volume.
+        volume: VolumeId,
+        /// Its size in GiB.
+        size_gib: i32,
+    },
+    /// This volume was deleted, or a look by its id found that it is.
+    VolumeDeleted(VolumeId),
+    /// This group was deleted, or a look by its id found that it is.
+    GroupDeleted(SecurityGroupId),
     /// This instance is now protected from termination.
     Protected(InstanceId),
+    /// This instance may be terminated again.
+    Unprotected(InstanceId),
     /// The instance's metadata options are now these.
     MetadataOptions {
         /// The instance.

@@ -55,9 +55,9 @@ impl Protection {
         due
     }
 
-    /// We protected it: no reading that began earlier knows better.
-    pub(super) fn write(&mut self, id: &InstanceId, turn: Turn) {
-        self.set(id, Some(true), turn);
+    /// We protected it, or let it go: no reading that began earlier knows better.
+    pub(super) fn write(&mut self, id: &InstanceId, protected: bool, turn: Turn) {
+        self.set(id, Some(protected), turn);
     }
 
     /// Takes what a reading found, or that it failed; says whether that changes anything.

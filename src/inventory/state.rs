@@ -1,5 +1,7 @@
 //! The inventory without its calls: takes what sweeps and writes found, gives views. Pure, but for being changed.
 
+mod record;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -7,18 +9,16 @@ use jiff::Timestamp;
 use super::{
     checks::Checks,
     copies::Copies,
-    effect::Effect,
     facts::Turn,
     owner::{Owner, Resource},
     protection::Protection,
-    shelf::{Begun, Change, Shelf},
+    shelf::{Begun, Shelf},
     timetable::{Ended, ListingKind, Timetable},
     view::View,
 };
 use crate::cloud::{
-    BackupJob, CloudError, Image, ImageId, Impaired, Instance, InstanceId, Listed, NetworkInterfaceId,
-    SecurityGroup, SecurityGroupId, Snapshot, SnapshotId, SnapshotLock, Tags, Vault, VaultName, Volume,
-    VolumeId,
+    BackupJob, CloudError, Image, Impaired, Instance, InstanceId, Listed, SecurityGroup, Snapshot,
+    SnapshotLock, Vault, VaultName, Volume,
 };
 
 /// What one listing brought, or several.
@@ -253,106 +253,5 @@ impl State {
         {
             instance.owners(changed);
         }
-    }
-
-    /// Takes note of what a call of ours just did or found.
-    pub(super) fn record(&mut self, effect: Effect, now: Timestamp) {
-        let done = self.begin(now);
-        match effect {
-            Effect::Launched(instance) => {
-                self.protection.write(&instance.id, done.turn);
-                whole(&mut self.instances, instance, done);
-            }
-            Effect::Seen(instance) => whole(&mut self.instances, instance, done),
-            Effect::GroupCreated(group) | Effect::SeenGroup(group) => whole(&mut self.groups, group, done),
-            Effect::SnapshotsCreated(snapshots) => {
-                for snapshot in snapshots {
-                    whole(&mut self.snapshots, snapshot, done);
-                }
-            }
-            Effect::RulesChanged { group, rules } => {
-                edit(&mut self.groups, &group, done, move |group| {
-                    group.rules.clone_from(&rules);
-                });
-            }
-            Effect::InterfaceGroups {
-                instance,
-                interface,
-                groups,
-            } => edit(&mut self.instances, &instance, done, move |instance| {
-                set_groups(instance, &interface, &groups);
-            }),
-            Effect::Tagged { id, tags } => self.tag(&id, &tags, done),
-            Effect::Protected(id) => self.protection.write(&id, done.turn),
-            Effect::MetadataOptions { instance, options } => {
-                edit(&mut self.instances, &instance, done, move |instance| {
-                    instance.metadata = options;
-                });
-            }
-            Effect::VolumesKept { instance, volumes } => {
-                edit(&mut self.instances, &instance, done, move |instance| {
-                    keep_volumes(instance, &volumes);
-                });
-            }
-            Effect::Deleted(id) => {
-                self.snapshots.write(&id, Change::Gone, done);
-                self.copies.snapshot_closed(&id, done);
-            }
-            Effect::ImageDeleted(id) => self.images.write(&id, Change::Gone, done),
-            Effect::Locked(lock) => self.copies.locked(lock, done),
-            Effect::SnapshotClosed(id) => self.copies.snapshot_closed(&id, done),
-            Effect::ImageClosed(id) => {
-                self.copies.image_closed(&id, done);
-                edit(&mut self.images, &id, done, |image| image.public = false);
-            }
-        }
-    }
-
-    fn tag(&mut self, id: &str, tags: &Tags, done: Begun) {
-        // AWS's ids say by their first letters what they name.
-        match id.split_once('-').map(|(prefix, _)| prefix) {
-            Some("i") => edit_tags(&mut self.instances, &InstanceId::from(id), tags, done),
-            Some("vol") => edit_tags(&mut self.volumes, &VolumeId::from(id), tags, done),
-            Some("sg") => edit_tags(&mut self.groups, &SecurityGroupId::from(id), tags, done),
-            Some("ami") => edit_tags(&mut self.images, &ImageId::from(id), tags, done),
-            Some("snap") => edit_tags(&mut self.snapshots, &SnapshotId::from(id), tags, done),
-            // Interfaces and the like are tagged too, but nothing here shows their tags.
-            _ => {}
-        }
-    }
-}
-
-fn whole<T: Resource>(shelf: &mut Shelf<T>, item: T, done: Begun) {
-    let id = item.id().clone();
-    shelf.write(&id, Change::Whole(Arc::new(item)), done);
-}
-
-fn edit<T: Resource>(
-    shelf: &mut Shelf<T>,
-    id: &T::Id,
-    done: Begun,
-    edit: impl Fn(&mut T) + Send + Sync + 'static,
-) {
-    shelf.write(id, Change::Edit(Arc::new(edit)), done);
-}
-
-fn edit_tags<T: Resource>(shelf: &mut Shelf<T>, id: &T::Id, tags: &Tags, done: Begun) {
-    let tags = tags.clone();
-    edit(shelf, id, done, move |item: &mut T| {
-        item.tags_mut().extend(tags.clone());
-    });
-}
-
-fn set_groups(instance: &mut Instance, id: &NetworkInterfaceId, groups: &BTreeSet<SecurityGroupId>) {
-    for interface in &mut instance.interfaces {
-        if interface.id == *id {
-            interface.groups.clone_from(groups);
-        }
-    }
-}
-
-fn keep_volumes(instance: &mut Instance, kept: &BTreeSet<VolumeId>) {
-    for volume in &mut instance.volumes {
-        volume.delete_on_termination &= !kept.contains(&volume.id);
     }
 }

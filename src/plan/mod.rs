@@ -25,6 +25,8 @@ use crate::api::Reason;
 pub struct Plan<S> {
     /// The steps, in order; a failed one stops those behind it.
     pub steps: Vec<S>,
+    /// What would be done, and is held back: by a mode, a suspension, or a window that is not open.
+    pub held: Vec<S>,
     /// What must come true by itself before there is more to do. Waiting is not an error.
     pub waiting_for: Vec<Waiting>,
     /// When to look again though nothing changed.
@@ -35,6 +37,7 @@ impl<S> Default for Plan<S> {
     fn default() -> Self {
         Self {
             steps: Vec::new(),
+            held: Vec::new(),
             waiting_for: Vec::new(),
             look_again: None,
         }
@@ -61,15 +64,21 @@ impl Waiting {
 }
 
 impl<S> Plan<S> {
+    /// Holds back all that is not done yet.
+    pub fn hold_all(&mut self) {
+        self.held.append(&mut self.steps);
+    }
+
     /// Adds something to wait for.
     pub fn wait(&mut self, reason: Reason, message: impl Into<String>) {
         self.waiting_for.push(Waiting::new(reason, message));
     }
 
     /// The same plan, its steps as another type has them.
-    pub fn map<T>(self, step: impl FnMut(S) -> T) -> Plan<T> {
+    pub fn map<T>(self, mut step: impl FnMut(S) -> T) -> Plan<T> {
         Plan {
-            steps: self.steps.into_iter().map(step).collect(),
+            steps: self.steps.into_iter().map(&mut step).collect(),
+            held: self.held.into_iter().map(step).collect(),
             waiting_for: self.waiting_for,
             look_again: self.look_again,
         }

@@ -16,7 +16,8 @@ use crate::{
     clock::later,
     cloud::{
         Direction, ImageId, Instance, Launch, Listable, NetworkInterface, NewGroup, NewSnapshotSet,
-        NewVolume, Operation, Permission, Probe, SecurityGroupId, SnapshotId, SubnetId, Tags, VpcId,
+        NewVolume, Operation, Permission, Probe, SecurityGroupId, SnapshotId, SubnetId, Tags, VolumeId,
+        VpcId,
     },
     plan::tenant::{METADATA, TenantIdentity},
 };
@@ -79,6 +80,8 @@ pub struct Ground<'a> {
     pub instance: Option<&'a Instance>,
     /// A snapshot of one of its instances, made by us.
     pub snapshot: Option<SnapshotId>,
+    /// A volume of one of its instances, and how many GiB it has.
+    pub volume: Option<(VolumeId, i32)>,
     /// An image of one of its instances, which only AWS Backup makes.
     pub image: Option<ImageId>,
 }
@@ -95,6 +98,22 @@ pub fn probe_of(operation: Operation, ground: &Ground<'_>) -> Option<Probe> {
         | Operation::DescribeBackupVault
         | Operation::ListBackupJobs
         | Operation::StartBackupJob => return None,
+        // Which address is meant a Tenant says, and only where one is.
+        Operation::AssociateAddress | Operation::DisassociateAddress => return None,
+        Operation::StopInstances => Probe::Stop(instance?.id.clone()),
+        Operation::StartInstances => Probe::Start(instance?.id.clone()),
+        Operation::RebootInstances => Probe::Reboot(instance?.id.clone()),
+        Operation::TerminateInstances => Probe::Terminate(instance?.id.clone()),
+        Operation::DeleteTags => Probe::DeleteTags(instance?.id.to_string()),
+        Operation::DeleteSecurityGroup => Probe::DeleteGroup(group()?),
+        Operation::ModifyVolume => {
+            let (id, size_gib) = ground.volume.clone()?;
+            Probe::GrowVolume(id, size_gib)
+        }
+        Operation::DeleteVolume => Probe::DeleteVolume(ground.volume.clone()?.0),
+        Operation::DescribeAddresses => Probe::List(Listable::Addresses),
+        Operation::ListSnapshotsInRecycleBin => Probe::List(Listable::RecycledSnapshots),
+        Operation::ListVolumesInRecycleBin => Probe::List(Listable::RecycledVolumes),
         Operation::DeleteSnapshot => Probe::DeleteSnapshot(ground.snapshot.clone()?),
         Operation::LockSnapshot => Probe::LockSnapshot(ground.snapshot.clone()?),
         Operation::DescribeSnapshotAttribute => Probe::ReadSnapshotSharing(ground.snapshot.clone()?),
@@ -262,19 +281,29 @@ fn list(operations: impl IntoIterator<Item = Operation>) -> String {
 }
 
 /// Whether an answer about this operation comes in every class sooner or later. Of images only where AWS Backup makes the
-/// backups.
+/// backups; and of what is in use, AWS may say just that to the question whether it may be deleted.
 fn is_expected(operation: Operation) -> bool {
-    let of_image = matches!(
+    let may_stay_open = matches!(
         operation,
-        Operation::DescribeImageAttribute | Operation::ModifyImageAttribute
+        Operation::DescribeImageAttribute
+            | Operation::ModifyImageAttribute
+            | Operation::DeleteSecurityGroup
+            | Operation::DeleteVolume
+            | Operation::TerminateInstances
     );
-    is_asked_for(operation) && !of_image
+    is_asked_for(operation) && !may_stay_open
 }
 
 /// Whether there is a way to ask for this operation.
 fn is_asked_for(operation: Operation) -> bool {
-    let is_of_identity = matches!(operation, Operation::AssumeRole | Operation::GetCallerIdentity);
-    !is_of_identity && operation.service() != "backup"
+    let is_never = matches!(
+        operation,
+        Operation::AssumeRole
+            | Operation::GetCallerIdentity
+            | Operation::AssociateAddress
+            | Operation::DisassociateAddress
+    );
+    !is_never && operation.service() != "backup"
 }
 
 #[cfg(test)]

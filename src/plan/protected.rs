@@ -101,8 +101,8 @@ pub struct Copies {
     pub is_vault_unknown: bool,
     /// The copies that others can use, each with how: `snap-1 is public`.
     pub exposed: Vec<String>,
-    /// The copies of which AWS did not say yet who can use them.
-    pub unread_copies: BTreeSet<String>,
+    /// The copies of which AWS did not say yet who can use them; `None` while it is not known which copies there are.
+    pub unread_copies: Option<BTreeSet<String>>,
 }
 
 /// How the newest run went that did not give its day a good set.
@@ -280,12 +280,15 @@ fn is_exposed(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
         Some(copies) if !copies.exposed.is_empty() => {
             Some(format!("{SHARED}{}", crate::promises::list(&copies.exposed)))
         }
-        // One that was read since then is not open any more.
-        Some(copies) => last_told().filter(|text| {
-            let mut unread = copies.unread_copies.iter();
-            unread.any(|id| text.contains(id.as_str()))
-        }),
-        None => last_told(),
+        Some(Copies {
+            unread_copies: Some(unread),
+            ..
+        }) => {
+            // One that was read since then is not open any more.
+            let is_unread = |text: &String| unread.iter().any(|id| text.contains(id.as_str()));
+            last_told().filter(is_unread)
+        }
+        Some(_) | None => last_told(),
     };
     Some((Reason::CopiesShared, text?))
 }

@@ -40,6 +40,10 @@ pub enum Hold {
     Isolated,
     /// Its policy is suspended: no newer days come.
     Suspended,
+    /// The Tenant or its class is suspended: nothing of it is destroyed.
+    TenantSuspended,
+    /// The Tenant's mode lets the operator only look.
+    Observed,
     /// A policy for it was edited and is not accepted: what it asks for may be more days.
     PolicyNotAccepted,
     /// No rules are known.
@@ -56,6 +60,8 @@ impl Hold {
             Self::Terminating => "the Tenant is being deleted",
             Self::Isolated => "the Tenant is isolated",
             Self::Suspended => "its policy is suspended",
+            Self::TenantSuspended => "the Tenant or its class is suspended",
+            Self::Observed => "the Tenant is in mode Observe",
             Self::PolicyNotAccepted => "a policy for the Tenant is not accepted as it stands",
             Self::NoRules => "no rules are in force",
             Self::NoRecentDay => "the newest good day is more than two days old",

@@ -4,6 +4,8 @@
 //! twice, `upkeep` undoes what others changed. `release` is the end, `identity` says what is ours, `label` whose a
 //! label is.
 //!
+//! `reins` hold back what the mode or a suspension does not let through.
+//!
 //! **Invariant:** an instance is launched only behind an exact group and a written record, and a bound one is
 //! never replaced.
 //!
@@ -13,6 +15,7 @@ mod group;
 mod identity;
 mod label;
 mod launch;
+mod reins;
 mod release;
 mod upkeep;
 
@@ -27,6 +30,7 @@ pub use self::{
     identity::{Standing, TenantIdentity, drifted_tags, standing_of},
     label::{Claim, holder},
     launch::{LaunchParameters, LaunchRecord},
+    reins::Reins,
     release::plan_release,
 };
 use super::{Plan, firewall::RuleStep};
@@ -66,6 +70,8 @@ pub struct TenantDesired {
     pub rules: BTreeSet<Rule>,
     /// The shared groups that it carries beside its own; kept attached, never edited.
     pub base_groups: BTreeSet<SecurityGroupId>,
+    /// How far the plan is carried out.
+    pub reins: Reins,
 }
 
 /// Who keeps an environment isolated, if anybody does.
@@ -187,8 +193,15 @@ impl From<TenantAction> for TenantStep {
     }
 }
 
-/// The steps that bring an environment closer to what it should be; none when it is there.
+/// The steps that bring an environment closer to what it should be; none when it is there. What its reins do not let
+/// through is planned and held back.
 pub fn plan_tenant(desired: &TenantDesired, world: &TenantWorld, now: Timestamp) -> Plan<TenantStep> {
+    let mut plan = plan_all(desired, world, now);
+    desired.reins.hold(&mut plan);
+    plan
+}
+
+fn plan_all(desired: &TenantDesired, world: &TenantWorld, now: Timestamp) -> Plan<TenantStep> {
     let mut plan = Plan::default();
     if world.bound.is_none() && !launch::may_begin(desired, world, &mut plan) {
         return plan;

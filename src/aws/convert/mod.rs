@@ -8,8 +8,11 @@ mod storage;
 mod tags;
 
 pub(super) use instance::instance;
-pub(super) use network::{new_group, sdk_rules, security_group, vpc_cidrs};
-pub(super) use storage::{image, instant, locked, snapshot, snapshot_info, snapshot_lock, volume};
+pub(super) use network::{address, new_group, sdk_rules, security_group, vpc_cidrs};
+pub(super) use storage::{
+    image, instant, locked, recycled_snapshot, recycled_volume, snapshot, snapshot_info, snapshot_lock,
+    volume,
+};
 pub(super) use tags::{sdk_tags, tag_specification};
 
 use crate::cloud::{CloudError, ErrorKind, Listed, Operation};

@@ -6,7 +6,10 @@ use aws_sdk_ec2::types as sdk;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Unreadable, required, tags::tags};
-use crate::cloud::{Direction, NewGroup, Peer, Protocol, Rule, SecurityGroup, SecurityGroupId, VpcId};
+use crate::cloud::{
+    Address, AllocationId, AssociationId, Direction, InstanceId, NetworkInterfaceId, NewGroup, Peer,
+    Protocol, Rule, SecurityGroup, SecurityGroupId, VpcId,
+};
 
 /// What AWS says for a port, or ICMP's type and code, that can be any.
 const ANY_PORT: i32 = -1;
@@ -145,6 +148,22 @@ fn with_peer(
             permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id).build())
         }
     }
+}
+
+pub(in crate::aws) fn address(address: sdk::Address) -> Result<Address, Unreadable> {
+    let public_ip = required(address.public_ip, "publicIp")?;
+    let allocation_id = required(address.allocation_id, "allocationId");
+    let allocation_id = allocation_id.map_err(|unreadable| unreadable.within(&public_ip))?;
+    // One that is on nothing comes with empty words from some.
+    let given = |id: Option<String>| id.filter(|id| !id.is_empty());
+    Ok(Address {
+        allocation_id: AllocationId::new(allocation_id),
+        association_id: given(address.association_id).map(AssociationId::new),
+        instance_id: given(address.instance_id).map(InstanceId::new),
+        interface_id: given(address.network_interface_id).map(NetworkInterfaceId::new),
+        tags: tags(address.tags).map_err(|unreadable| unreadable.within(&public_ip))?,
+        public_ip,
+    })
 }
 
 /// Every address range in force in a VPC.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Unreadable, required, tags::tags};
 use crate::cloud::{
-    Image, ImageId, ImageState, InstanceId, LockMode, Snapshot, SnapshotId, SnapshotLock, SnapshotState,
-    Volume, VolumeId,
+    Image, ImageId, ImageState, InstanceId, LockMode, Recycled, Snapshot, SnapshotId, SnapshotLock,
+    SnapshotState, Volume, VolumeId,
 };
 
 pub(in crate::aws) fn volume(volume: sdk::Volume) -> Result<Volume, Unreadable> {
@@ -29,6 +29,28 @@ fn read_volume(volume: sdk::Volume) -> Result<Volume, Unreadable> {
         attached_to: instances.next().map(InstanceId::new),
         tags: tags(volume.tags)?,
     })
+}
+
+pub(in crate::aws) fn recycled_volume(
+    volume: sdk::VolumeRecycleBinInfo,
+) -> Result<Recycled<VolumeId>, Unreadable> {
+    Ok(Recycled {
+        id: VolumeId::new(required(volume.volume_id, "volumeId")?),
+        until: leaves(volume.recycle_bin_exit_time)?,
+    })
+}
+
+pub(in crate::aws) fn recycled_snapshot(
+    snapshot: sdk::SnapshotRecycleBinInfo,
+) -> Result<Recycled<SnapshotId>, Unreadable> {
+    Ok(Recycled {
+        id: SnapshotId::new(required(snapshot.snapshot_id, "snapshotId")?),
+        until: leaves(snapshot.recycle_bin_exit_time)?,
+    })
+}
+
+fn leaves(at: Option<DateTime>) -> Result<Timestamp, Unreadable> {
+    instant(required(at, "recycleBinExitTime")?, "recycleBinExitTime")
 }
 
 pub(in crate::aws) fn snapshot(snapshot: sdk::Snapshot) -> Result<Snapshot, Unreadable> {

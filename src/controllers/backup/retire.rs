@@ -10,16 +10,17 @@ use jiff::{Timestamp, civil::Date};
 use super::{Scene, brake, ec2, job, scene::Place, status};
 use crate::{
     api::{
-        Backup, BackupPhase, BackupPolicy, BackupStatus, Engine, Incident, Reason, Tenant, TenantPhase, time,
+        Backup, BackupPhase, BackupPolicy, BackupStatus, Engine, Incident, Mode, Reason, Tenant, TenantPhase,
+        time,
     },
     clock::{elapsed, later},
     cloud::Observed,
     cluster::{Cluster, ClusterError, Happened, Kind},
-    controllers::backup_sources::{backups_of, is_stalled_for_any},
+    controllers::backup_sources::{backups_of, class_of, is_stalled_for_any},
     engine::{Context, Failure, Pass},
     inventory::View,
     plan::{
-        backup::UNTOLD,
+        backup::{SWEEP, UNTOLD},
         backup_days::{day_of, day_of_set, is_good},
         backup_policy::BackupRules,
         incident::hold::is_isolated,
@@ -140,7 +141,12 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
             }
         }
         Fate::Locked(until) => {
-            let until = until.unwrap_or_else(|| later(now, UNTOLD));
+            // Locks wake whoever waits for them, vaults nobody.
+            let untold = match scene.engine {
+                Engine::EC2 => UNTOLD,
+                Engine::AWSBackup => SWEEP,
+            };
+            let until = until.unwrap_or_else(|| later(now, untold));
             keeping.look_again = keeping.look_again.map(|at| at.min(until)).or(Some(until));
         }
         Fate::Goes | Fate::Held(_) => {}
@@ -238,6 +244,13 @@ fn hold_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> Option<Hold> {
     if phase == Some(TenantPhase::Isolated) || is_isolated(incidents.iter().map(|incident| &**incident), &key)
     {
         return Some(Hold::Isolated);
+    }
+    if tenant.mode() == Mode::Observe {
+        return Some(Hold::Observed);
+    }
+    let class = class_of(ctx, tenant);
+    if class.is_some_and(|class| tenant.suspended(&class).is_some()) {
+        return Some(Hold::TenantSuspended);
     }
     let policies = ctx.cluster.cached_in::<BackupPolicy>(&key.namespace);
     let mut concerning = policies

@@ -123,10 +123,9 @@ impl Copying<'_> {
         }
     }
 
-    /// The copies of which AWS did not say yet who can use them; those that it has are not known otherwise.
-    pub(super) fn unread(&self) -> BTreeSet<String> {
-        let unread = self.view.and_then(|view| self.unread_in(view, |_| true));
-        unread.unwrap_or_default()
+    /// The copies of which AWS did not say yet who can use them; `None` while it is not known which copies there are.
+    pub(super) fn unread(&self) -> Option<BTreeSet<String>> {
+        self.unread_in(self.view?, |_| true)
     }
 
     /// Of which copies, of those made at such a time, AWS did not say who can use them; `None` while it is not known which

@@ -53,7 +53,7 @@ pub(super) fn report<C: Cluster>(
     let before = tenant.status.clone().unwrap_or_default();
     let mut status = before.clone();
     status.observed_generation = Some(tenant.generation());
-    status.mode = Some(Mode::Enforce);
+    status.mode = Some(tenant.mode());
     take_facts(&mut status, tenant, outcome);
     let findings = findings(outcome);
     take_findings(&mut status, &findings, now);
@@ -66,13 +66,16 @@ pub(super) fn report<C: Cluster>(
         }
     }
     rights::tell(&mut conditions, outcome);
+    tell_suspension(&mut conditions, tenant, outcome);
     let site = outcome.world.as_ref().ok().and_then(|world| world.site.as_ref());
     let trouble = site.and_then(|site| ctx.inventories.of(site).trouble());
     let standing = standing(tenant, outcome, &parts, &conditions).with_trouble(trouble);
     if let Some(phase) = phase(&status, outcome, &standing) {
         status.phase = Some(phase);
     }
-    if matches!(standing, Standing::Ready(_)) && status.first_ready_at.is_none() {
+    // In mode Observe nothing falls due.
+    let is_due = matches!(standing, Standing::Ready(_)) && tenant.mode() != Mode::Observe;
+    if is_due && status.first_ready_at.is_none() {
         status.first_ready_at = Some(time(now));
     }
     let judged = judge(ctx, tenant, known(outcome), &mut status);
@@ -224,14 +227,47 @@ fn standing(tenant: &Tenant, outcome: &TenantOutcome, parts: &Parts, conditions:
             "what AWS holds is not known at the moment",
         ));
     }
-    let first_false = parts
-        .each()
-        .map(|(type_, _)| type_)
-        .into_iter()
-        .find(|type_| !conditions.is_true(*type_));
-    match first_false {
-        None => Standing::Ready(Because::new(Reason::Succeeded, "the environment is as declared")),
-        Some(type_) => because_of(type_, parts, conditions),
+    let failing = parts.each().map(|(type_, _)| type_).into_iter();
+    let mut failing = failing
+        .filter(|type_| !conditions.is_true(*type_))
+        .map(|type_| because_of(type_, parts, conditions))
+        .peekable();
+    let Some(first) = failing.peek().cloned() else {
+        return Standing::Ready(Because::new(Reason::Succeeded, "the environment is as declared"));
+    };
+    // Looked at, as was asked for: what would be changed is in the plan, and no fault.
+    let is_bound = conditions.is_true(ConditionType::InstanceReady);
+    match (failing.find(|standing| !is_by_mode(standing)), first) {
+        (None, Standing::Resting(because)) if is_bound => Standing::Ready(because),
+        (None, first) => first,
+        (Some(other), _) => other,
+    }
+}
+
+/// Whether the mode that was asked for is all that is behind it.
+fn is_by_mode(standing: &Standing) -> bool {
+    let reasons = [Reason::Observing, Reason::Protecting];
+    matches!(standing, Standing::Resting(because) if reasons.contains(&because.reason))
+}
+
+/// Says whether somebody suspended the Tenant; nothing where nobody ever did.
+fn tell_suspension(conditions: &mut Conditions, tenant: &Tenant, outcome: &TenantOutcome) {
+    let class = outcome.world.as_ref().ok();
+    let Some(class) = class.and_then(|world| world.references.class.as_ref()) else {
+        return;
+    };
+    match tenant.suspended(class) {
+        Some(why) => conditions.set(
+            ConditionType::Suspended,
+            Some(true),
+            &Because::new(Reason::Suspended, why),
+        ),
+        None if conditions.find(ConditionType::Suspended).is_some() => conditions.set(
+            ConditionType::Suspended,
+            Some(false),
+            &Because::new(Reason::NotSuspended, "no suspension is asked for"),
+        ),
+        None => {}
     }
 }
 
@@ -281,6 +317,9 @@ fn phase(status: &TenantStatus, outcome: &TenantOutcome, standing: &Standing) ->
         return Some(TenantPhase::Stopped);
     }
     match standing {
+        Standing::Ready(because) | Standing::Resting(because) if because.reason == Reason::Observing => {
+            Some(TenantPhase::Observing)
+        }
         Standing::Ready(_) => Some(TenantPhase::Ready),
         Standing::Unknown(_) if status.phase.is_some() => None,
         _ if status.instance_id.is_some() => Some(TenantPhase::Degraded),

@@ -7,7 +7,7 @@ use crate::{
     engine::{Identity, Refusal, Resolved},
     plan::{
         firewall::desired_rules,
-        tenant::{LaunchParameters, TenantDesired, TenantIdentity, holder},
+        tenant::{LaunchParameters, Reins, TenantDesired, TenantIdentity, holder},
     },
 };
 
@@ -73,6 +73,7 @@ pub(super) fn resolve(us: &Identity, tenant: &Tenant, world: &World) -> Resolved
         vpc_id: vpc_of(world),
         rules: desired_rules(&in_force.access),
         base_groups: base_groups.iter().map(|id| id.as_str().into()).collect(),
+        reins: Reins::new(tenant.mode(), tenant.suspended(class)),
         identity,
     };
     Resolved {

@@ -12,7 +12,7 @@ use super::{World, identity_of};
 use crate::{
     api::{Backup, Condition, ConditionType, Reason, Tenant, TenantClass, TenantClassStatus, names::tags},
     clock::later,
-    cloud::{Cloud, CloudError, ImageId, Instance, Operation, SecurityGroupId, SnapshotId},
+    cloud::{Cloud, CloudError, ImageId, Instance, Operation, SecurityGroupId, SnapshotId, VolumeId},
     cluster::{Cluster, Happened, Index, Kind},
     engine::{Context, Failure},
     inventory::View,
@@ -185,12 +185,14 @@ pub(super) fn ground_of<'a, C: Cluster>(
         let subnet = subnet.as_ref()?;
         Some((id.clone(), subnet.vpc_id.clone()))
     });
+    let instance = instance_of(tenants, view);
     Ground {
         identity: identity_of(&ctx.identity, class),
         spec: &class.spec,
         subnet: known,
         group: group_of(world, tenants),
-        instance: instance_of(tenants, view),
+        instance,
+        volume: instance.and_then(|instance| volume_of(instance, view)),
         snapshot: tenants.iter().find_map(|tenant| snapshot_of(tenant, view)),
         image: tenants.iter().find_map(|tenant| image_of(tenant, view)),
     }
@@ -203,6 +205,13 @@ fn snapshot_of(tenant: &Tenant, view: &View) -> Option<SnapshotId> {
         snapshot.tags.contains_key(tags::BACKUP) && !snapshot.tags.contains_key(tags::AWS_BACKUP_SOURCE)
     });
     own.next().map(|snapshot| snapshot.id.clone())
+}
+
+/// A volume of an instance, with its size.
+fn volume_of(instance: &Instance, view: &View) -> Option<(VolumeId, i32)> {
+    let volumes = view.volumes_of(&instance.id);
+    let volume = volumes.present()?.first()?;
+    Some((volume.id.clone(), volume.size_gib))
 }
 
 fn image_of(tenant: &Tenant, view: &View) -> Option<ImageId> {

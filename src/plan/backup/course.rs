@@ -103,8 +103,8 @@ impl<S, B> From<Plan<S, B>> for plan::Plan<S> {
     fn from(planned: Plan<S, B>) -> Self {
         Self {
             steps: planned.steps,
-            waiting_for: Vec::new(),
             look_again: planned.look_again,
+            ..Self::default()
         }
     }
 }

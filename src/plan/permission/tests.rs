@@ -43,6 +43,8 @@ fn instance() -> Instance {
         subnet_id: None,
         vpc_id: None,
         private_ip: None,
+        public_ip: None,
+        launched_at: at(),
         client_token: None,
         metadata: MetadataOptions {
             tokens_required: true,
@@ -53,6 +55,7 @@ fn instance() -> Instance {
             id: "eni-1".into(),
             groups: ["sg-1".into()].into(),
         }],
+        root_device: None,
         volumes: Vec::new(),
         tags: Tags::from([
             ("Name".to_owned(), "web".to_owned()),
@@ -74,6 +77,7 @@ fn ground<'a>(spec: &'a TenantClassSpec, instance: Option<&'a Instance>) -> Grou
         group: Some("sg-1".into()),
         instance,
         snapshot: instance.map(|_| "snap-1".into()),
+        volume: instance.map(|_| ("vol-1".into(), 8)),
         image: instance.map(|_| "ami-1".into()),
     }
 }

@@ -21,6 +21,14 @@ const ALL: [terms::Method; 3] = [
 /// Noon of the 25th in Tokyo: the runs of the 24th and before have ended, the one of the 25th need not have.
 const NOON: &str = "2026-11-25T03:00:00Z";
 
+/// Copies of which AWS said everything.
+fn seen() -> Copies {
+    Copies {
+        unread_copies: Some(BTreeSet::new()),
+        ..Copies::default()
+    }
+}
+
 fn good(days: &[i8]) -> GoodDays {
     GoodDays {
         days: days.iter().map(|&day| date(2026, 11, day)).collect(),
@@ -47,7 +55,7 @@ fn judged_at(
         wanted: 3,
         good: &good,
         lost_run: None,
-        copies: Some(Copies::default()),
+        copies: Some(seen()),
         suspended: None,
         is_quota_short: false,
         told: None,
@@ -257,7 +265,7 @@ fn said_twice(
 fn a_lack_stays_until_aws_says_that_it_is_over() {
     let vault = "vault yagura has no lock: what is in it can be deleted at any time";
     type Change = fn(&mut Copies);
-    let cases: [(Change, Change); 3] = [
+    let cases: [(Change, Change); 4] = [
         (|copies| copies.unlocked_days = 2, |copies| copies.are_locks_unknown = true),
         (
             |copies| {
@@ -268,7 +276,11 @@ fn a_lack_stays_until_aws_says_that_it_is_over() {
         ),
         (
             |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
-            |copies| copies.unread_copies = BTreeSet::from(["snap-1".to_owned()]),
+            |copies| copies.unread_copies = Some(BTreeSet::from(["snap-1".to_owned()])),
+        ),
+        (
+            |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
+            |copies| copies.unread_copies = None,
         ),
     ];
     assert!(is_vault_lack(vault));
@@ -282,7 +294,7 @@ fn a_lack_stays_until_aws_says_that_it_is_over() {
     // Another copy that was not read says nothing of that one.
     let (_, after) = said_twice(
         |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
-        |copies| copies.unread_copies = BTreeSet::from(["snap-2".to_owned()]),
+        |copies| copies.unread_copies = Some(BTreeSet::from(["snap-2".to_owned()])),
     );
     assert!(after.0, "{after:?}");
 }

@@ -37,6 +37,8 @@ pub(super) fn instance_of(launch: &Launch, state: InstanceState) -> Instance {
         subnet_id: Some(launch.subnet_id.clone()),
         vpc_id: Some("vpc-1".into()),
         private_ip: Some("10.0.0.1".to_owned()),
+        public_ip: None,
+        launched_at: Timestamp::UNIX_EPOCH,
         client_token: Some(launch.token.clone()),
         metadata: METADATA,
         instance_profile: None,
@@ -44,6 +46,7 @@ pub(super) fn instance_of(launch: &Launch, state: InstanceState) -> Instance {
             id: format!("eni-{suffix}").into(),
             groups: launch.groups.clone(),
         }],
+        root_device: Some("/dev/xvda".to_owned()),
         volumes: std::iter::once("/dev/xvda".to_owned())
             .chain(devices)
             .map(|device| AttachedVolume {

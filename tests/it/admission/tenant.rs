@@ -140,15 +140,34 @@ async fn deleting_a_tenant_retains_its_environment() {
 }
 
 #[tokio::test]
+async fn a_suspension_has_a_reason() {
+    let (ground, tenant) = (Ground::new(), tenant());
+    let whole = json!({"suspend": true, "suspendReason": "the network team works on it"});
+    ground.takes(&tenant, whole).await;
+    ground.takes(&tenant, json!({"suspend": false})).await;
+    for change in [
+        json!({"suspend": true}),
+        json!({"suspendReason": "why"}),
+        json!({"suspend": false, "suspendReason": "why"}),
+    ] {
+        ground
+            .refuses(&tenant, change, "suspend: true needs suspendReason")
+            .await;
+    }
+    let message = "spec.mode: Unsupported value: \"Watch\"";
+    ground.refuses(&tenant, json!({"mode": "Watch"}), message).await;
+}
+
+#[tokio::test]
 async fn a_field_that_nothing_honours_is_refused() {
     let (ground, tenant) = (Ground::new(), tenant());
-    let object = serde_json::to_string(&tenant.with("hopeful", &json!({"suspend": true}))).unwrap();
+    let object = serde_json::to_string(&tenant.with("hopeful", &json!({"upgrade": true}))).unwrap();
     let args = ["-n", &ground.namespace, "create", "--dry-run=server", "-f", "-"];
     let refusal = ground
         .plane
         .kubectl_as(User::Admin, &args, Some(&object))
         .unwrap_err();
-    assert!(refusal.contains("unknown field \"spec.suspend\""), "{refusal}");
+    assert!(refusal.contains("unknown field \"spec.upgrade\""), "{refusal}");
 }
 
 #[tokio::test]

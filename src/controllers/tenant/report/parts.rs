@@ -8,7 +8,7 @@ use crate::{
     controllers::tenant::{Desired, InForce, access::Origin},
     plan::{
         Waiting,
-        tenant::{TenantAction, TenantStep, TenantWorld},
+        tenant::{Reins, TenantAction, TenantStep, TenantWorld},
     },
     report::{conditions::find_condition, standing::Because},
 };
@@ -82,7 +82,8 @@ impl Parts {
             .resolved
             .as_ref()
             .and_then(|resolved| resolved.desired.as_ref());
-        let (Some(aws), Some(Desired::Kept(_, in_force)), Some(plan)) = (aws, desired, &outcome.plan) else {
+        let (Some(aws), Some(Desired::Kept(desired, in_force)), Some(plan)) = (aws, desired, &outcome.plan)
+        else {
             // Nothing was looked at. An environment that never was is said not to be; any other stays as it was.
             let never_was = tenant
                 .status
@@ -103,6 +104,8 @@ impl Parts {
             aws,
             waiting_for: &plan.waiting_for,
             remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
+            held: &plan.held,
+            by: by_reins(&desired.reins),
             failed_before: failed_before(tenant),
         };
         // A refused launch does not go on, whatever the plan says of it.
@@ -138,6 +141,10 @@ struct Case<'a> {
     waiting_for: &'a [Waiting],
     /// The steps that were not taken.
     remaining: &'a [TenantStep],
+    /// The steps that are held back.
+    held: &'a [TenantStep],
+    /// Why they are; `None` where the mode lets everything through.
+    by: Option<Because>,
     /// What was said of the status checks, if one failed at the last look.
     failed_before: Option<&'a str>,
 }
@@ -154,7 +161,10 @@ impl Case<'_> {
         match (&self.aws.bound, self.aws.instance.present()) {
             (Some(_), Some(instance)) => self.checked(&instance.id),
             (Some(_), None) => Part::Unknown,
-            (None, _) => Part::fails(Reason::Launching, "the instance is being made"),
+            (None, _) => match &self.by {
+                Some(by) => Part::Known(false, held("the instance would be made", by)),
+                None => Part::fails(Reason::Launching, "the instance is being made"),
+            },
         }
     }
 
@@ -195,6 +205,15 @@ impl Case<'_> {
                 .remaining
                 .iter()
                 .any(|step| makes_group(step) || changes_rules(step));
+        if let Some(by) = &self.by
+            && (self.aws.group.present().is_none()
+                || self
+                    .held
+                    .iter()
+                    .any(|step| makes_group(step) || changes_rules(step)))
+        {
+            return Part::Known(false, held("the security group would be made exact", by));
+        }
         if is_incomplete {
             return Part::fails(Reason::GroupChanging, "the security group is being made exact");
         }
@@ -224,6 +243,11 @@ impl Case<'_> {
                 TenantAction::CreateGroup(_) | TenantAction::ChangeRules { .. } | TenantAction::Bind(_)
             )
         };
+        if let Some(by) = &self.by
+            && self.held.iter().any(hardens)
+        {
+            return Part::Known(false, held(&would(self.held), by));
+        }
         if self.remaining.iter().any(hardens) {
             return Part::fails(Reason::Drifted, "changes by others are being undone");
         }
@@ -232,6 +256,30 @@ impl Case<'_> {
             "metadata options, protection, tags, volumes and groups are as they must be",
         )
     }
+}
+
+/// What keeps steps from being taken.
+fn by_reins(reins: &Reins) -> Option<Because> {
+    Some(match reins {
+        Reins::Enforce => return None,
+        Reins::Observe => Because::new(Reason::Observing, "mode Observe writes nothing to AWS"),
+        Reins::Protect => Because::new(
+            Reason::Protecting,
+            "mode Protect writes tags, snapshots and locks only",
+        ),
+        Reins::Suspended(why) => Because::new(Reason::Suspended, format!("nothing is written to AWS: {why}")),
+    })
+}
+
+/// What would be done, and why it is not.
+fn held(what: &str, by: &Because) -> Because {
+    Because::new(by.reason, format!("{what}, but {}", by.message))
+}
+
+/// What others changed and is left so.
+fn would(held: &[TenantStep]) -> String {
+    let findings = held.iter().flat_map(|step| &step.findings).count();
+    format!("{findings} changes by others would be undone")
 }
 
 /// What the status says of failing status checks.

@@ -20,6 +20,7 @@ pub(super) fn start() -> Timestamp {
 
 pub(super) fn desired() -> TenantDesired {
     TenantDesired {
+        reins: Reins::default(),
         identity: TenantIdentity {
             cluster: "prod".to_owned(),
             cluster_uid: "c-1".to_owned(),
