@@ -192,6 +192,7 @@ pub(super) async fn what_is_not_there_is_not_found(stand: &Stand) {
         cloud.delete_snapshot(&snapshot).await.unwrap_err(),
         cloud.sharing_of_snapshot(&snapshot).await.unwrap_err(),
         cloud.unshare_snapshot(&snapshot, &named()).await.unwrap_err(),
+        cloud.lock_of(&snapshot).await.unwrap_err(),
         cloud
             .lock_snapshot(&snapshot, LockMode::Governance, in_days(4))
             .await

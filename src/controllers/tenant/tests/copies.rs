@@ -197,3 +197,30 @@ async fn the_right_is_named_without_which_nobody_knows_whether_copies_are_locked
     assert_eq!(reason, "LockNotRead", "{message}");
     assert!(message.contains("lacks ec2:DescribeLockedSnapshots"), "{message}");
 }
+
+#[tokio::test]
+async fn a_day_that_aws_backup_took_is_judged_by_its_vault_whatever_takes_the_next() {
+    let mut env = ready().await;
+    env.aws_backup("PUT", "/backup-vaults/old", &json!({}));
+    env.put::<Backup>(json!({
+        "apiVersion": "yagura.dev/v1alpha1",
+        "kind": "Backup",
+        "metadata": {"name": "by-hand", "namespace": "acme"},
+        "spec": {"tenantRef": "jira", "reason": "test"},
+        "status": {
+            "phase": "Complete",
+            "engine": "AWSBackup",
+            "methods": [{
+                "method": "Snapshot", "state": "Complete", "vault": "old",
+                "startedAt": "2026-11-24T00:00:10Z", "finishedAt": "2026-11-24T00:00:20Z",
+                "recoveryPointArn": "arn:aws:ec2:ap-northeast-1::image/ami-0123456789abcdef1",
+            }],
+        },
+    }));
+    env.pass(60).await;
+    let (reason, message) = protected(&env);
+    assert_eq!(reason, "VaultNotLocked", "{message}");
+    assert!(message.contains("vault old has no lock"), "{message}");
+    // Locks of snapshots it has none of.
+    assert!(!message.contains("snapshots are not locked"), "{message}");
+}
