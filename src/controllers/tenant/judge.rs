@@ -111,7 +111,7 @@ pub(super) fn judge<C: Cluster>(
     let told = find_condition(&status.conditions, ConditionType::Protected.as_str())
         .filter(|condition| condition.status == FALSE)
         .map(|condition| condition.message.as_str());
-    let answer = ground.protection(ctx, tenant, &facts, (&good, &vaults), told);
+    let answer = ground.protection(ctx, tenant, &facts, (&good, &vaults, told));
     status.promises = Some(judge_all(&ground.terms, &facts).to_status());
     take_backups(status, &good);
     let moments = [
@@ -166,8 +166,7 @@ impl Ground {
         ctx: &Context<C>,
         tenant: &Tenant,
         facts: &Facts,
-        (good, vaults): (&GoodDays, &BTreeSet<VaultName>),
-        told: Option<&str>,
+        (good, vaults, told): (&GoodDays, &BTreeSet<VaultName>, Option<&str>),
     ) -> Option<Answer> {
         let rule = &self.rule;
         let policy = rule.policy.as_deref().and_then(|policy| {

@@ -217,7 +217,9 @@ async fn a_day_that_aws_backup_took_is_judged_by_its_vault_whatever_takes_the_ne
             }],
         },
     }));
-    env.pass(60).await;
+    // Nobody is woken by a vault: it is asked for, and looked at ten minutes later.
+    env.pass(30).await;
+    env.skip(600).await;
     let (reason, message) = protected(&env);
     assert_eq!(reason, "VaultNotLocked", "{message}");
     assert!(message.contains("vault old has no lock"), "{message}");
