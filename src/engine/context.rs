@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, ClusterError, KindName},
     inventory::Inventories,
     metrics::Metrics,
+    separation::Separation,
     terms::Registry,
 };
 
@@ -175,6 +176,8 @@ pub struct Context<C> {
     pub wakes: Wakes,
     /// What holds deletions back.
     pub brakes: Brakes,
+    /// Who shares what with whom.
+    pub separation: Separation,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -200,6 +203,7 @@ impl<C: Cluster> Context<C> {
             metrics,
             wakes: Wakes::default(),
             brakes: Brakes::default(),
+            separation: Separation::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }
