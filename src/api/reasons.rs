@@ -279,6 +279,8 @@ vocabulary! {
         VaultRefuses,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
+        /// What a Backup made was gone and shows in AWS again.
+        SnapshotsBack,
         /// Newer good days replaced the Backup, and what it made was deleted.
         RetentionEnded,
         /// A lock that somebody removed or shortened was put back.

@@ -55,7 +55,7 @@ pub(super) enum Seen {
     /// Engine EC2.
     Ec2(planner::World),
     /// Engine AWSBackup.
-    Job(planner::job::World),
+    Job(Box<planner::job::World>),
 }
 
 /// One step, as the engine has it.
@@ -92,7 +92,10 @@ impl<C: Cluster> Reconciler<C> for Backups {
         let keeping = retire::observe(ctx, backup, &scene);
         let seen = match scene.engine {
             Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, (&scene, &keeping)).await?),
-            Engine::AWSBackup => Seen::Job(self.jobs.observe(ctx, backup, (&scene, &keeping))),
+            Engine::AWSBackup => {
+                let seen = self.jobs.observe(ctx, backup, (&scene, &keeping));
+                Seen::Job(Box::new(seen))
+            }
         };
         Ok(World { scene, keeping, seen })
     }
@@ -192,12 +195,14 @@ impl<C: Cluster> Reconciler<C> for Backups {
             Seen::Job(seen) => {
                 let failed =
                     failed.and_then(|(step, failure)| matches!(step, Step::Job(_)).then_some(failure));
-                let world = (&world.scene, seen, &world.keeping);
+                let world = (&world.scene, &**seen, &world.keeping);
                 self.jobs.report(backup, world, (failed, now))
             }
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
         retire::amend(backup, status, &world.scene, &world.keeping);
+        let returned = retire::tell_return(backup, status, &world.keeping, now);
+        report.events.extend(returned);
         report
     }
 }

@@ -175,7 +175,9 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
         );
         let suspended = suspension::condition(in_force);
         conditions.set(ConditionType::Suspended, Some(suspended.0), &suspended.1);
-        conditions.set(ConditionType::QuotaSufficient, quota.0, &quota.1);
+        if !quota::stays_short(&status, &quota) {
+            conditions.set(ConditionType::QuotaSufficient, quota.0, &quota.1);
+        }
         status.conditions = conditions.settle(&standing(in_force, refusal));
         Report {
             status: Some(status),
