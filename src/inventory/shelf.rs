@@ -104,7 +104,7 @@ impl<T: Resource> Shelf<T> {
             let items = before.items().iter().zip(&items);
             let is_same =
                 before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
-            is_same && before.missed.is_empty() && before.is_confirmed()
+            is_same && before.missed.items().is_empty() && before.is_confirmed()
         });
         if !is_same || !self.pending.is_empty() {
             self.version += 1;

@@ -50,6 +50,9 @@ pub(super) fn instance(party: &Party, ip: &str) -> Instance {
         subnet_id: None,
         vpc_id: Some("vpc-1".into()),
         private_ip: Some(ip.to_owned()),
+        public_ip: None,
+        launched_at: None,
+        root_device: None,
         client_token: Some(format!("yagura-{name}-1")),
         metadata: MetadataOptions {
             tokens_required: true,
