@@ -6,6 +6,7 @@
 mod access;
 mod apply;
 mod copies;
+mod foreign;
 mod judge;
 mod looking;
 mod memory;

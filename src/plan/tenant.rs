@@ -94,6 +94,8 @@ pub struct TenantWorld {
     pub protected: Observed<bool>,
     /// The volumes that a listing by our tag showed; unknown if that may have been too early to show them.
     pub volumes: Observed<Vec<Volume>>,
+    /// Those on the instance that are another Tenant's: they are left as they are, so that it can be told.
+    pub foreign_volumes: BTreeSet<VolumeId>,
     /// The group of the environment's name, whoever made it.
     pub group: Observed<SecurityGroup>,
     /// The rules that we last left that group with, if we did: what differs from them is somebody else's doing.

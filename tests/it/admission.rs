@@ -12,6 +12,7 @@ mod examples;
 mod incident;
 mod rights;
 mod tenant;
+mod tenant_environment;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

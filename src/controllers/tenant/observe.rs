@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     References, TenantReconciler, World,
+    foreign::volumes_of_others,
     resolve::{identity_of, mistakes, subnet_of},
 };
 use crate::{
@@ -75,7 +76,12 @@ pub(super) async fn observe<C: Cluster>(
         tenant,
         class: &class,
     };
-    looking.look(references).await
+    let mut world = looking.look(references).await?;
+    if let Some(aws) = &mut world.aws {
+        let volumes = aws.volumes.present().map(Vec::as_slice).unwrap_or_default();
+        aws.foreign_volumes = volumes_of_others(ctx, tenant, volumes);
+    }
+    Ok(world)
 }
 
 /// The objects around a Tenant.
@@ -287,6 +293,7 @@ impl Looking<'_> {
             } else {
                 self.volumes(&instance)
             },
+            foreign_volumes: BTreeSet::new(),
             previous_rules: previous_rules(self.tenant),
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),

@@ -175,6 +175,7 @@ fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcom
         let mut volumes: Vec<_> = instance
             .volumes
             .iter()
+            .filter(|volume| !aws.foreign_volumes.contains(&volume.id))
             .map(|volume| volume.id.to_string())
             .collect();
         volumes.sort();

@@ -101,7 +101,7 @@ fn plan_tags(
     lack(&mut lacking, instance.id.as_str(), &expected, &instance.tags);
     if let Some(volumes) = world.volumes.present() {
         let attached: BTreeSet<_> = instance.volumes.iter().map(|volume| &volume.id).collect();
-        for id in attached {
+        for id in attached.difference(&world.foreign_volumes.iter().collect()) {
             match listed(volumes, id) {
                 Some(volume) => lack(&mut lacking, id.as_str(), &expected, &volume.tags),
                 None => lack_all(&mut lacking, id, &expected),

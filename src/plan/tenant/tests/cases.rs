@@ -57,6 +57,7 @@ pub(super) fn nothing() -> TenantWorld {
         instance: Observed::Absent,
         protected: Observed::Unknown,
         volumes: Observed::Present(Vec::new()),
+        foreign_volumes: BTreeSet::new(),
         group: Observed::Absent,
         previous_rules: None,
         launch: None,
