@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, ClusterError, KindName},
     inventory::Inventories,
     metrics::Metrics,
+    rollouts::Rollouts,
     terms::Registry,
 };
 
@@ -175,6 +176,8 @@ pub struct Context<C> {
     pub wakes: Wakes,
     /// What holds deletions back.
     pub brakes: Brakes,
+    /// What keeps an edit of a class from reaching all its Tenants at once.
+    pub rollouts: Rollouts,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -200,6 +203,7 @@ impl<C: Cluster> Context<C> {
             metrics,
             wakes: Wakes::default(),
             brakes: Brakes::default(),
+            rollouts: Rollouts::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }

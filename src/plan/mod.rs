@@ -15,6 +15,7 @@ pub mod selection;
 pub mod slot;
 pub mod tenant;
 pub mod vault;
+pub mod window;
 
 use jiff::Timestamp;
 

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::{
-    References, TenantReconciler, World,
+    References, TenantReconciler, World, change,
     resolve::{identity_of, mistakes, subnet_of},
 };
 use crate::{
@@ -27,7 +27,9 @@ use crate::{
         class::quarantine_name,
         firewall::desired_rules,
         incident::hold,
-        tenant::{CONSISTENCY_LAG, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder},
+        tenant::{
+            CONSISTENCY_LAG, ChangeFacts, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder,
+        },
     },
     report::conditions::find_condition,
 };
@@ -75,7 +77,9 @@ pub(super) async fn observe<C: Cluster>(
         tenant,
         class: &class,
     };
-    looking.look(references).await
+    let mut world = looking.look(references).await?;
+    change::look(ctx, tenant, &class, &mut world);
+    Ok(world)
 }
 
 /// The objects around a Tenant.
@@ -291,6 +295,8 @@ impl Looking<'_> {
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),
             kin: self.kin(),
+            // Added by whoever reads the objects around it.
+            change: ChangeFacts::default(),
             bound,
             instance,
             group,

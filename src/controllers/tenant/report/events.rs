@@ -13,7 +13,7 @@ use crate::{
 const MESSAGE_MAX: usize = 1000;
 
 /// The reasons of `InstanceReady` and `Hardened` that are somebody's doing and worth an event.
-const TOLD: [Reason; 7] = [
+const TOLD: [Reason; 8] = [
     Reason::Vanished,
     Reason::StoppedByHand,
     Reason::Stopped,
@@ -21,6 +21,7 @@ const TOLD: [Reason; 7] = [
     Reason::IsolatedByHand,
     Reason::Isolated,
     Reason::NoAccessPolicy,
+    Reason::NoWindow,
 ];
 
 /// The instance that this pass bound.
@@ -56,6 +57,7 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
         ConditionType::InstanceReady,
         ConditionType::FirewallReady,
         ConditionType::Hardened,
+        ConditionType::PlanApplied,
         ConditionType::Stalled,
     ] {
         events.extend(turned_bad(type_, before, after));
@@ -85,7 +87,7 @@ fn turned_bad(type_: ConditionType, before: &TenantStatus, after: &TenantStatus)
 }
 
 /// The text, cut at a sign if it is too long.
-pub(super) fn shortened(text: &str, max: usize) -> String {
+pub(in crate::controllers::tenant) fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
