@@ -23,4 +23,5 @@ pub mod plan;
 pub mod promises;
 pub mod report;
 pub mod rollouts;
+pub mod separation;
 pub mod terms;

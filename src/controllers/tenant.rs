@@ -13,6 +13,7 @@ mod memory;
 mod observe;
 mod report;
 mod resolve;
+mod separated;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -20,6 +20,7 @@ use crate::{
     inventory::Inventories,
     metrics::Metrics,
     rollouts::Rollouts,
+    separation::Separation,
     terms::Registry,
 };
 
@@ -178,6 +179,8 @@ pub struct Context<C> {
     pub brakes: Brakes,
     /// What keeps an edit of a class from reaching all its Tenants at once.
     pub rollouts: Rollouts,
+    /// Who shares what with whom.
+    pub separation: Separation,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -204,6 +207,7 @@ impl<C: Cluster> Context<C> {
             wakes: Wakes::default(),
             brakes: Brakes::default(),
             rollouts: Rollouts::default(),
+            separation: Separation::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }

@@ -12,6 +12,7 @@ pub mod permission;
 pub mod protected;
 pub mod retention;
 pub mod selection;
+pub mod separation;
 pub mod slot;
 pub mod tenant;
 pub mod vault;

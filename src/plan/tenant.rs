@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 pub use self::{
     change::{COOL_DOWN, ChangeFacts, ChangeRecord, ChangeWish, Growth, PATIENCE, Power, Size},
-    identity::{Standing, TenantIdentity, drifted_tags, standing_of},
+    identity::{Standing, TenantIdentity, drifted_tags, standing_of, uid_of_group, uid_of_launch},
     label::{Claim, holder},
     launch::{LaunchParameters, LaunchRecord},
     reins::Reins,

@@ -1,6 +1,8 @@
+mod apart;
 mod change;
 mod checks;
 mod copies;
+mod exceptions;
 mod failing;
 mod meanwhile;
 mod reins;

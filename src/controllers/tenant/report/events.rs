@@ -12,8 +12,8 @@ use crate::{
 /// The longest message that an event takes.
 const MESSAGE_MAX: usize = 1000;
 
-/// The reasons of `InstanceReady` and `Hardened` that are somebody's doing and worth an event.
-const TOLD: [Reason; 8] = [
+/// The reasons of `InstanceReady`, `Hardened`, `PlanApplied` and `Separated` that are somebody's doing and worth an event.
+const TOLD: [Reason; 11] = [
     Reason::Vanished,
     Reason::StoppedByHand,
     Reason::Stopped,
@@ -22,6 +22,9 @@ const TOLD: [Reason; 8] = [
     Reason::Isolated,
     Reason::NoAccessPolicy,
     Reason::NoWindow,
+    Reason::SharedWithOthers,
+    Reason::OpenToOthers,
+    Reason::CopiesShared,
 ];
 
 /// The instance that this pass bound.
@@ -58,6 +61,7 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
         ConditionType::FirewallReady,
         ConditionType::Hardened,
         ConditionType::PlanApplied,
+        ConditionType::Separated,
         ConditionType::Stalled,
     ] {
         events.extend(turned_bad(type_, before, after));
@@ -65,6 +69,12 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
     let ready = ConditionType::Ready.as_str();
     if is_true(&after.conditions, ready) && !is_true(&before.conditions, ready) {
         events.push(Happened::normal(Reason::Succeeded, "the environment is Ready"));
+    }
+    let separated = ConditionType::Separated.as_str();
+    let was_shared = find_condition(&before.conditions, separated).is_some_and(|old| old.status == FALSE);
+    if was_shared && is_true(&after.conditions, separated) {
+        let message = "nothing is shared with, or open to, another customer any more";
+        events.push(Happened::normal(Reason::NothingShared, message));
     }
     // What two conditions say in the same words is one event.
     events.dedup();
