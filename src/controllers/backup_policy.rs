@@ -287,6 +287,7 @@ fn values(policy: &BackupPolicy, in_force: &InForce, tally: &Tally) -> BackupPol
     let before = policy.status.clone().unwrap_or_default();
     BackupPolicyStatus {
         observed_generation: Some(policy.generation()),
+        last_handled_request_at: before.last_handled_request_at,
         conditions: before.conditions,
         accepted: in_force.accepted.clone(),
         accepted_schedule_at: in_force.schedule_at.map(time),

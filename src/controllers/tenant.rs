@@ -5,6 +5,7 @@
 
 mod access;
 mod apply;
+mod change;
 mod copies;
 mod foreign;
 mod judge;

@@ -1,3 +1,4 @@
 mod cases;
+mod change;
 mod examples;
 mod properties;
