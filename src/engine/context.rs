@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::DueQueue;
+use super::{DueQueue, Permissions};
 use crate::{
     api::{Key, Reason},
     brakes::Brakes,
@@ -175,6 +175,8 @@ pub struct Context<C> {
     pub wakes: Wakes,
     /// What holds deletions back.
     pub brakes: Brakes,
+    /// What AWS last said of our rights.
+    pub permissions: Permissions,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -200,6 +202,7 @@ impl<C: Cluster> Context<C> {
             metrics,
             wakes: Wakes::default(),
             brakes: Brakes::default(),
+            permissions: Permissions::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }
