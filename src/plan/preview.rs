@@ -10,16 +10,18 @@
 //! Deliberately absent: times and rights. The same plan has the same hash, whenever and by whomever it is made.
 
 mod items;
+mod probes;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use jiff::Timestamp;
+pub use probes::probes;
 use sha2::{Digest, Sha256};
 
 use super::{
     Plan,
     firewall::RuleChange,
-    tenant::{TenantAction, TenantDesired, TenantStep, TenantWorld, plan_tenant},
+    tenant::{TenantAction, TenantDesired, TenantIdentity, TenantStep, TenantWorld, plan_tenant},
 };
 use crate::{
     api::{PlanOp, PlannedChange, TenantPlan},
@@ -82,10 +84,10 @@ pub struct Preview {
 
 impl Preview {
     /// The preview of these steps; `None` where they change nothing in AWS.
-    pub fn of(desired: &TenantDesired, world: &TenantWorld, steps: &[TenantStep]) -> Option<Self> {
+    pub fn of(identity: &TenantIdentity, world: &TenantWorld, steps: &[TenantStep]) -> Option<Self> {
         let mut changes: Vec<_> = steps
             .iter()
-            .flat_map(|step| items::of(desired, world, &step.action))
+            .flat_map(|step| items::of(identity, world, &step.action))
             .collect();
         // By what they are, so that no listing's order shows. One thing is said once.
         changes.sort();
@@ -224,7 +226,7 @@ fn reshape(world: &mut TenantWorld, action: &TenantAction) -> bool {
                 id: new.name.as_str().into(),
                 name: new.name.clone(),
                 vpc_id: new.vpc_id.clone(),
-                rules: std::collections::BTreeSet::new(),
+                rules: BTreeSet::new(),
                 tags: new.tags.clone(),
             });
             true
@@ -242,6 +244,3 @@ fn reshape(world: &mut TenantWorld, action: &TenantAction) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

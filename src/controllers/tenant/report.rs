@@ -66,7 +66,9 @@ pub(super) fn report<C: Cluster>(
     let parts = Parts::of(tenant, outcome, planned.summary().as_deref());
     let class = outcome.world.as_ref().ok();
     let class = class.and_then(|world| world.references.class.as_deref());
-    planned.tell(&mut status, |operation| ctx.permissions.permits(class?.uid(), operation));
+    planned.tell(&mut status, |operation| {
+        ctx.permissions.permits(class?.uid(), operation)
+    });
     let mut conditions = Conditions::over(&before.conditions, tenant.generation(), now);
     for (type_, part) in parts.each() {
         if let Part::Known(holds, because) = part {

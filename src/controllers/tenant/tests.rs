@@ -2,6 +2,7 @@ mod checks;
 mod copies;
 mod failing;
 mod meanwhile;
+mod planned;
 mod reins;
 mod sources;
 mod sweep;

@@ -11,20 +11,25 @@ use crate::{
     },
     plan::{
         firewall::{RuleChange, RuleStep, describe},
-        tenant::{TenantAction, TenantDesired, TenantWorld},
+        tenant::{TenantAction, TenantIdentity, TenantWorld},
     },
 };
 
 /// What this step changes in AWS; nothing where only Kubernetes learns of it.
-pub(super) fn of(desired: &TenantDesired, world: &TenantWorld, action: &TenantAction) -> Vec<Change> {
+pub(super) fn of(identity: &TenantIdentity, world: &TenantWorld, action: &TenantAction) -> Vec<Change> {
     match action {
         TenantAction::RecordLaunch(_) | TenantAction::Bind(_) => Vec::new(),
         TenantAction::CreateGroup(group) => vec![of_group(group)],
         TenantAction::ChangeRules { group, change } => of_rules(group, change),
-        TenantAction::Launch(launch) => vec![of_launch(desired, launch)],
+        TenantAction::Launch(launch) => vec![of_launch(identity, launch)],
         TenantAction::SetTags { ids, tags } => of_tags(world, ids, tags),
         TenantAction::Protect(id) => vec![
-            Item::of(Operation::ModifyInstanceAttribute, id.as_str(), "terminationProtection").changes("off", "on"),
+            Item::of(
+                Operation::ModifyInstanceAttribute,
+                id.as_str(),
+                "terminationProtection",
+            )
+            .changes("off", "on"),
         ],
         TenantAction::SetMetadataOptions(id, options) => of_metadata(world, id.as_str(), *options),
         TenantAction::KeepVolumes(_, volumes) => volumes
@@ -112,13 +117,11 @@ fn of_rules(group: &SecurityGroupId, step: &RuleStep) -> Vec<Change> {
     match step.change {
         RuleChange::Authorize => rules.map(|rule| item().adds(rule)).collect(),
         // Whoever comes by it stays out from then on.
-        RuleChange::Revoke => rules
-            .map(|rule| item().disruptive(true).removes(rule))
-            .collect(),
+        RuleChange::Revoke => rules.map(|rule| item().disruptive(true).removes(rule)).collect(),
     }
 }
 
-fn of_launch(desired: &TenantDesired, launch: &Launch) -> Change {
+fn of_launch(identity: &TenantIdentity, launch: &Launch) -> Change {
     let mut what = format!(
         "{} from {} in {}",
         launch.instance_type, launch.image_id, launch.subnet_id
@@ -133,7 +136,7 @@ fn of_launch(desired: &TenantDesired, launch: &Launch) -> Change {
     }
     let groups: Vec<_> = launch.groups.iter().map(SecurityGroupId::as_str).collect();
     let what = format!("{what}, groups {}", groups.join(", "));
-    Item::of(Operation::RunInstances, &desired.identity.label, "instance").creates(what)
+    Item::of(Operation::RunInstances, &identity.label, "instance").creates(what)
 }
 
 fn of_tags(world: &TenantWorld, ids: &[String], tags: &Tags) -> Vec<Change> {

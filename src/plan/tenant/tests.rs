@@ -1,3 +1,4 @@
 mod cases;
 mod examples;
+mod preview;
 mod properties;

@@ -37,7 +37,7 @@ impl Planned {
             return Self::Nothing;
         }
         let steps = foresee(desired, aws, plan, (Scope::Held, now));
-        Preview::of(desired, aws, &steps).map_or(Self::Nothing, Self::Held)
+        Preview::of(&desired.identity, aws, &steps).map_or(Self::Nothing, Self::Held)
     }
 
     /// How much it is, in words.
