@@ -22,4 +22,5 @@ pub mod operator;
 pub mod plan;
 pub mod promises;
 pub mod report;
+pub mod separation;
 pub mod terms;

@@ -46,8 +46,9 @@ pub use incident::{
 pub use names::{FIELD_MANAGER, GROUP, VERSION};
 pub use reasons::{ConditionType, Reason};
 pub use tenant::{
-    AcceptedAccess, DeletionPolicy, Drift, Launch, Mode, PromiseResult, PromisesStatus, Tampering, Tenant,
-    TenantApplication, TenantContact, TenantPhase, TenantSpec, TenantStatus, Verdict,
+    AcceptedAccess, DeletionPolicy, Drift, Environment, Launch, Mode, PromiseException, PromiseResult,
+    PromisesStatus, Tampering, Tenant, TenantApplication, TenantContact, TenantPhase, TenantSpec,
+    TenantStatus, Verdict,
 };
 pub use tenant_class::{
     AllowedNamespaces, Application, ClassBackup, ClassContact, Encryption, Network, Plan, PlanVolume,

@@ -49,6 +49,10 @@ vocabulary! {
         Hardened,
         /// The Tenant is backed up as the terms promise.
         Protected,
+        /// Nothing of the Tenant is shared with, or open to, another customer or the other kind of environment.
+        Separated,
+        /// Tenants of several customers are in one namespace; present only while true.
+        NamespaceShared,
         /// AWS permits the operator every call that the object may need.
         Permitted,
         /// Another policy is in force for some of the policy's Tenants.
@@ -197,6 +201,17 @@ vocabulary! {
         Contested,
         /// The policy is for no Tenant.
         NoTenants,
+
+        /// What the Tenant has in AWS is nobody else's, and no other customer gets in.
+        NothingShared,
+        /// Something in AWS belongs to two customers, or to Production and Verification, at once.
+        SharedWithOthers,
+        /// A security group of one customer names another customer's group, or the address of their instance.
+        OpenToOthers,
+        /// Tenants of several customers are in one namespace.
+        SeveralCustomersInNamespace,
+        /// Every namespace has Tenants of one customer only.
+        OneCustomerPerNamespace,
 
         /// Backed up as a policy says.
         ByPolicy,

@@ -57,6 +57,10 @@ use super::types::{Cidr, Label, Port, words};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
+#[x_kube(validation = Rule::new("self.environment != 'Verification' || has(self.assignee)")
+    .message("a Verification environment needs its assignee"))]
+#[x_kube(validation = Rule::new("self.environment == 'Verification' || !has(self.assignee)")
+    .message("only a Verification environment has an assignee"))]
 pub struct TenantSpec {
     /// The TenantClass that says where and from what the environment is made. Cannot be changed.
     #[schemars(length(max = 253), regex(pattern = super::types::DNS_SUBDOMAIN))]
@@ -72,6 +76,17 @@ pub struct TenantSpec {
     /// being the same. It stands on everything in AWS. Cannot be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("label cannot be changed"))]
     pub label: Label,
+
+    /// What the environment is for: `Production` (the default), or `Verification`, which is another instance, assigned to
+    /// a worker, that shares no volume, security group or snapshot with Production. Cannot be changed.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("environment cannot be changed"))]
+    pub environment: Environment,
+
+    /// The worker to whom a Verification environment is assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 254), regex(pattern = r"^[^\s]+$"))]
+    pub assignee: Option<String>,
 
     /// What runs in the environment.
     pub application: TenantApplication,
@@ -103,6 +118,39 @@ pub struct TenantSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub suspend_reason: Option<String>,
+
+    /// Promises that may go unkept for a while (at most 16, one for each promise). Each reads `waived`, never pass, and
+    /// counts only if its approver is one of the class's `exceptionApprovers`. Whoever adds one names themselves as its
+    /// approver. To be left out of Git.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["promise".into()]))]
+    pub exceptions: Vec<PromiseException>,
+}
+
+/// A promise that may go unkept for a while.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.until > self.approvedAt && self.until - self.approvedAt <= duration('8784h')")
+    .message("an exception ends after approvedAt, and at most 366 days later"))]
+pub struct PromiseException {
+    /// The promise, like `P16`.
+    #[schemars(length(max = 8), regex(pattern = "^P[1-9][0-9]{0,2}$"))]
+    pub promise: String,
+
+    /// Why, for the auditor.
+    #[schemars(length(min = 10, max = 250))]
+    pub reason: String,
+
+    /// Who takes responsibility: a user name as the cluster knows it.
+    #[schemars(length(min = 1, max = 128))]
+    pub approver: String,
+
+    /// From when on.
+    pub approved_at: Time,
+
+    /// Until when.
+    pub until: Time,
 }
 
 impl Tenant {
@@ -157,6 +205,18 @@ pub struct TenantContact {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
     pub email: Option<String>,
+}
+
+words! {
+    /// What an environment is for.
+    #[derive(Default)]
+    pub enum Environment {
+        /// The customer works in it.
+        #[default]
+        Production,
+        /// A worker tries things out in it.
+        Verification,
+    }
 }
 
 words! {
@@ -232,8 +292,8 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, and `Reconciling` or
-    /// `Stalled` while they hold.
+    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, and `Reconciling`
+    /// or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -82,6 +82,12 @@ pub struct TenantClassSpec {
     #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
     pub terms: String,
 
+    /// Who may approve an exception to a promise, by the user names that the cluster knows (at most 32). Unset: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub exception_approvers: Vec<String>,
+
     /// Whether the operator stops writing to AWS for every Tenant of the class. What differs is told and not repaired;
     /// backups go on, and so does isolation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,7 +264,7 @@ pub struct TenantClassStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` and `Permitted`, and `Stalled` or `Reconciling` while they hold.
+    /// `Ready` and `Permitted`, and `NamespaceShared`, `Braked`, `Stalled` or `Reconciling` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

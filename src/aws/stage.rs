@@ -6,8 +6,9 @@ use std::{
 };
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, BlockDeviceMapping, EbsBlockDevice, EbsInstanceBlockDeviceSpecification,
-    InstanceBlockDeviceMappingSpecification, Tag,
+    AttributeBooleanValue, AttributeValue, BlockDeviceMapping, EbsBlockDevice,
+    EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, InstanceType, ResourceType,
+    Tag,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
@@ -17,8 +18,8 @@ use crate::{
     api::names::tags,
     clock::ManualClock,
     cloud::{
-        Account, Cloud, ClusterId, Direction, ImageId, Instance, InstanceId, Lane, Launch, NewGroup,
-        NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
+        Account, AllocationId, Cloud, ClusterId, Direction, ImageId, Instance, InstanceId, Lane, Launch,
+        NewGroup, NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
     },
 };
 
@@ -178,6 +179,60 @@ impl Stage {
         request.disable_api_termination(off).send().await.unwrap();
         let request = self.stranger().terminate_instances().instance_ids(id.as_str());
         request.send().await.unwrap();
+    }
+
+    /// Someone else stops an instance, and it is stopped.
+    pub(crate) async fn stop(&self, id: &InstanceId) {
+        let request = self.stranger().stop_instances().instance_ids(id.as_str());
+        request.send().await.unwrap();
+        self.advance(Duration::from_secs(60));
+    }
+
+    /// Someone else starts an instance, and it runs.
+    pub(crate) async fn start(&self, id: &InstanceId) {
+        let request = self.stranger().start_instances().instance_ids(id.as_str());
+        request.send().await.unwrap();
+        self.advance(Duration::from_secs(60));
+    }
+
+    /// Someone else gives a stopped instance another type.
+    pub(crate) async fn resize(&self, id: &InstanceId, instance_type: &str) {
+        let value = AttributeValue::builder().value(instance_type).build();
+        let request = self.stranger().modify_instance_attribute();
+        let request = request.instance_id(id.as_str()).instance_type(value);
+        request.send().await.unwrap();
+    }
+
+    /// Someone else tags anything.
+    pub(crate) async fn tag(&self, id: &str, key: &str, value: &str) {
+        let request = self.stranger().create_tags().resources(id);
+        let tag = Tag::builder().key(key).value(value).build();
+        request.tags(tag).send().await.unwrap();
+    }
+
+    /// Someone gets an Elastic IP with these tags: its allocation and the address.
+    pub(crate) async fn elastic_ip(&self, tags: &Tags) -> (AllocationId, String) {
+        let tags = super::convert::tag_specification(ResourceType::ElasticIp, tags);
+        let request = self.stranger().allocate_address().tag_specifications(tags);
+        let made = request.send().await.unwrap();
+        let id = AllocationId::new(made.allocation_id.unwrap());
+        (id, made.public_ip.unwrap())
+    }
+
+    /// Someone else launches an instance by hand, with these tags on it and on its volumes and nothing of ours.
+    pub(crate) async fn foreign_instance(&self, tags: &Tags) -> Instance {
+        let tagged = [ResourceType::Instance, ResourceType::Volume];
+        let tagged = tagged.map(|kind| super::convert::tag_specification(kind, tags));
+        let request = self.stranger().run_instances().min_count(1).max_count(1);
+        let request = request.image_id(simaws::DEFAULT_IMAGE_ID);
+        let request = request.subnet_id(simaws::DEFAULT_SUBNET_ID);
+        let request = request.instance_type(InstanceType::M6iLarge);
+        let tagged = tagged.into_iter().filter(|_| !tags.is_empty());
+        let request = request.set_tag_specifications(Some(tagged.collect()));
+        let made = request.send().await.unwrap().instances.unwrap();
+        let id = InstanceId::new(made[0].instance_id.clone().unwrap());
+        self.advance(Duration::from_secs(60));
+        self.cloud.find_instance(&id).await.unwrap().unwrap()
     }
 
     /// Someone else takes the protection from an instance, and lets its volumes go with it.

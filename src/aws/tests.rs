@@ -1,3 +1,4 @@
+mod changes;
 mod pace;
 
 use std::{collections::BTreeSet, time::Duration};

@@ -8,6 +8,7 @@ mod guard;
 mod incident;
 mod schedule;
 mod selector;
+mod separation;
 mod subnets;
 pub mod tenant;
 pub mod tenant_class;

@@ -13,6 +13,7 @@ mod observe;
 mod preview;
 mod report;
 mod resolve;
+mod separated;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: a finalizer. The quarantine group stays when its class goes; an instance may stand in it.
 
+mod namespaces;
 mod preflight;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -216,6 +217,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
             preflight::tell(&mut conditions, &verdict);
         }
         super::backup::brake::show(ctx, class, &mut conditions, now);
+        namespaces::show(ctx, class, &mut conditions);
         let before = status.clone();
         let trouble = ctx.inventories.of(&class.site()).trouble();
         let standing = standing::<C>(outcome).with_trouble(trouble);
@@ -235,6 +237,7 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
         let events = told
             .chain(preflight::edges(&before, &status))
             .chain(braked)
+            .chain(namespaces::edges(&before, &status))
             .collect();
         // Without any subnet there is nothing to wait for: that is the user's to mend.
         let waits = matches!(&outcome.world, Ok(world)

@@ -6,16 +6,23 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
+    clock::later,
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
+    controllers::separation,
     engine::{Context, ControllerName},
     inventory::{Owner, Swept},
     report::conditions::find_condition,
 };
+
+/// How long a class may be behind its Tenants. A pass of a class goes through all of them, so that one for each change
+/// would make a night of N backups N² looks; what it counts of them, and the rights that it asks for, nobody waits for.
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Turns changes into due passes.
 #[derive(Debug, Default)]
@@ -84,6 +91,7 @@ impl Waker {
         if before.as_ref() == Some(&now) {
             return;
         }
+        ctx.separation.stir();
         let is_same_spec = before.is_some_and(|before| before.generation == now.generation);
         let mut namespaces = BTreeSet::new();
         for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &key.name) {
@@ -106,11 +114,13 @@ fn forget_sites<C: Cluster>(ctx: &Context<C>) {
     let classes = ctx.cluster.cached_all::<TenantClass>();
     let in_use: BTreeSet<_> = classes.iter().map(|class| class.site()).collect();
     ctx.inventories.retain(|site| in_use.contains(site));
+    ctx.separation.retain(|site| in_use.contains(site));
 }
 
 /// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
 /// when it can be told for the first time what is absent, everything of the site is woken, once.
 pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
+    separation::compare_site(ctx, site);
     if swept.became_conclusive {
         wake_site(ctx, site);
     }
@@ -193,13 +203,22 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
     wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
     wake_namespace::<C, Incident>(ctx, key, &[ControllerName::Incident]);
-    if let Some(tenant) = ctx.cluster.cached::<Tenant>(key) {
-        wake(
-            ctx,
-            ControllerName::TenantClass,
-            &Key::new("", &tenant.spec.class_name),
-        );
+    let tenant = ctx.cluster.cached::<Tenant>(key);
+    let party = tenant.as_ref().map(|tenant| separation::party(tenant));
+    if ctx.separation.note(key, party.as_ref()) {
+        // Any class may have Tenants in the namespace, and says whether another customer has too.
+        wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
     }
+    if let Some(tenant) = tenant {
+        wake_to_count(ctx, &tenant);
+    }
+}
+
+/// The class of a Tenant counts its Tenants, in a while.
+fn wake_to_count<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) {
+    let class = Key::new("", &tenant.spec.class_name);
+    let at = later(ctx.now(), COUNTED_WITHIN);
+    ctx.wakes.wake_at(ControllerName::TenantClass, class, at);
 }
 
 fn backup_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
@@ -233,8 +252,7 @@ fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &
     if stalled.is_some_and(|stalled| stalled.reason == Reason::Denied.as_str())
         && let Some(tenant) = ctx.cluster.cached::<Tenant>(tenant)
     {
-        let class = Key::new("", &tenant.spec.class_name);
-        wake(ctx, ControllerName::TenantClass, &class);
+        wake_to_count(ctx, &tenant);
     }
 }
 

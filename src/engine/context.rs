@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, ClusterError, KindName},
     inventory::Inventories,
     metrics::Metrics,
+    separation::Separation,
     terms::Registry,
 };
 
@@ -177,6 +178,8 @@ pub struct Context<C> {
     pub brakes: Brakes,
     /// What AWS last said of our rights.
     pub permissions: Permissions,
+    /// Who shares what with whom.
+    pub separation: Separation,
     /// Held by every pass; whoever takes it whole keeps new ones out.
     gate: RwLock<()>,
     /// The resource version of our last write of an object: an older cached copy is not worth a pass.
@@ -203,6 +206,7 @@ impl<C: Cluster> Context<C> {
             wakes: Wakes::default(),
             brakes: Brakes::default(),
             permissions: Permissions::default(),
+            separation: Separation::default(),
             gate: RwLock::default(),
             written: Mutex::default(),
         }

@@ -1,15 +1,14 @@
 //! What is known of one kind of resource: the last listing, the one before, and our writes since.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
-    listing::{Listing, has_term},
+    listing::Listing,
+    overlay::{Overlaid, Overlay},
     owner::Resource,
+    roll::Roll,
     view::MAX_AGE,
 };
 use crate::{clock::elapsed, cloud::Observed};
@@ -18,19 +17,11 @@ use crate::{clock::elapsed, cloud::Observed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn(pub(super) u64);
 
-/// A resource as our writes left it.
-#[derive(Clone, Debug)]
-pub(super) struct Overlaid<T> {
-    pub(super) item: Arc<T>,
-    /// When what it is built on was true.
-    pub(super) known_at: Timestamp,
-}
-
 /// All that is known of one kind at one moment. Cheap to clone, never changed.
 #[derive(Debug)]
 pub(super) struct Facts<T: Resource> {
     pub(super) listing: Option<Arc<Listing<T>>>,
-    pub(super) overlay: Arc<BTreeMap<T::Id, Overlaid<T>>>,
+    pub(super) overlay: Arc<Overlay<T>>,
     /// What we deleted and a listing may still show.
     pub(super) gone: Arc<BTreeSet<T::Id>>,
 }
@@ -88,7 +79,7 @@ impl<T: Resource> Facts<T> {
         };
         match listing.find(id) {
             Some(item) => Observed::Present(item),
-            None if listing.is_confirmed() && !listing.missed.contains_key(id) => Observed::Absent,
+            None if listing.is_confirmed() && listing.missed.find(id).is_none() => Observed::Absent,
             None => Observed::Unknown,
         }
     }
@@ -96,11 +87,9 @@ impl<T: Resource> Facts<T> {
     /// Everything that was last known, however long ago. What a listing missed once is in it.
     pub(super) fn last_known(&self) -> impl Iterator<Item = &T> {
         let listing = self.listing.as_deref().into_iter();
-        let items = listing.flat_map(|listing| listing.items().iter().chain(listing.missed.values()));
-        let listed = items.map(Arc::as_ref);
-        let listed =
-            listed.filter(|item| !self.overlay.contains_key(item.id()) && !self.gone.contains(item.id()));
-        listed.chain(self.overlay.values().map(|overlaid| overlaid.item.as_ref()))
+        let items = listing.flat_map(|listing| listing.items().iter().chain(listing.missed.items()));
+        let listed = items.map(Arc::as_ref).filter(|item| !self.is_touched(item));
+        listed.chain(self.overlay.all().map(|overlaid| overlaid.item.as_ref()))
     }
 
     /// What is found by this term as it was last known.
@@ -110,11 +99,10 @@ impl<T: Resource> Facts<T> {
         value: &'static str,
     ) -> impl Iterator<Item = &T> {
         let listed = self.listing.as_deref().into_iter();
-        let listed = listed.flat_map(move |listing| listing.having(key, value));
-        let listed =
-            listed.filter(|item| !self.overlay.contains_key(item.id()) && !self.gone.contains(item.id()));
-        let overlaid = self.overlay.values().map(|overlaid| overlaid.item.as_ref());
-        listed.chain(overlaid.filter(move |item| has_term(*item, key, value)))
+        let listed = listed.flat_map(move |listing| listing.shown.having(key, value));
+        let listed = listed.filter(|item| !self.is_touched(item));
+        let overlaid = self.overlay.having(key, value);
+        listed.chain(overlaid.map(|overlaid| overlaid.item.as_ref()))
     }
 
     /// The one of this id as it was last known.
@@ -126,55 +114,78 @@ impl<T: Resource> Facts<T> {
             return None;
         }
         let listing = self.listing.as_deref()?;
-        let item = listing.find(id).or_else(|| listing.missed.get(id))?;
+        let item = listing.find(id).or_else(|| listing.missed.find(id))?;
         Some(item)
     }
 
-    /// What is found by this term, in the order of ids.
+    /// What is found by this term, in the order of ids. The cost grows with what is found, not with what there is.
     pub(super) fn by_term(&self, key: &'static str, value: &str, now: Timestamp) -> Observed<Vec<&T>> {
-        let listed = self.listing.as_deref().into_iter();
-        let listed = listed.flat_map(move |listing| listing.having(key, value));
-        let fits = |item: &T| has_term(item, key, value);
-        self.gather(listed, fits, now)
+        let Some(listing) = self.believed(now) else {
+            return Observed::Unknown;
+        };
+        let found = Found {
+            shown: listing.shown.having(key, value),
+            missed: listing.missed.having(key, value),
+            overlaid: self.overlay.having(key, value),
+        };
+        self.gather(found, listing.is_confirmed(), now)
     }
 
     /// What fits, in the order of ids, by going through everything.
     pub(super) fn matching(&self, fits: impl Fn(&T) -> bool, now: Timestamp) -> Observed<Vec<&T>> {
-        let items = self.listing.iter().flat_map(|listing| listing.items());
-        let listed = items.map(Arc::as_ref).filter(|item| fits(item));
-        self.gather(listed, &fits, now)
+        let Some(listing) = self.believed(now) else {
+            return Observed::Unknown;
+        };
+        let [shown, missed] = [&listing.shown, &listing.missed].map(Roll::items);
+        let found = Found {
+            shown: shown.iter().map(Arc::as_ref).filter(|item| fits(item)),
+            missed: missed.iter().map(Arc::as_ref).filter(|item| fits(item)),
+            overlaid: self.overlay.all().filter(|overlaid| fits(&overlaid.item)),
+        };
+        self.gather(found, listing.is_confirmed(), now)
     }
 
     fn gather<'a>(
         &'a self,
-        listed: impl Iterator<Item = &'a T>,
-        fits: impl Fn(&T) -> bool,
+        found: Found<
+            impl Iterator<Item = &'a T>,
+            impl Iterator<Item = &'a T>,
+            impl Iterator<Item = &'a Overlaid<T>>,
+        >,
+        is_confirmed: bool,
         now: Timestamp,
     ) -> Observed<Vec<&'a T>> {
-        let Some(listing) = self.believed(now) else {
-            return Observed::Unknown;
-        };
-        let is_overlaid = |item: &T| self.overlay.contains_key(item.id()) || self.gone.contains(item.id());
+        let mut missed = found.missed;
         // One that may or may not be there still: without it the rest is not all.
-        let missed = listing.missed.values().filter(|item| !is_overlaid(item));
-        let outdated = self
-            .overlay
-            .values()
-            .filter(|overlaid| !is_fresh(overlaid.known_at, now));
-        let mut uncertain = missed.chain(outdated.map(|overlaid| &overlaid.item));
-        if uncertain.any(|item| fits(item)) {
+        if missed.any(|item| !self.is_touched(item)) {
             return Observed::Unknown;
         }
-        let listed = listed.filter(|item| !is_overlaid(item));
-        let overlaid = self.overlay.values().map(|overlaid| overlaid.item.as_ref());
-        let mut found: Vec<&T> = listed.chain(overlaid.filter(|item| fits(item))).collect();
-        found.sort_by(|a, b| a.id().cmp(b.id()));
-        match (found.is_empty(), listing.is_confirmed()) {
-            (false, _) => Observed::Present(found),
+        let mut all: Vec<&T> = found.shown.filter(|item| !self.is_touched(item)).collect();
+        for overlaid in found.overlaid {
+            if !is_fresh(overlaid.known_at, now) {
+                return Observed::Unknown;
+            }
+            all.push(&overlaid.item);
+        }
+        all.sort_by(|a, b| a.id().cmp(b.id()));
+        match (all.is_empty(), is_confirmed) {
+            (false, _) => Observed::Present(all),
             (true, true) => Observed::Absent,
             (true, false) => Observed::Unknown,
         }
     }
+
+    /// Whether our writes say what became of it, and not the listing.
+    fn is_touched(&self, item: &T) -> bool {
+        self.overlay.has(item.id()) || self.gone.contains(item.id())
+    }
+}
+
+/// What fits, from the places in which something is known.
+struct Found<Shown, Missed, Overlaid> {
+    shown: Shown,
+    missed: Missed,
+    overlaid: Overlaid,
 }
 
 pub(super) fn is_fresh(at: Timestamp, now: Timestamp) -> bool {

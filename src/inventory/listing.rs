@@ -1,14 +1,10 @@
-//! One complete listing of one kind of resource, made to cost little beside the resources themselves.
+//! One complete listing of one kind of resource.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::owner::Resource;
+use super::{owner::Resource, roll::Roll};
 
 /// A complete listing.
 #[derive(Debug)]
@@ -17,86 +13,25 @@ pub(super) struct Listing<T: Resource> {
     pub(super) begun_at: Timestamp,
     /// When the one before began, without which nothing counts as absent.
     pub(super) previous_at: Option<Timestamp>,
+    /// What it shows.
+    pub(super) shown: Roll<T>,
     /// What the one before showed and this one does not: AWS's listings lag, so it may be there all the same.
-    pub(super) missed: BTreeMap<T::Id, Arc<T>>,
-    /// In the order of ids, each once.
-    items: Vec<Arc<T>>,
-    /// The hash of each term of each item with the item's place, in the order of hashes. Eight bytes a term: a map
-    /// from the terms themselves would weigh as much as the resources.
-    index: Vec<(u32, u32)>,
+    pub(super) missed: Roll<T>,
 }
 
 impl<T: Resource> Listing<T> {
-    /// A listing of these items, which are in the order of ids.
-    pub(super) fn new(
-        (begun_at, previous_at): (Timestamp, Option<Timestamp>),
-        items: Vec<Arc<T>>,
-        missed: BTreeMap<T::Id, Arc<T>>,
-    ) -> Self {
-        let mut index = Vec::with_capacity(items.len());
-        for (place, item) in (0..).zip(&items) {
-            item.visit_terms(&mut |key, value| index.push((hash_of(key, value), place)));
-        }
-        index.sort_unstable();
-        index.shrink_to_fit();
-        Self {
-            begun_at,
-            previous_at,
-            missed,
-            items,
-            index,
-        }
-    }
-
     /// Whether there was one before.
     pub(super) fn is_confirmed(&self) -> bool {
         self.previous_at.is_some()
     }
 
-    /// Every item, in the order of ids.
+    /// Everything that it shows, in the order of ids.
     pub(super) fn items(&self) -> &[Arc<T>] {
-        &self.items
+        self.shown.items()
     }
 
-    /// The item of this id.
+    /// What it shows of this id.
     pub(super) fn find(&self, id: &T::Id) -> Option<&Arc<T>> {
-        find(&self.items, id)
+        self.shown.find(id)
     }
-
-    /// The items that have this term, in the order of ids.
-    pub(super) fn having<'a, 'v>(
-        &'a self,
-        key: &'static str,
-        value: &'v str,
-    ) -> impl Iterator<Item = &'a T> + use<'a, 'v, T> {
-        let hash = hash_of(key, value);
-        let begin = self.index.partition_point(|(other, _)| *other < hash);
-        let entries = self.index.iter().skip(begin);
-        let places = entries.take_while(move |(other, _)| *other == hash);
-        places
-            .filter_map(|(_, place)| self.items.get(usize::try_from(*place).ok()?))
-            .map(Arc::as_ref)
-            // Two terms may share a hash.
-            .filter(move |item| has_term(*item, key, value))
-    }
-}
-
-/// The item of this id among items in the order of ids.
-pub(super) fn find<'a, T: Resource>(items: &'a [Arc<T>], id: &T::Id) -> Option<&'a Arc<T>> {
-    let place = items.binary_search_by(|item| item.id().cmp(id)).ok()?;
-    items.get(place)
-}
-
-/// Whether the item is found by this term.
-pub(super) fn has_term<T: Resource>(item: &T, key: &'static str, value: &str) -> bool {
-    let mut found = false;
-    item.visit_terms(&mut |k, v| found |= k == key && v == value);
-    found
-}
-
-fn hash_of(key: &str, value: &str) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    (key, value).hash(&mut hasher);
-    let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }

@@ -9,9 +9,11 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    facts::{Facts, Overlaid, Turn},
-    listing::{Listing, find},
+    facts::{Facts, Turn},
+    listing::Listing,
+    overlay::{Overlaid, Overlay},
     owner::{Owner, Resource},
+    roll::{Roll, find},
 };
 use crate::clock::elapsed;
 
@@ -57,6 +59,8 @@ pub(super) struct Shelf<T: Resource> {
     facts: Facts<T>,
     /// Writes that no listing can be trusted to show yet, in their order.
     pending: BTreeMap<T::Id, Vec<Write<T>>>,
+    /// Rises with all that may be known otherwise than before.
+    version: u64,
 }
 
 impl<T: Resource> Default for Shelf<T> {
@@ -64,6 +68,7 @@ impl<T: Resource> Default for Shelf<T> {
         Self {
             facts: Facts::default(),
             pending: BTreeMap::new(),
+            version: 0,
         }
     }
 }
@@ -73,8 +78,14 @@ impl<T: Resource> Shelf<T> {
         &self.facts
     }
 
+    /// Rises with all that may be known otherwise than before: not with a listing that brings nothing new.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Takes note of a write that just ended.
     pub(super) fn write(&mut self, id: &T::Id, change: Change<T>, begun: Begun) {
+        self.version += 1;
         let Begun { turn, at } = begun;
         self.pending
             .entry(id.clone())
@@ -88,15 +99,30 @@ impl<T: Resource> Shelf<T> {
         let before = self.facts.listing.take();
         let known = before.as_deref().map(Listing::items).unwrap_or_default();
         let (items, mut missed) = compare(known, in_order(found, T::id), changed);
+        let is_same = before.as_ref().is_some_and(|before| {
+            // What is as it was stays the same allocation.
+            let items = before.items().iter().zip(&items);
+            let is_same =
+                before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
+            is_same && before.missed.items().is_empty() && before.is_confirmed()
+        });
+        if !is_same || !self.pending.is_empty() {
+            self.version += 1;
+        }
         // What was missed once is back, or was missed for the second time.
-        for item in before.iter().flat_map(|before| before.missed.values()) {
+        for item in before.iter().flat_map(|before| before.missed.items()) {
             item.owners(changed);
         }
         // What we deleted is gone without doubt once a listing does not show it.
         missed.retain(|id, _| !self.facts.gone.contains(id));
         missed.extend(self.settle(&items, begun, changed));
         let previous_at = before.map(|listing| listing.begun_at);
-        self.facts.listing = Some(Arc::new(Listing::new((begun.at, previous_at), items, missed)));
+        self.facts.listing = Some(Arc::new(Listing {
+            begun_at: begun.at,
+            previous_at,
+            shown: Roll::new(items),
+            missed: Roll::new(missed.into_values().collect()),
+        }));
         self.overlay_all();
     }
 
@@ -104,8 +130,8 @@ impl<T: Resource> Shelf<T> {
     pub(super) fn knows(&self, id: &T::Id) -> bool {
         let listing = self.facts.listing.as_ref();
         let listed =
-            listing.is_some_and(|listing| listing.find(id).is_some() || listing.missed.contains_key(id));
-        listed || self.facts.overlay.contains_key(id)
+            listing.is_some_and(|listing| listing.find(id).is_some() || listing.missed.find(id).is_some());
+        listed || self.facts.overlay.has(id)
     }
 
     /// Drops the writes that the listing has caught up with; gives what we made and it should show, but does not.
@@ -151,16 +177,28 @@ impl<T: Resource> Shelf<T> {
     }
 
     fn overlay_all(&mut self) {
-        self.facts.overlay = Arc::default();
-        self.facts.gone = Arc::default();
-        let ids: Vec<_> = self.pending.keys().cloned().collect();
-        for id in ids {
-            self.overlay(&id);
-        }
+        let ids = self.pending.keys();
+        let shown = ids.filter_map(|id| self.shown(id)).collect();
+        let gone = self.pending.iter().filter(|(_, writes)| ends_gone(writes));
+        let gone = gone.map(|(id, _)| id.clone()).collect();
+        self.facts.overlay = Arc::new(Overlay::new(shown));
+        self.facts.gone = Arc::new(gone);
     }
 
     /// Shows the resource as its pending writes left it.
     fn overlay(&mut self, id: &T::Id) {
+        let is_gone = self.pending.get(id).is_some_and(|writes| ends_gone(writes));
+        if is_gone {
+            Arc::make_mut(&mut self.facts.gone).insert(id.clone());
+        } else if self.facts.gone.contains(id) {
+            Arc::make_mut(&mut self.facts.gone).remove(id);
+        }
+        let shown = self.shown(id);
+        Arc::make_mut(&mut self.facts.overlay).set(id, shown);
+    }
+
+    /// The resource as its pending writes left it.
+    fn shown(&self, id: &T::Id) -> Option<Overlaid<T>> {
         let listing = self.facts.listing.as_deref();
         let listed = listing.and_then(|listing| Some((listing.find(id)?.clone(), listing.begun_at)));
         let mut shown = listed.map(|(item, known_at)| Overlaid { item, known_at });
@@ -180,18 +218,12 @@ impl<T: Resource> Shelf<T> {
                 Change::Gone => shown = None,
             }
         }
-        let is_gone = self.pending.get(id).and_then(|writes| writes.last());
-        if is_gone.is_some_and(Write::is_gone) {
-            Arc::make_mut(&mut self.facts.gone).insert(id.clone());
-        } else if self.facts.gone.contains(id) {
-            Arc::make_mut(&mut self.facts.gone).remove(id);
-        }
-        let overlay = Arc::make_mut(&mut self.facts.overlay);
-        match shown {
-            Some(shown) => overlay.insert(id.clone(), shown),
-            None => overlay.remove(id),
-        };
+        shown
     }
+}
+
+fn ends_gone<T>(writes: &[Write<T>]) -> bool {
+    writes.last().is_some_and(Write::is_gone)
 }
 
 /// The items in the order of ids, each once: one that moved between two pages while they were read came twice, and

@@ -129,7 +129,16 @@ impl State {
             copies: self.copies.known().clone(),
             checks: self.checks.clone(),
             protection: Arc::clone(self.protection.known()),
+            version: self.version(),
         }
+    }
+
+    fn version(&self) -> u64 {
+        self.instances.version()
+            + self.volumes.version()
+            + self.groups.version()
+            + self.snapshots.version()
+            + self.images.version()
     }
 
     /// When the last complete listing of this kind began.

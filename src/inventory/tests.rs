@@ -3,6 +3,7 @@
 mod checks;
 mod copies;
 mod core;
+mod ends;
 mod model;
 mod sweeps;
 mod timetable;

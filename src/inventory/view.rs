@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod copies;
+mod whole;
 
 pub use copies::{CopyId, Exposed};
 
@@ -47,6 +48,7 @@ pub struct View {
     pub(super) copies: Known,
     pub(super) checks: Checks,
     pub(super) protection: Arc<BTreeMap<InstanceId, bool>>,
+    pub(super) version: u64,
 }
 
 impl View {

@@ -64,12 +64,21 @@ const TENANT_INFO: Family = Family {
         "tenant",
         "customer",
         "label",
+        "environment",
         "application",
         "version",
         "plan",
     ],
     meaning: "Always 1; gives a tenant's label, customer and application to be joined on namespace and tenant.",
     alert: "count by (label) (yagura_tenant_info) > 1",
+};
+
+const TENANT_SEPARATED: Family = Family {
+    name: "yagura_tenant_separated",
+    kind: Kind::Gauge,
+    labels: &["namespace", "tenant"],
+    meaning: "Whether nothing of a tenant is shared with, or open to, another customer or the other kind of environment: 1 or 0, the condition Separated; missing while that is not known.",
+    alert: "yagura_tenant_separated == 0",
 };
 
 const DRIFT_ITEMS: Family = Family {
@@ -281,7 +290,7 @@ pub(super) const BUILD_INFO: Family = Family {
 };
 
 /// The families whose values are read from the stores, in the order in which they are collected.
-pub(super) const STATE: [Family; 19] = [
+pub(super) const STATE: [Family; 20] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -292,6 +301,7 @@ pub(super) const STATE: [Family; 19] = [
     BACKUP_LOCKED_UNTIL,
     BACKUP_PROTECTED_LAG,
     BACKUP_PROTECTED,
+    TENANT_SEPARATED,
     BACKUP_QUOTA,
     BACKUP_SUSPENDED,
     INCIDENT_OPEN,
@@ -304,7 +314,7 @@ pub(super) const STATE: [Family; 19] = [
 ];
 
 /// Every family, in the order of the documentation.
-pub const FAMILIES: [Family; 27] = [
+pub const FAMILIES: [Family; 28] = [
     PROMISE_STATUS,
     TENANT_INFO,
     DRIFT_ITEMS,
@@ -315,6 +325,7 @@ pub const FAMILIES: [Family; 27] = [
     BACKUP_LOCKED_UNTIL,
     BACKUP_PROTECTED_LAG,
     BACKUP_PROTECTED,
+    TENANT_SEPARATED,
     BACKUPS_EXPIRED,
     EXPIRY_BRAKED,
     BACKUP_QUOTA,

@@ -57,6 +57,8 @@ pub struct TenantRow {
     pub customer: String,
     /// Its label.
     pub label: String,
+    /// What it is for.
+    pub environment: String,
     /// Its application.
     pub application: String,
     /// That application's version.
@@ -81,6 +83,8 @@ pub struct TenantRow {
     pub protected_lag: Option<Duration>,
     /// Whether it is backed up as promised; `None`: not known.
     pub protected: Option<bool>,
+    /// Whether it is kept apart from others; `None`: not known.
+    pub separated: Option<bool>,
 }
 
 /// One BackupPolicy.
@@ -177,6 +181,9 @@ impl Collector for Collected {
             per_tenant(&state, |row| {
                 row.protected.map(|holds| f64::from(u8::from(holds)))
             }),
+            per_tenant(&state, |row| {
+                row.separated.map(|holds| f64::from(u8::from(holds)))
+            }),
             per_policy(&state, |row| row.quota_sufficient),
             per_policy(&state, |row| Some(row.suspended)),
             open_incidents(&state),
@@ -215,6 +222,7 @@ fn infos(state: &State) -> Vec<Sample> {
             &row.tenant,
             &row.customer,
             &row.label,
+            &row.environment,
             &row.application,
             &row.version,
             &row.plan,

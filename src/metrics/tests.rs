@@ -28,6 +28,7 @@ fn tenant(name: &str) -> TenantRow {
         tenant: name.to_owned(),
         customer: "acme".to_owned(),
         label: "acme-jira-prod".to_owned(),
+        environment: "Production".to_owned(),
         application: "jira".to_owned(),
         version: "9.12.4".to_owned(),
         plan: "standard".to_owned(),
@@ -74,6 +75,7 @@ fn the_state_of_a_tenant_is_shown() {
         locked_until: Some(at(1_700_345_600)),
         protected_lag: Some(Duration::from_secs(120)),
         protected: Some(false),
+        separated: Some(false),
         ..tenant("jira")
     };
     let text = rendered(State {
@@ -103,6 +105,10 @@ fn the_state_of_a_tenant_is_shown() {
     }
     assert_has(
         &text,
+        r#"yagura_tenant_separated{namespace="acme",tenant="jira"} 0"#,
+    );
+    assert_has(
+        &text,
         r#"yagura_backup_start_skew_seconds{namespace="acme",tenant="jira"} 4.5"#,
     );
     assert_has(
@@ -113,7 +119,7 @@ fn the_state_of_a_tenant_is_shown() {
         &text,
         concat!(
             r#"yagura_tenant_info{namespace="acme",tenant="jira",customer="acme",label="acme-jira-prod","#,
-            r#"application="jira",version="9.12.4",plan="standard"} 1"#
+            r#"environment="Production",application="jira",version="9.12.4",plan="standard"} 1"#
         ),
     );
 }
@@ -169,6 +175,7 @@ fn what_is_not_known_is_not_shown() {
         "backup_expected_interval",
         "backup_locked_until",
         "backup_protected",
+        "tenant_separated",
         "inventory_last_success",
         "inventory_pages",
     ] {
@@ -320,6 +327,7 @@ fn every_family_that_is_shown_is_documented() {
         locked_until: Some(at(1)),
         protected_lag: Some(Duration::ZERO),
         protected: Some(true),
+        separated: Some(true),
         ..tenant("jira")
     };
     let metrics = Metrics::new().unwrap();

@@ -108,6 +108,7 @@ fn tenant_row(tenant: &Tenant, own: &[Arc<Backup>]) -> TenantRow {
     TenantRow {
         customer: spec.customer.clone(),
         label: spec.label.to_string(),
+        environment: spec.environment.to_string(),
         application: spec.application.name.clone(),
         version: spec.application.version.clone(),
         plan: spec.plan.clone(),
@@ -123,6 +124,7 @@ fn tenant_row(tenant: &Tenant, own: &[Arc<Backup>]) -> TenantRow {
         locked_until: locked_until(own),
         protected_lag: protected_lag(own),
         protected: is_protected(&status),
+        separated: holds(&status.conditions, ConditionType::Separated),
         namespace,
         tenant: name,
     }

@@ -13,6 +13,7 @@ pub mod preview;
 pub mod protected;
 pub mod retention;
 pub mod selection;
+pub mod separation;
 pub mod slot;
 pub mod tenant;
 pub mod vault;

@@ -27,7 +27,7 @@ use std::{
 use jiff::Timestamp;
 
 pub use self::{
-    identity::{Standing, TenantIdentity, drifted_tags, standing_of},
+    identity::{Standing, TenantIdentity, drifted_tags, standing_of, uid_of_group, uid_of_launch},
     label::{Claim, holder},
     launch::{LaunchParameters, LaunchRecord},
     reins::Reins,

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    api::Engine,
+    api::{Engine, Environment},
     clock::elapsed,
     cloud::{MetadataOptions, Observed, Rule, SecurityGroupId},
     terms::Method,
@@ -35,6 +35,8 @@ pub struct Facts {
     pub metadata: Observed<MetadataOptions>,
     /// The ARN of its instance profile. `Absent`: the instance was seen and has none.
     pub instance_profile: Observed<String>,
+    /// What stands between it and others.
+    pub separation: SeparationFacts,
     /// Its backups; `None`: not known.
     pub backup: Option<BackupFacts>,
     /// Every Incident that names it; `None`: not known.
@@ -54,6 +56,34 @@ pub struct LabelFacts {
     pub other_instances: Option<BTreeSet<String>>,
     /// The label in the tags of the bound instance. `Absent`: the instance is there and carries none.
     pub tag: Observed<String>,
+}
+
+/// What is known of how an environment is kept apart from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeparationFacts {
+    /// What the environment is for.
+    pub environment: Environment,
+    /// The worker whom a Verification environment is assigned to.
+    pub assignee: Option<String>,
+    /// Whether it was compared with all others.
+    pub is_compared: bool,
+    /// What it has in common with others and must not, or lets them in by, as last compared.
+    pub breaches: Vec<BreachFact>,
+    /// Security groups on its interfaces whose rules are not known.
+    pub unseen: BTreeSet<SecurityGroupId>,
+}
+
+/// Something that keeps an environment apart no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreachFact {
+    /// What it is, with both sides named.
+    pub text: String,
+    /// Whether the other side is another customer.
+    pub is_between_customers: bool,
+    /// Whether one side is for verification and the other for production.
+    pub is_between_environments: bool,
+    /// Whether one lets the other in, though each has what is its own.
+    pub is_way_in: bool,
 }
 
 /// What a group attached to an instance is for.

@@ -13,14 +13,16 @@ mod incident;
 mod label;
 mod records;
 mod separation;
+mod waivers;
 
 use std::fmt;
 
 pub use facts::{
-    AttachedGroup, BackupFacts, BackupSet, Decision, DueSlot, Facts, GroupRole, IncidentSummary, LabelFacts,
-    Lock, SetCheck, SetState, VIEW_MAX_AGE,
+    AttachedGroup, BackupFacts, BackupSet, BreachFact, Decision, DueSlot, Facts, GroupRole, IncidentSummary,
+    LabelFacts, Lock, SeparationFacts, SetCheck, SetState, VIEW_MAX_AGE,
 };
 pub use records::{BackupCalendar, CopiesSeen};
+pub use waivers::next_edge;
 
 pub use crate::api::Verdict;
 use crate::terms::{PromiseId, Terms};
@@ -78,7 +80,7 @@ pub fn judge_all(terms: &Terms, facts: &Facts) -> Scoreboard {
             Judgement {
                 id: promise.id,
                 verdict,
-                reason,
+                reason: fitting(reason),
             }
         })
         .collect();
@@ -92,6 +94,7 @@ fn judge(id: PromiseId, terms: &Terms, facts: &Facts) -> Finding {
         3 => label::is_unique(facts),
         6 => label::is_unchanged(facts),
         8 => separation::keeps_customers_apart(facts),
+        9 => separation::shares_no_environment(facts),
         11 => firewall::limits_sources(facts),
         15 => firewall::is_https_only(terms, facts),
         16 => firewall::keeps_maintenance_private(facts),
@@ -101,6 +104,7 @@ fn judge(id: PromiseId, terms: &Terms, facts: &Facts) -> Finding {
         25 => backup::takes_the_whole_set(terms, facts),
         26 => backup::checks_each_backup(terms, facts),
         30 => backup::holds_the_good_days(terms, facts),
+        42 => separation::verifies_elsewhere(facts),
         45 => incident::tells_in_time(facts),
         48 => incident::closes_on_four_decisions(facts),
         _ => unknown("not measured by this build"),
@@ -157,6 +161,17 @@ fn idle(reason: impl Into<String>) -> Finding {
     (Verdict::Idle, reason.into())
 }
 
+/// The longest reason that fits a status, in bytes: long names of Tenants and customers make long sentences.
+const REASON_MAX: usize = 512;
+
+fn fitting(mut reason: String) -> String {
+    if reason.len() > REASON_MAX {
+        reason.truncate(reason.floor_char_boundary(REASON_MAX - " …".len()));
+        reason.push_str(" …");
+    }
+    reason
+}
+
 /// What a judge says while the operator sees nothing of AWS.
 fn unseen() -> Finding {
     unknown("AWS has not been seen for more than 5 minutes")
@@ -177,4 +192,4 @@ pub(crate) fn list<T: fmt::Display>(things: impl IntoIterator<Item = T>) -> Stri
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

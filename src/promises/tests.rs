@@ -85,7 +85,7 @@ pub(super) fn incident(name: &str) -> IncidentSummary {
 }
 
 /// An environment that keeps every promise this build can judge, at noon of the 25th in Tokyo.
-pub(super) fn kept() -> Facts {
+pub(crate) fn kept() -> Facts {
     let rules = BTreeSet::from([tcp(443, "203.0.113.0/24")]);
     let now = at("2026-11-25T03:00:00Z");
     Facts {
@@ -110,6 +110,10 @@ pub(super) fn kept() -> Facts {
             hop_limit: 1,
         }),
         instance_profile: Observed::Absent,
+        separation: SeparationFacts {
+            is_compared: true,
+            ..SeparationFacts::default()
+        },
         backup: Some(BackupFacts {
             methods: BTreeSet::from([Method::Files, Method::Database, Method::Snapshot]),
             due: [22, 23, 24, 25].map(due).to_vec(),
@@ -130,10 +134,10 @@ pub(super) fn said(id: u8, facts: &Facts) -> (Verdict, String) {
     judge(PromiseId(id), &terms(), facts)
 }
 
-const JUDGED: [u8; 13] = [3, 6, 11, 15, 16, 22, 23, 24, 25, 26, 30, 45, 48];
+const JUDGED: [u8; 15] = [3, 6, 8, 9, 11, 15, 16, 22, 23, 24, 25, 26, 30, 45, 48];
 
-/// What can be seen to be broken, and of which too little is measured to pass it.
-const HALF_JUDGED: u8 = 8;
+/// What has no occasion there.
+const IDLE: u8 = 42;
 
 #[test]
 fn an_environment_that_keeps_all_passes_all_that_is_judged() {
@@ -145,10 +149,10 @@ fn an_environment_that_keeps_all_passes_all_that_is_judged() {
         .map(|result| result.id.0)
         .collect();
     assert_eq!(passed, JUDGED);
-    assert_eq!(board.summary, "13/52");
+    assert_eq!(board.summary, "15/51");
     assert_eq!(
         (board.pass, board.fail, board.unknown, board.idle, board.total),
-        (13, 0, 39, 0, 52)
+        (15, 0, 36, 1, 51)
     );
     assert!(board.failing.is_empty());
 }
@@ -159,7 +163,7 @@ fn what_has_no_judge_reads_unknown() {
     for result in board
         .results
         .iter()
-        .filter(|result| !JUDGED.contains(&result.id.0) && result.id.0 != HALF_JUDGED)
+        .filter(|result| !JUDGED.contains(&result.id.0) && result.id.0 != IDLE)
     {
         assert_eq!(result.verdict, Verdict::Unknown, "{}", result.id);
         assert_eq!(result.reason, "not measured by this build");
@@ -173,7 +177,7 @@ fn what_had_no_occasion_is_outside_the_total() {
     let board = judge_all(&terms(), &facts);
     assert_eq!(
         (board.idle, board.total, board.summary.as_str()),
-        (2, 50, "11/50")
+        (3, 49, "13/49")
     );
 }
 
@@ -183,8 +187,8 @@ fn the_broken_ones_are_listed() {
     facts.label.holder = Some("other/env".to_owned());
     facts.backup.as_mut().unwrap().methods = BTreeSet::from([Method::Snapshot]);
     let board = judge_all(&terms(), &facts);
-    assert_eq!(board.failing, [PromiseId(3), PromiseId(25)]);
-    assert_eq!(board.fail, 2);
+    assert_eq!(board.failing, [PromiseId(3), PromiseId(9), PromiseId(25)]);
+    assert_eq!(board.fail, 3);
 }
 
 #[test]
@@ -198,10 +202,29 @@ fn a_scoreboard_names_the_terms_it_was_judged_against() {
 fn an_operator_that_sees_nothing_of_aws_passes_nothing_of_it() {
     for heartbeat in [None, Some(at("2026-11-25T02:54:59Z"))] {
         let facts = Facts { heartbeat, ..kept() };
-        for id in [3, 6, 8, 11, 15, 16, 22, 24, 30] {
+        for id in [3, 6, 8, 9, 11, 15, 16, 22, 24, 30, 42] {
             assert_eq!(said(id, &facts), unseen(), "P{id}");
         }
     }
+}
+
+#[test]
+fn a_reason_that_names_much_is_cut_to_what_a_status_takes() {
+    let mut facts = kept();
+    facts.separation.breaches = vec![BreachFact {
+        text: "櫓".repeat(300),
+        is_between_customers: true,
+        is_between_environments: false,
+        is_way_in: true,
+    }];
+    let board = judge_all(&terms(), &facts);
+    let found = board.results.iter().find(|result| result.id.0 == 8).unwrap();
+    assert_eq!(found.verdict, Verdict::Fail);
+    assert!(
+        found.reason.len() <= 512 && found.reason.ends_with("櫓 …"),
+        "{}",
+        found.reason
+    );
 }
 
 #[test]

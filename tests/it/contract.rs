@@ -1,11 +1,13 @@
 //! What the door to AWS guarantees, tried on every AWS there is: the simulated one in memory and over HTTP, so
 //! that a test in memory stands for a process on the wire, and moto, so that it stands for AWS.
 
+mod addresses;
 mod backups;
 mod copies;
 mod door;
 mod instances;
 mod launch;
+mod lifecycle;
 mod moto;
 mod network;
 mod permission;
@@ -49,6 +51,14 @@ const GUARANTEES: &[Guarantee] = guarantees![
     instances::metadata_options_can_be_set_twice: [set_metadata_options],
     instances::volumes_can_be_kept_twice: [keep_volumes],
     instances::what_names_none_is_not_found: [is_protected, protect, set_metadata_options, keep_volumes],
+    instances::any_tag_finds_live_ones_whoever_owns_them: [find_tagged, list_having],
+    lifecycle::one_is_stopped_and_started_twice: [stop, start],
+    lifecycle::a_type_is_changed_while_stopped_only: [set_instance_type],
+    lifecycle::a_type_that_is_none_is_the_users_mistake: [set_instance_type],
+    lifecycle::a_reboot_leaves_everything_as_it_was: [reboot],
+    lifecycle::a_protected_one_is_terminated_only_once_it_is_let_go: [unprotect, terminate],
+    lifecycle::one_that_is_gone_does_not_start: [start, stop],
+    lifecycle::what_names_none_is_not_found: [stop, start, reboot, set_instance_type, unprotect, terminate],
     launch::the_same_again_gives_the_same_instance: [launch, find_launched],
     launch::a_token_with_other_parameters_is_refused: [launch],
     launch::one_is_found_by_its_token_whatever_its_tags_say: [find_launched],
@@ -69,12 +79,22 @@ const GUARANTEES: &[Guarantee] = guarantees![
     network::the_name_of_a_group_is_taken_once: [create_group],
     network::an_interface_takes_a_whole_set_of_groups_twice: [set_interface_groups],
     network::a_subnet_is_found_with_the_ranges_of_its_vpc: [find_subnet],
+    network::a_group_in_use_is_not_deleted_and_a_free_one_is_gone: [delete_group],
+    addresses::one_is_put_on_an_interface_twice: [associate_address, find_address],
+    addresses::one_is_taken_from_nobody: [associate_address],
+    addresses::one_that_is_taken_off_stays_the_accounts: [disassociate_address],
+    addresses::all_are_listed_whoever_uses_them: [list_addresses, find_address],
+    addresses::what_is_not_there_is_not_found: [associate_address, disassociate_address],
     rules::all_are_added_or_none: [authorize],
     rules::every_kind_is_read_back_as_written: [authorize, find_group],
     rules::those_named_are_removed_and_no_others: [revoke],
     rules::a_missing_one_cannot_be_removed: [revoke],
     rules::a_missing_group_is_not_found: [authorize, revoke],
     storage::volumes_of_ours_are_listed_and_no_others: [list_volumes],
+    storage::volumes_are_found_by_their_ids_whatever_their_tags_say: [find_volumes],
+    storage::a_volume_grows_and_does_not_shrink: [grow_volume],
+    storage::an_attached_volume_is_not_deleted_and_a_free_one_is_gone: [delete_volume],
+    storage::what_the_recycle_bin_keeps_is_listed: [list_recycled, list_recycled_volumes],
     storage::a_set_holds_every_volume: [create_snapshots],
     storage::a_set_is_pending_then_listed_as_completed: [create_snapshots, list_snapshots],
     storage::a_set_is_encrypted_and_tagged: [create_snapshots],
@@ -114,6 +134,7 @@ const GUARANTEES: &[Guarantee] = guarantees![
     door::a_listing_cut_short_is_an_error: [list_instances, list_groups, list_volumes, list_snapshots],
     door::a_listing_without_end_is_an_error: [list_instances, list_groups, list_volumes, list_snapshots],
     door::tags_can_be_set_twice_on_anything: [set_tags],
+    door::tags_that_are_named_are_taken_and_no_others: [delete_tags],
     door::what_is_not_there_cannot_be_tagged: [set_tags],
 ];
 

@@ -3,11 +3,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path, thread};
 
-use lab::{Scenario, play};
+use lab::{NOT_CALLED_YET, Scenario, play};
 use serde_json::Value;
 use simaws::Call;
-
-use crate::sweeps::NOT_CALLED_YET;
 
 /// Given by a policy only where the operator enters other accounts, since a statement must name the roles.
 const ENTER: &str = "sts:AssumeRole";

@@ -8,7 +8,7 @@ use std::{
 };
 
 use lab::{
-    Broken, Cut, Loss, Scenario, When,
+    Broken, Cut, Loss, NOT_CALLED_YET, Scenario, When,
     crash::{self, Plan, Swept, Trial},
     play::Played,
 };
@@ -34,23 +34,6 @@ fn for_all<T: Send>(work: impl Fn(usize, Scenario) -> T + Sync) -> Vec<T> {
         done
     })
 }
-
-/// The operations of the door that nothing in the operator calls yet. One that is called is struck off.
-pub(crate) const NOT_CALLED_YET: [Operation; 13] = [
-    Operation::AssociateAddress,
-    Operation::DeleteSecurityGroup,
-    Operation::DeleteTags,
-    Operation::DeleteVolume,
-    Operation::DescribeAddresses,
-    Operation::DisassociateAddress,
-    Operation::ListSnapshotsInRecycleBin,
-    Operation::ListVolumesInRecycleBin,
-    Operation::ModifyVolume,
-    Operation::RebootInstances,
-    Operation::StartInstances,
-    Operation::StopInstances,
-    Operation::TerminateInstances,
-];
 
 /// The operations that the door to AWS names.
 fn used() -> BTreeSet<Operation> {

@@ -7,14 +7,12 @@ use std::{
 };
 
 use lab::{
-    Scenario,
+    NOT_CALLED_YET, Scenario,
     faults::{self, Fault},
     stale, twins,
     verdict::Seen,
 };
 use yagura::cloud::Operation;
-
-use crate::sweeps::NOT_CALLED_YET;
 
 /// Does every job, two at a time: runs share nothing.
 fn each<J: Clone + Send + Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {

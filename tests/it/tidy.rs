@@ -191,6 +191,29 @@ fn every_controller_runs_a_bounded_number_of_passes() {
     assert_eq!(running, 1, "one place runs every controller");
 }
 
+/// Of each of these kinds there are as many as Tenants, or more: a pass over one object that went through all of them
+/// would make a night of N Tenants N² looks.
+#[test]
+fn no_pass_goes_through_all_objects_of_a_kind() {
+    // What wakes everything does so once after a start, and a brake counts once in a while.
+    let excepted = ["src/controllers/wake.rs", "src/controllers/backup/brake.rs"];
+    let all = [
+        "AccessPolicy",
+        "Backup",
+        "BackupPolicy",
+        "Incident",
+        "Tenant",
+        "K",
+    ];
+    let all = all.map(|kind| format!("cached_all::<{kind}>"));
+    let found: Vec<_> = sources(&["src/controllers", "src/engine"])
+        .iter()
+        .filter(|source| !source.is_test() && !excepted.contains(&source.path.as_str()))
+        .flat_map(|source| source.says(&all))
+        .collect();
+    expect_none(&found, "a pass finds what it looks for by an index");
+}
+
 #[test]
 fn every_promise_that_is_judged_is_in_the_terms() {
     let path = "src/promises/mod.rs";

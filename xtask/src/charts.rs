@@ -195,6 +195,10 @@ fn renders_values(helm: &Helm) -> Outcome {
             json!("elsewhere"),
         ),
         (
+            "ValidatingAdmissionPolicyBinding/yagura-exception-approvers/spec/paramRef/namespace",
+            json!("elsewhere"),
+        ),
+        (
             "ValidatingAdmissionPolicy/yagura-backup-slots/spec/variables/0/expression",
             json!("request.userInfo.username == 'system:serviceaccount:elsewhere:yagura'"),
         ),

@@ -66,9 +66,12 @@ enum Task {
         #[arg(last = true, value_name = "CARGO_TEST_ARGUMENTS")]
         filter: Vec<String>,
     },
-    /// Measure the bars at full size: pace under AWS's limits, calls at rest, memory. Minutes; with sweeps, hours.
+    /// Measure the bars: pace under AWS's limits, the slot of every day, calls at rest, memory. Some minutes.
     Bench {
-        /// Then every sweep of crashes, faults, stale reads and second operators.
+        /// Then at the sizes that the bars are stated for: ten thousand environments, and a week of a hundred. An hour.
+        #[arg(long)]
+        large: bool,
+        /// Then every sweep of crashes, faults, stale reads and second operators. Hours.
         #[arg(long)]
         sweep: bool,
     },
@@ -103,7 +106,7 @@ fn run(task: Task) -> Outcome {
             operator,
         } => up::run(&env, inventory_period.as_deref(), &operator),
         Task::Test { layer, filter } => layers::run(layer, &filter),
-        Task::Bench { sweep } => bench::run(sweep),
+        Task::Bench { large, sweep } => bench::run(large, sweep),
         Task::Check => check::run(),
         Task::Gen => generate::write(),
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{InForce, copies::Copying, looking::Looking};
+use super::{InForce, copies::Copying, looking::Looking, separated};
 use crate::{
     api::{
         AcceptedAccess, Backup, BackupPolicy, Condition, ConditionType, Engine, Incident, Key, Tenant,
@@ -28,7 +28,7 @@ use crate::{
         protected::{Answer, Calendar, Copies, Protection, lost_run, protection},
         tenant::Claim,
     },
-    promises::{BackupCalendar, BackupFacts, Facts, IncidentSummary, judge_all},
+    promises::{BackupCalendar, BackupFacts, Facts, IncidentSummary, judge_all, next_edge},
     report::{
         conditions::{FALSE, TRUE, find_condition},
         standing::Because,
@@ -45,6 +45,8 @@ const VAULT_LOOK: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Judged {
     /// Whether the environment is backed up as promised; `None`: not known now.
     pub(super) protected: Option<(bool, Because)>,
+    /// Whether it is kept apart from others, as far as anybody can say; `None`: as last said.
+    pub(super) separated: Option<(Option<bool>, Because)>,
     /// When to judge again though nothing changed.
     pub(super) look_again: Option<Timestamp>,
 }
@@ -95,6 +97,7 @@ pub(super) fn judge<C: Cluster>(
         declared_ingress: access.as_ref().map(declared_ingress),
         metadata: looking.instance().map(|instance| instance.metadata),
         instance_profile: looking.profile(),
+        separation: separated::facts(ctx, tenant, ground.view.as_ref().map(|(class, _)| &**class)),
         backup: Some(ground.backup_facts(tenant)),
         incidents: Some(incidents(ctx, tenant)),
     };
@@ -105,15 +108,20 @@ pub(super) fn judge<C: Cluster>(
         &ground.rule.methods,
     );
     let answer = ground.protection(ctx, tenant, &facts, (&good, vault.as_ref()));
-    status.promises = Some(judge_all(&ground.terms, &facts).to_status());
+    let exceptions = &tenant.spec.exceptions;
+    let board =
+        judge_all(&ground.terms, &facts).waive(&ground.terms, (exceptions, ground.approvers()), ground.now);
+    status.promises = Some(board.to_status());
     take_backups(status, &good);
     let moments = [
         stale_at(facts.heartbeat, ground.now),
         ground.calendar().next_end(ground.now),
         ground.copying(tenant).look_again(ground.backups()),
         vault.map(|_| later(ground.now, VAULT_LOOK)),
+        next_edge(exceptions, ground.now),
     ];
     Some(Judged {
+        separated: separated::standing(&facts, &status.conditions),
         protected: answer.map(|(holds, reason, message)| (holds, Because::new(reason, message))),
         look_again: moments.into_iter().flatten().min(),
     })
@@ -122,6 +130,13 @@ pub(super) fn judge<C: Cluster>(
 impl Ground {
     fn backups(&self) -> impl Iterator<Item = &Backup> {
         self.backups.iter().map(Arc::as_ref)
+    }
+
+    /// Who may approve an exception.
+    fn approvers(&self) -> &[String] {
+        self.view
+            .as_ref()
+            .map_or(&[], |(class, _)| &class.spec.exception_approvers)
     }
 
     fn copying<'a>(&'a self, tenant: &'a Tenant) -> Copying<'a> {

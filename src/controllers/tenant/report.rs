@@ -89,13 +89,7 @@ pub(super) fn report<C: Cluster>(
         status.first_ready_at = Some(time(now));
     }
     let judged = judge(ctx, tenant, known(outcome), &mut status);
-    if let Some(Judged {
-        protected: Some((holds, because)),
-        ..
-    }) = &judged
-    {
-        conditions.set(ConditionType::Protected, Some(*holds), because);
-    }
+    tell_judged(judged.as_ref(), &mut conditions);
     status.conditions = conditions.settle(&standing);
     let mut events = events::of_findings(outcome);
     events.extend(events::of_edges(&before, &status));
@@ -113,6 +107,17 @@ pub(super) fn report<C: Cluster>(
         status: Some(status),
         events,
         release: false,
+    }
+}
+
+/// Writes what was judged into the conditions; what is not known stays as it was said last.
+fn tell_judged(judged: Option<&Judged>, conditions: &mut Conditions) {
+    let Some(judged) = judged else { return };
+    if let Some((holds, because)) = &judged.protected {
+        conditions.set(ConditionType::Protected, Some(*holds), because);
+    }
+    if let Some((holds, because)) = &judged.separated {
+        conditions.set(ConditionType::Separated, *holds, because);
     }
 }
 

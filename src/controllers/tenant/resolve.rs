@@ -139,6 +139,7 @@ pub(super) fn mistakes(tenant: &Tenant, references: &References) -> Vec<Refusal>
         ));
     }
     found.extend(application_mistake(tenant, class));
+    found.extend(exception_mistake(tenant, references));
     found
 }
 
@@ -163,6 +164,28 @@ fn class_mistake(class: &TenantClass, references: &References) -> Option<Refusal
             ),
         )
     })
+}
+
+/// An exception to a promise that nobody gave is most likely meant for another one.
+fn exception_mistake(tenant: &Tenant, references: &References) -> Option<Refusal> {
+    let terms = references.terms.as_ref()?;
+    let promised: Vec<_> = terms
+        .promises
+        .iter()
+        .map(|promise| promise.id.to_string())
+        .collect();
+    let unknown = tenant
+        .spec
+        .exceptions
+        .iter()
+        .find(|exception| !promised.contains(&exception.promise))?;
+    Some(refusal(
+        Reason::InvalidSpec,
+        format!(
+            "spec.exceptions: the terms {} have no promise {}",
+            terms.name, unknown.promise
+        ),
+    ))
 }
 
 fn application_mistake(tenant: &Tenant, class: &TenantClass) -> Option<Refusal> {

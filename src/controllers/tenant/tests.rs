@@ -1,5 +1,7 @@
+mod apart;
 mod checks;
 mod copies;
+mod exceptions;
 mod failing;
 mod meanwhile;
 mod planned;

@@ -3,9 +3,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Waker, swept};
+use super::{COUNTED_WITHIN, Waker, swept};
 use crate::{
     api::{Incident, Key, Tenant, TenantClass},
+    clock::{Clock, later},
     cloud::Site,
     cluster::KindName,
     controllers::testing::{Env, class, tenant},
@@ -125,4 +126,24 @@ async fn a_changed_incident_wakes_its_namespace_alone() {
         (ControllerName::Incident, "acme/ours"),
     ];
     assert_eq!(woken(&env), only(expected));
+}
+
+#[tokio::test]
+async fn of_tenants_that_change_at_once_their_class_counts_all_in_one_pass_soon() {
+    let env = Env::new().await;
+    env.class();
+    let waker = Waker::default();
+    for name in ["confluence", "jira", "wiki"] {
+        env.put::<Tenant>(tenant(name));
+        waker.object_changed(&env.ctx, KindName::Tenant, &Key::new("acme", name));
+    }
+    let queue = env.ctx.wakes.queue(ControllerName::TenantClass).unwrap();
+    let now = env.clock.now();
+    assert_eq!(
+        queue.pop(now),
+        None,
+        "each change would cost a look at all Tenants"
+    );
+    assert_eq!(queue.pop(later(now, COUNTED_WITHIN)), Some(Key::new("", "tokyo")));
+    assert_eq!(queue.pop(Timestamp::MAX), None);
 }

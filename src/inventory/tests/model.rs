@@ -13,8 +13,9 @@ use super::{
     core::{failed, group, id, listed, sweep_begun},
 };
 use crate::{
+    api::names::tags::{LABEL, UID},
     clock::{elapsed, later},
-    cloud::{Observed, Tags},
+    cloud::{Observed, SecurityGroup, Tags},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -58,7 +59,9 @@ struct History {
 }
 
 fn tag(state: &mut State, history: &mut History, name: &'static str) {
-    let tags = Tags::from([("ours".to_owned(), String::new())]);
+    let label = if name == "c" { "kept" } else { "new" };
+    let tags = [("ours", ""), (LABEL, label)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let tags = Tags::from(tags);
     let id = id(name).to_string();
     state.record(Effect::Tagged { id, tags }, history.now);
     history.tagged.insert(name);
@@ -128,6 +131,13 @@ fn check(state: &State, history: &History) -> Result<(), TestCaseError> {
         let by_uid = view.groups_of(&format!("uid-{name}"));
         prop_assert!(by_uid != Observed::Absent || seen == Observed::Absent);
         prop_assert!(by_uid.present().is_none() || seen.present().is_some());
+    }
+    // An index finds what going through everything finds.
+    let values = NAMES.map(|name| (UID, format!("uid-{name}"))).into_iter();
+    for (key, value) in values.chain([(LABEL, "kept".to_owned()), (LABEL, "new".to_owned())]) {
+        let carries = |group: &SecurityGroup| group.tags.get(key) == Some(&value);
+        let found = view.groups.by_term(key, &value, history.now);
+        prop_assert_eq!(found, view.groups.matching(carries, history.now));
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ use crate::{
     cloud::{Instance, SecurityGroup, Tags},
 };
 
+/// What the names of all that is made for a Tenant begin with.
+const PREFIX: &str = "yagura-";
+
 /// Who an environment is, on everything in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantIdentity {
@@ -50,7 +53,7 @@ impl TenantIdentity {
 
     /// The name of the environment's own group. The uid makes it nobody else's, and a second one impossible.
     pub fn group_name(&self) -> String {
-        format!("yagura-{}", self.uid)
+        format!("{PREFIX}{}", self.uid)
     }
 
     /// The client token of a launch: 64 characters are allowed, a uid has 36.
@@ -59,7 +62,7 @@ impl TenantIdentity {
     }
 
     fn token_prefix(&self) -> String {
-        format!("yagura-{}-", self.uid)
+        format!("{PREFIX}{}-", self.uid)
     }
 
     /// The incarnation that an instance is, if a launch of this environment made it. AWS keeps the token of the
@@ -72,6 +75,17 @@ impl TenantIdentity {
         let incarnation = number.parse().ok()?;
         (incarnation > 0 && number == format!("{incarnation}")).then_some(incarnation)
     }
+}
+
+/// The uid of the Tenant for which an instance with this client token was launched.
+pub fn uid_of_launch(token: &str) -> Option<&str> {
+    let (uid, _) = token.strip_prefix(PREFIX)?.rsplit_once('-')?;
+    Some(uid)
+}
+
+/// The uid of the Tenant whose own group has this name.
+pub fn uid_of_group(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)
 }
 
 /// Whose a security group is that has the name of one of ours.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::Environment;
 
 fn rules() -> impl Strategy<Value = BTreeSet<Rule>> {
     let peers = prop::sample::select(vec![
@@ -160,6 +161,34 @@ fn labels() -> impl Strategy<Value = LabelFacts> {
     })
 }
 
+fn breach() -> impl Strategy<Value = BreachFact> {
+    let bits = (any::<bool>(), any::<bool>(), any::<bool>());
+    bits.prop_map(|(customers, environments, is_way_in)| BreachFact {
+        text: "security group sg-1 is shared by acme/a and globex/g".to_owned(),
+        is_between_customers: customers,
+        is_between_environments: environments,
+        is_way_in,
+    })
+}
+
+fn separation() -> impl Strategy<Value = SeparationFacts> {
+    let breaches = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(breach(), 1..3)];
+    let assignee = prop::option::of(Just("sato@example.com".to_owned()));
+    let unseen = prop::sample::subsequence(vec!["sg-odd".into()], 0..=1);
+    (any::<bool>(), assignee, any::<bool>(), breaches, unseen).prop_map(
+        |(verifies, assignee, is_compared, breaches, unseen)| SeparationFacts {
+            environment: match verifies {
+                true => Environment::Verification,
+                false => Environment::Production,
+            },
+            assignee,
+            is_compared,
+            breaches,
+            unseen: unseen.into_iter().collect(),
+        },
+    )
+}
+
 fn facts() -> impl Strategy<Value = Facts> {
     let metadata = (any::<bool>(), 1i32..3).prop_map(|(tokens_required, hop_limit)| MetadataOptions {
         tokens_required,
@@ -176,11 +205,12 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::option::of(backups()),
         prop::option::of(incidents()),
         any::<bool>(),
+        separation(),
     );
     (cloud, cluster, any::<bool>()).prop_map(
         |(
             (groups, declared_ingress, metadata, instance_profile),
-            (label, backup, incidents, ready),
+            (label, backup, incidents, ready, separation),
             seen,
         )| {
             let kept = kept();
@@ -193,6 +223,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 declared_ingress,
                 metadata,
                 instance_profile,
+                separation,
                 backup,
                 incidents,
             }
@@ -201,7 +232,7 @@ fn facts() -> impl Strategy<Value = Facts> {
 }
 
 /// Every way of knowing one thing less.
-const ERASURES: [fn(&mut Facts); 18] = [
+const ERASURES: [fn(&mut Facts); 21] = [
     |facts| facts.heartbeat = None,
     |facts| facts.first_ready_at = None,
     |facts| facts.label.holder = None,
@@ -218,6 +249,11 @@ const ERASURES: [fn(&mut Facts); 18] = [
     |facts| facts.declared_ingress = None,
     |facts| facts.metadata = Observed::Unknown,
     |facts| facts.instance_profile = Observed::Unknown,
+    |facts| facts.separation.is_compared = false,
+    |facts| facts.separation.assignee = None,
+    |facts| {
+        facts.separation.unseen.insert("sg-unseen".into());
+    },
     |facts| facts.backup = None,
     |facts| {
         if let Some(backup) = &mut facts.backup {
@@ -259,7 +295,7 @@ proptest! {
     fn missing_data_never_passes(facts in facts(), erasure in 0..ERASURES.len()) {
         let mut less = facts.clone();
         ERASURES[erasure](&mut less);
-        for id in JUDGED.into_iter().chain([HALF_JUDGED]) {
+        for id in JUDGED.into_iter().chain([IDLE]) {
             let (before, after) = (said(id, &facts), said(id, &less));
             prop_assert!(
                 after.0 != Verdict::Pass || before.0 == Verdict::Pass,

@@ -1,12 +1,13 @@
 //! Tenant.
 
 use controlplane::User;
-use serde_json::json;
+use serde_json::{Value, json};
 use yagura::api::Tenant;
 
-use super::{Ground, Sample};
+use super::{Ground, Sample, expect_refusal};
+use crate::support::eventually;
 
-fn tenant() -> Sample {
+pub(super) fn tenant() -> Sample {
     Sample::of::<Tenant>(json!({
         "className": "tokyo-standard",
         "customer": "acme",
@@ -156,6 +157,65 @@ async fn a_suspension_has_a_reason() {
     }
     let message = "spec.mode: Unsupported value: \"Watch\"";
     ground.refuses(&tenant, json!({"mode": "Watch"}), message).await;
+}
+
+fn exception(change: &Value) -> Value {
+    let mut exception = json!({
+        "promise": "P16", "reason": "the VPN moves to another range", "approver": "alice",
+        "approvedAt": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+    });
+    exception
+        .as_object_mut()
+        .unwrap()
+        .extend(change.as_object().unwrap().clone());
+    json!({ "exceptions": [exception] })
+}
+
+#[tokio::test]
+async fn an_exception_ends_and_says_for_which_promise_it_is() {
+    let (ground, tenant) = (Ground::new(), tenant());
+    ground.takes(&tenant, exception(&json!({}))).await;
+    let too_long = "an exception ends after approvedAt, and at most 366 days later";
+    for (change, message) in [
+        (json!({"until": "2026-01-01T00:00:00Z"}), too_long),
+        (json!({"until": "2027-01-03T00:00:00Z"}), too_long),
+        (json!({"promise": "16"}), "spec.exceptions[0].promise"),
+        (json!({"reason": "because"}), "spec.exceptions[0].reason"),
+        (
+            json!({"approver": null}),
+            "spec.exceptions[0].approver: Required value",
+        ),
+    ] {
+        ground.refuses(&tenant, exception(&change), message).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_approves_an_exception_in_the_name_of_another() {
+    let (ground, tenant) = (Ground::new(), tenant());
+    ground.admits_users();
+    let forged = tenant.with("forged", &exception(&json!({"approver": "bob"})));
+    let message = "in an exception that you add or change, 'approver' must be your own user name, alice";
+    let refusal = eventually("the policy to be in force", || async {
+        ground
+            .try_create(User::Alice, &tenant, &forged)
+            .await
+            .err()
+            .ok_or("it was taken")
+    })
+    .await;
+    expect_refusal::<()>(&json!("forged"), Err(refusal), message);
+    ground.has(&tenant, "excepted", json!({})).await;
+    let change = async |user, change: Value| ground.try_change(user, &tenant, "excepted", &change).await;
+    change(User::Alice, exception(&json!({}))).await.unwrap();
+    // What stands already is not judged again.
+    change(User::Bob, json!({"plan": "large"})).await.unwrap();
+    let longer = exception(&json!({"until": "2026-03-01T00:00:00Z"}));
+    expect_refusal(
+        &longer,
+        change(User::Bob, longer.clone()).await,
+        "must be your own user name, bob",
+    );
 }
 
 #[tokio::test]

@@ -200,6 +200,21 @@ pub(super) async fn tags_can_be_set_twice_on_anything(stand: &Stand) {
     }
 }
 
+pub(super) async fn tags_that_are_named_are_taken_and_no_others(stand: &Stand) {
+    let (instance, group) = (stand.instance("taken").await, stand.group("taken group").await);
+    let ids = [instance.id.to_string(), group.id.to_string()];
+    let extra = [("one", "1"), ("two", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    stand.cloud.set_tags(&ids, &extra.into()).await.unwrap();
+    stand.cloud.delete_tags(&ids, &[]).await.unwrap();
+    assert_eq!(stand.look(&instance).await.tags.len(), instance.tags.len() + 2);
+    for _ in 0..2 {
+        stand.cloud.delete_tags(&ids, &["one", "two"]).await.unwrap();
+        assert_eq!(stand.look(&instance).await.tags, instance.tags);
+        let group_now = stand.cloud.find_group(&group.id).await.unwrap().unwrap();
+        assert_eq!(group_now.tags, group.tags);
+    }
+}
+
 pub(super) async fn what_is_not_there_cannot_be_tagged(stand: &Stand) {
     let tags = stand.our_tags("nowhere");
     for id in [

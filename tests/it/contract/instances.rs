@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use yagura::cloud::{ErrorKind, InstanceId, InstanceState, MetadataOptions, StatusCheck};
+use yagura::cloud::{ErrorKind, Instance, InstanceId, InstanceState, MetadataOptions, StatusCheck};
 
 use super::stand::Stand;
 
@@ -61,6 +61,24 @@ pub(super) async fn a_label_is_found_in_every_installation_and_stands_for_itself
         let found = stand.cloud.find_labelled(&stand.name(pattern)).await;
         assert_eq!(found, Ok(Vec::new()), "{pattern:?} is not that label");
     }
+}
+
+pub(super) async fn any_tag_finds_live_ones_whoever_owns_them(stand: &Stand) {
+    let key = stand.name("key");
+    let mut order = stand.launch("theirs", &stand.group("theirs").await);
+    order.tags = [(key.clone(), "acme".to_owned())].into();
+    let theirs = stand.launched(&order).await;
+    stand.instance("another").await;
+    let find = async |value| stand.cloud.find_tagged(&key, value).await.unwrap();
+    let ids = |found: &[Instance]| -> Vec<_> { found.iter().map(|one| one.id.clone()).collect() };
+    assert_eq!(ids(&find("acme").await), [theirs.id.clone()]);
+    for other in ["ac*", "ACME", ""] {
+        assert_eq!(find(other).await, [], "{other:?} is not that value");
+    }
+    let having = async || stand.cloud.list_having(&key).await.unwrap().items;
+    assert_eq!(ids(&having().await), [theirs.id.clone()]);
+    stand.terminate(&theirs).await;
+    assert_eq!((find("acme").await, having().await), (Vec::new(), Vec::new()));
 }
 
 pub(super) async fn a_protected_one_is_not_terminated(stand: &Stand) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::ResourceType;
 use yagura::cloud::{Direction, ErrorKind, Peer, Protocol, Rule, VpcId};
 
-use super::stand::{Stand, range, tagged};
+use super::stand::{Stand, range, tagged, tcp};
 
 pub(super) async fn groups_of_ours_are_listed_and_no_others(stand: &Stand) {
     let (one, two) = (stand.group("one").await, stand.group("two").await);
@@ -65,6 +65,28 @@ pub(super) async fn the_name_of_a_group_is_taken_once(stand: &Stand) {
     let refused = stand.cloud.create_group(&stand.new_group("once")).await;
     assert_eq!(refused.unwrap_err().kind, ErrorKind::Duplicate);
     assert_eq!(stand.listed_groups().await, Ok(vec![group]));
+}
+
+pub(super) async fn a_group_in_use_is_not_deleted_and_a_free_one_is_gone(stand: &Stand) {
+    let instance = stand.instance("used").await;
+    let used = instance.interfaces[0].groups.first().unwrap();
+    let refused = stand.cloud.delete_group(used).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::IncorrectState);
+    let (free, named) = (stand.group("free").await, stand.group("named").await);
+    let rules = BTreeSet::from([tcp(Direction::Ingress, 443, Peer::Group(named.id.clone()))]);
+    stand
+        .cloud
+        .authorize(&free.id, Direction::Ingress, &rules)
+        .await
+        .unwrap();
+    let refused = stand.cloud.delete_group(&named.id).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::IncorrectState);
+    for id in [&free.id, &named.id] {
+        stand.cloud.delete_group(id).await.unwrap();
+        let again = stand.cloud.delete_group(id).await;
+        assert_eq!(again.unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(stand.cloud.find_group(id).await, Ok(None));
+    }
 }
 
 pub(super) async fn an_interface_takes_a_whole_set_of_groups_twice(stand: &Stand) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use yagura::cloud::{
-    Direction, ImageId, Instance, InstanceId, Launch, Listable, MetadataOptions, NetworkInterfaceId,
-    NewSnapshotSet, Permission, Probe, SecurityGroup, SecurityGroupId, SnapshotId,
+    AllocationId, AssociationId, Direction, ImageId, Instance, InstanceId, Launch, Listable, MetadataOptions,
+    NetworkInterfaceId, NewSnapshotSet, Permission, Probe, SecurityGroup, SecurityGroupId, SnapshotId,
 };
 
 use super::stand::{Stand, range, tcp};
@@ -12,12 +12,15 @@ use super::stand::{Stand, range, tcp};
 /// The rule that is asked about when it comes to rules.
 const ASKED: (i32, &str) = (443, "192.0.2.1/32");
 
-const LISTABLE: [Listable; 9] = [
+const LISTABLE: [Listable; 12] = [
+    Listable::Addresses,
     Listable::Images,
     Listable::InstanceStatus,
     Listable::Instances,
     Listable::Groups,
     Listable::Locks,
+    Listable::RecycledSnapshots,
+    Listable::RecycledVolumes,
     Listable::Snapshots,
     Listable::Subnets,
     Listable::Volumes,
@@ -33,6 +36,10 @@ struct Ground {
     closed: SecurityGroup,
     snapshot: SnapshotId,
     image: ImageId,
+    /// An address that is on nothing.
+    free: AllocationId,
+    /// The place of an address that is on something.
+    taken: AssociationId,
 }
 
 impl Ground {
@@ -47,7 +54,16 @@ impl Ground {
             let rules = BTreeSet::from([rule]);
             stand.cloud.authorize(&open.id, direction, &rules).await.unwrap();
         }
+        let stranger = &stand.stranger;
+        let free = stranger.allocate_address().send().await.unwrap().allocation_id;
+        let taken = stranger.allocate_address().send().await.unwrap().allocation_id;
+        let other = stand.instance("addressed").await;
+        let associate = stranger.associate_address().set_allocation_id(taken);
+        let associate = associate.network_interface_id(other.interfaces[0].id.as_str());
+        let taken = associate.send().await.unwrap().association_id;
         Self {
+            free: AllocationId::new(free.unwrap()),
+            taken: AssociationId::new(taken.unwrap()),
             instance,
             open,
             closed,
@@ -86,6 +102,16 @@ impl Ground {
             Probe::SetMetadataOptions(instance.id.clone(), weak),
             Probe::SetInterfaceGroups(instance.interfaces[0].id.clone(), groups),
             Probe::ReadProtection(instance.id.clone()),
+            Probe::DeleteTags(instance.id.to_string()),
+            Probe::Stop(instance.id.clone()),
+            Probe::Start(instance.id.clone()),
+            Probe::Reboot(instance.id.clone()),
+            Probe::Terminate(instance.id.clone()),
+            Probe::GrowVolume(instance.volumes[0].id.clone(), 100),
+            Probe::DeleteVolume(instance.volumes[0].id.clone()),
+            Probe::DeleteGroup(self.closed.id.clone()),
+            Probe::AssociateAddress(self.free.clone(), instance.interfaces[0].id.clone()),
+            Probe::DisassociateAddress(self.taken.clone()),
             Probe::DeleteSnapshot(self.snapshot.clone()),
             Probe::LockSnapshot(self.snapshot.clone()),
             Probe::ReadSnapshotSharing(self.snapshot.clone()),
@@ -149,6 +175,8 @@ async fn picture(stand: &Stand, ground: &Ground) -> BTreeSet<String> {
     all.extend(snapshots.iter().map(|one| format!("{one:?}")));
     let images = stand.cloud.list_images().await.unwrap().items;
     all.extend(images.iter().map(|one| format!("{one:?}")));
+    let addresses = stand.cloud.list_addresses().await.unwrap().items;
+    all.extend(addresses.iter().map(|one| format!("{one:?}")));
     let is_protected = stand.cloud.is_protected(&ground.instance.id).await.unwrap();
     all.insert(format!("protected: {is_protected}"));
     all
@@ -197,6 +225,19 @@ pub(super) async fn of_what_is_not_there_nothing_is_known(stand: &Stand) {
             NetworkInterfaceId::from("eni-0abcdef0123456789"),
             BTreeSet::from([ground.closed.id.clone()]),
         ),
+        Probe::DeleteTags(instance.to_string()),
+        Probe::Stop(instance.clone()),
+        Probe::Start(instance.clone()),
+        Probe::Reboot(instance.clone()),
+        Probe::Terminate(instance.clone()),
+        Probe::GrowVolume("vol-0abcdef0123456789".into(), 100),
+        Probe::DeleteVolume("vol-0abcdef0123456789".into()),
+        Probe::DeleteGroup(group.clone()),
+        Probe::AssociateAddress(
+            "eipalloc-0abcdef0123456789".into(),
+            ground.instance.interfaces[0].id.clone(),
+        ),
+        Probe::DisassociateAddress("eipassoc-0abcdef0123456789".into()),
         Probe::ReadProtection(instance),
         Probe::DeleteSnapshot("snap-0abcdef0123456789".into()),
         Probe::LockSnapshot("snap-0abcdef0123456789".into()),

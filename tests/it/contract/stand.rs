@@ -158,6 +158,18 @@ fn new_sim() -> Sim {
     })
 }
 
+/// How long the Recycle Bin keeps what is deleted.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A rule of the Recycle Bin.
+pub(super) struct KeepingRule<'a>(&'a Sim);
+
+impl Drop for KeepingRule<'_> {
+    fn drop(&mut self) {
+        self.0.set_recycle_bin(Duration::ZERO, Duration::ZERO);
+    }
+}
+
 /// What one guarantee is tried on.
 pub(super) struct Stand {
     pub(super) cloud: Arc<dyn Cloud>,
@@ -380,6 +392,13 @@ impl Stand {
     pub(super) fn impair(&self, instance: &Instance) {
         let sim = self.sim.as_ref().expect("no status check fails here");
         assert!(sim.impair(instance.id.as_str(), simaws::StatusCheck::System));
+    }
+
+    /// A rule of the Recycle Bin, in force until it is dropped: nothing else is to be kept by it.
+    pub(super) fn keep_what_is_deleted(&self) -> KeepingRule<'_> {
+        let sim = self.sim.as_ref().expect("an AWS with rules of the Recycle Bin");
+        sim.set_recycle_bin(KEPT, KEPT);
+        KeepingRule(sim)
     }
 
     pub(super) async fn listed_instances(&self) -> Result<Vec<Instance>, CloudError> {

@@ -115,8 +115,9 @@ impl Cluster for LabCluster {
 
     fn cached_all<K: Kind>(&self) -> Vec<Arc<K>> {
         let cache = self.cache();
-        let of_kind = cache.iter().filter(|((kind, _), _)| *kind == K::NAME);
+        let of_kind = cache.range((K::NAME, Key::new("", ""))..);
         of_kind
+            .take_while(|((kind, _), _)| *kind == K::NAME)
             .filter_map(|(_, object)| Arc::clone(object).downcast::<Seen<K>>().ok())
             .filter_map(|seen| seen.readable().ok().cloned())
             .collect()

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use simaws::Limits;
 use yagura::{
-    api::{Backup, BackupPhase, BackupPolicy, Tenant},
+    api::{Backup, BackupPhase, BackupPolicy, Key, Tenant},
     clock::{Clock, elapsed, later},
-    cluster::Cluster,
+    cluster::{Cluster, Index, Kind},
     governor::Share,
     report::conditions::is_true,
 };
@@ -157,8 +157,9 @@ pub fn herd(setup: Setup) -> Result<Herded, Broken> {
         answered(world, setup.engine) >= setup.tenants
     })?;
     let patience = AFTERMATH + LOCKS * u32::try_from(setup.tenants).unwrap_or(u32::MAX);
+    let mut under_way = UnderWay::of(&world);
     let ended = world.run_until("the end of the last Backup", patience, |world| {
-        all_ended(world, setup)
+        under_way.have_ended(world, setup)
     });
     match ended {
         // What is not there then is missed, and said so.
@@ -223,17 +224,36 @@ fn all_stand(world: &World) -> Result<(), Broken> {
     }
 }
 
-/// Whether every Backup ended, and is locked where its engine locks.
-fn all_ended(world: &World, setup: Setup) -> bool {
-    let backups = world.cluster.cached_all::<Backup>();
-    let has_ended = |backup: &Backup| {
-        backup.status.as_ref().is_some_and(|status| match status.phase {
-            None | Some(BackupPhase::Pending | BackupPhase::Running) => false,
-            Some(BackupPhase::Complete) if setup.engine == Engine::Ec2 => status.protected_at.is_some(),
-            Some(_) => true,
-        })
-    };
-    backups.len() >= setup.tenants && backups.iter().all(|backup| has_ended(backup))
+/// The Tenants whose Backups are not known to have ended: looked at every second, so only as far as the first of them.
+struct UnderWay(Vec<Key>);
+
+impl UnderWay {
+    fn of(world: &World) -> Self {
+        let tenants = world.cluster.cached_all::<Tenant>();
+        Self(tenants.iter().map(|tenant| tenant.key()).collect())
+    }
+
+    fn have_ended(&mut self, world: &World, setup: Setup) -> bool {
+        while let Some(tenant) = self.0.last() {
+            let backups = world
+                .cluster
+                .cached_by::<Backup>(Index::Tenant, &tenant.to_string());
+            if backups.is_empty() || !backups.iter().all(|backup| has_ended(backup, setup.engine)) {
+                return false;
+            }
+            self.0.pop();
+        }
+        true
+    }
+}
+
+/// Whether a Backup ended, and is locked where its engine locks.
+fn has_ended(backup: &Backup, engine: Engine) -> bool {
+    backup.status.as_ref().is_some_and(|status| match status.phase {
+        None | Some(BackupPhase::Pending | BackupPhase::Running) => false,
+        Some(BackupPhase::Complete) if engine == Engine::Ec2 => status.protected_at.is_some(),
+        Some(_) => true,
+    })
 }
 
 /// How late AWS began each whole set of a slot, and how many Tenants have another beside it.

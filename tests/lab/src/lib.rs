@@ -40,6 +40,6 @@ pub use effects::{Cut, Effects, Loss, When};
 pub use engine::Engine;
 pub use eye::{Arrival, Eye};
 pub use operator::{CLUSTER_ID, Operator};
-pub use scenario::Scenario;
+pub use scenario::{NOT_CALLED_YET, Scenario};
 pub use wire::Latency;
 pub use world::{Broken, Settings, World};

@@ -2,6 +2,7 @@
 //!
 //! Each checks everything before it changes anything, so that a refused call has no effect.
 
+mod addresses;
 mod backup;
 mod context;
 mod dry_run;
@@ -16,6 +17,7 @@ mod launch;
 mod lifecycle;
 mod profiles;
 mod public_access;
+mod recycle_bin;
 mod regions;
 mod render;
 mod rule_spec;
@@ -92,7 +94,10 @@ pub(crate) fn is_listing(service: Service, action: &str) -> bool {
         Service::Backup => action.starts_with("List"),
         _ => {
             !action.ends_with("Attribute")
-                && !matches!(action, "DescribeAvailabilityZones" | "DescribeRegions")
+                && !matches!(
+                    action,
+                    "DescribeAddresses" | "DescribeAvailabilityZones" | "DescribeRegions"
+                )
         }
     };
     lists && is_read(service, action)
@@ -114,6 +119,7 @@ pub(crate) fn sts(
 
 fn reading(action: &str) -> Option<Run> {
     Some(match action {
+        "DescribeAddresses" => addresses::describe,
         "DescribeAvailabilityZones" => regions::describe_availability_zones,
         "DescribeIamInstanceProfileAssociations" => profiles::describe,
         "DescribeImageAttribute" => image_attributes::describe,
@@ -135,12 +141,16 @@ fn reading(action: &str) -> Option<Run> {
         "DescribeVpcAttribute" => vpcs::describe_vpc_attribute,
         "DescribeVpcs" => vpcs::describe_vpcs,
         "GetSnapshotBlockPublicAccessState" => public_access::get,
+        "ListSnapshotsInRecycleBin" => recycle_bin::list_snapshots,
+        "ListVolumesInRecycleBin" => recycle_bin::list_volumes,
         _ => return None,
     })
 }
 
 fn mutating(action: &str) -> Option<Run> {
     Some(match action {
+        "AllocateAddress" => addresses::allocate,
+        "AssociateAddress" => addresses::associate,
         "AssociateIamInstanceProfile" => profiles::associate,
         "AttachVolume" => volume_changes::attach,
         "AuthorizeSecurityGroupEgress" => rules::authorize_egress,
@@ -163,6 +173,7 @@ fn mutating(action: &str) -> Option<Run> {
         "DeregisterImage" => images::deregister,
         "DetachVolume" => volume_changes::detach,
         "DisableSnapshotBlockPublicAccess" => public_access::disable,
+        "DisassociateAddress" => addresses::disassociate,
         "DisassociateIamInstanceProfile" => profiles::disassociate,
         "EnableSnapshotBlockPublicAccess" => public_access::enable,
         "LockSnapshot" => snapshot_locks::lock,
@@ -176,6 +187,9 @@ fn mutating(action: &str) -> Option<Run> {
         "ModifyVpcAttribute" => vpcs::modify_vpc_attribute,
         "RebootInstances" => lifecycle::reboot,
         "RegisterImage" => images::register,
+        "ReleaseAddress" => addresses::release,
+        "RestoreSnapshotFromRecycleBin" => recycle_bin::restore_snapshot,
+        "RestoreVolumeFromRecycleBin" => recycle_bin::restore_volume,
         "RevokeSecurityGroupEgress" => rules::revoke_egress,
         "RevokeSecurityGroupIngress" => rules::revoke_ingress,
         "RunInstances" => launch::run,

@@ -1,5 +1,6 @@
 //! What the simulated AWS knows: accounts, regions, resources, and what time does to them.
 
+mod address;
 mod backup;
 mod cidr;
 mod flow;
@@ -8,6 +9,7 @@ mod ids;
 mod image;
 mod instance;
 mod network;
+mod recycle_bin;
 mod region;
 mod security_group;
 mod settle;
@@ -16,6 +18,7 @@ mod storage;
 mod tags;
 mod world;
 
+pub(crate) use address::Address;
 pub(crate) use backup::{
     Backup, BackupJob, JobState, Lifecycle, Notifications, PointStatus, RecoveryPoint, Resource,
     ResourceKind, Timeline, Vault, VaultLock,
@@ -31,6 +34,7 @@ pub(crate) use instance::{
     Instance, InstanceProfile, InstanceState, MetadataOptions, ProfileAssociation, StateReason,
 };
 pub(crate) use network::{Interface, InterfaceAttachment, Subnet, Vpc};
+pub(crate) use recycle_bin::RecycleBin;
 pub use region::{DEFAULT_IMAGE_ID, DEFAULT_SUBNET_ID, DEFAULT_VPC_ID};
 pub(crate) use region::{PublicAccess, Region};
 pub(crate) use security_group::{Direction, Peer, Ports, Rule, RuleKey, SecurityGroup};

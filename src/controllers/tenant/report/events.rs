@@ -12,8 +12,8 @@ use crate::{
 /// The longest message that an event takes.
 const MESSAGE_MAX: usize = 1000;
 
-/// The reasons of `InstanceReady` and `Hardened` that are somebody's doing and worth an event.
-const TOLD: [Reason; 7] = [
+/// The reasons of `InstanceReady`, `Hardened` and `Separated` that are somebody's doing and worth an event.
+const TOLD: [Reason; 10] = [
     Reason::Vanished,
     Reason::StoppedByHand,
     Reason::Stopped,
@@ -21,6 +21,9 @@ const TOLD: [Reason; 7] = [
     Reason::IsolatedByHand,
     Reason::Isolated,
     Reason::NoAccessPolicy,
+    Reason::SharedWithOthers,
+    Reason::OpenToOthers,
+    Reason::CopiesShared,
 ];
 
 /// The instance that this pass bound.
@@ -56,6 +59,7 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
         ConditionType::InstanceReady,
         ConditionType::FirewallReady,
         ConditionType::Hardened,
+        ConditionType::Separated,
         ConditionType::Stalled,
     ] {
         events.extend(turned_bad(type_, before, after));
@@ -63,6 +67,12 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
     let ready = ConditionType::Ready.as_str();
     if is_true(&after.conditions, ready) && !is_true(&before.conditions, ready) {
         events.push(Happened::normal(Reason::Succeeded, "the environment is Ready"));
+    }
+    let separated = ConditionType::Separated.as_str();
+    let was_shared = find_condition(&before.conditions, separated).is_some_and(|old| old.status == FALSE);
+    if was_shared && is_true(&after.conditions, separated) {
+        let message = "nothing is shared with, or open to, another customer any more";
+        events.push(Happened::normal(Reason::NothingShared, message));
     }
     // What two conditions say in the same words is one event.
     events.dedup();

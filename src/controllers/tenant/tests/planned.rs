@@ -47,7 +47,10 @@ fn announced(plan: &TenantPlan) -> BTreeSet<String> {
 
 fn plan_of(env: &Env) -> TenantPlan {
     let status = env.tenant("jira").status.unwrap();
-    status.plan.clone().unwrap_or_else(|| panic!("no plan: {status:#?}"))
+    status
+        .plan
+        .clone()
+        .unwrap_or_else(|| panic!("no plan: {status:#?}"))
 }
 
 fn message_of(env: &Env, type_: ConditionType) -> String {

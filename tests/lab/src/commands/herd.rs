@@ -22,9 +22,9 @@ pub(crate) struct Herd {
     /// How many environments.
     #[arg(long, default_value_t = 10_000)]
     tenants: usize,
-    /// What takes the copies.
-    #[arg(long, default_value = "ec2")]
-    engine: Engine,
+    /// What takes the copies: a run for each.
+    #[arg(long, value_delimiter = ',', default_value = "ec2,awsbackup")]
+    engine: Vec<Engine>,
     /// Which part of AWS's limits the operator takes.
     #[arg(long, default_value_t = 1.0)]
     share: f64,
@@ -44,72 +44,93 @@ impl Herd {
             reason = "how long the run takes whoever waits for it"
         )]
         let begun = Instant::now();
-        let setup = Setup {
-            tenants: self.tenants,
-            engine: self.engine,
-            share: self.share,
-            sweep_every: Duration::from_secs(self.period),
-            seed: self.seed,
-        };
-        match herd(setup) {
-            Ok(herded) => {
-                print(&herded);
-                println!(
-                    "  took {:.0} s of real time and at most {} MiB, AWS and Kubernetes included",
-                    begun.elapsed().as_secs_f64(),
-                    peak().unwrap_or_default() / 1024
-                );
-                ExitCode::from(u8::from(!herded.faults().is_empty()))
+        println!("{HEAD}");
+        let mut done = Vec::new();
+        for engine in self.engine {
+            let setup = Setup {
+                tenants: self.tenants,
+                engine,
+                share: self.share,
+                sweep_every: Duration::from_secs(self.period),
+                seed: self.seed,
+            };
+            let herded = herd(setup);
+            match &herded {
+                Ok(herded) => println!("{}", row(herded)),
+                Err(error) => println!("{:<9}  {error}", name(engine)),
             }
-            Err(error) => {
-                println!("{error}");
-                ExitCode::FAILURE
-            }
+            done.push(herded);
         }
+        let are_good = done
+            .iter()
+            .all(|herded| herded.as_ref().is_ok_and(|herded| herded.faults().is_empty()));
+        for herded in done.iter().flatten() {
+            print_rest(herded);
+        }
+        println!(
+            "took {:.0} s of real time and at most {} MiB, AWS and Kubernetes included",
+            begun.elapsed().as_secs_f64(),
+            peak().unwrap_or_default() / 1024
+        );
+        ExitCode::from(u8::from(!are_good))
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's result")]
-fn print(herded: &Herded) {
+/// The columns: seconds are after the slot, those of a set by AWS's own word.
+const HEAD: &str = "engine     Tenants  share  throttled  missed  doubled    floor  last call  ratio  begun p50     p99     \
+                    max  locked p50     p99     max  writes a Backup";
+
+fn row(herded: &Herded) -> String {
     let Setup {
         tenants,
         engine,
         share,
         ..
     } = herded.setup;
-    let seconds = |span: Duration| span.as_secs_f64();
-    println!("{tenants} Tenants due at 00:30, engine {engine:?}, share {share}");
-    println!(
-        "  last call accepted after {:.1} s: floor {:.1} s, bar {:.1} s; throttled {}; missed {}; more than one set {}",
-        seconds(herded.last_call),
-        seconds(herded.setup.floor()),
-        seconds(herded.setup.bar()),
+    let (floor, last) = (herded.setup.floor(), herded.last_call);
+    let Spread { p50, p99, max } = herded.lateness;
+    let [p50, p99, max] = [p50, p99, max].map(|span| span.as_secs_f64());
+    let locked = herded.protected.map_or(["-"; 3].map(str::to_owned), |spread| {
+        [spread.p50, spread.p99, spread.max].map(|span| format!("{:.1}", span.as_secs_f64()))
+    });
+    let [locked_p50, locked_p99, locked_max] = locked;
+    format!(
+        "{:<9}  {tenants:>7}  {share:>5}  {:>9}  {:>6}  {:>7}  {:>7.1}  {:>9.1}  {:>5.3}  {p50:>9.1}  {p99:>6.1}  \
+         {max:>6.1}  {locked_p50:>10}  {locked_p99:>6}  {locked_max:>6}  {:>15.2}",
+        name(engine),
         herded.throttled,
         herded.missed,
         herded.doubled,
-    );
-    println!("  begun by AWS's word: {}", row(&herded.lateness));
-    if let Some(protected) = &herded.protected {
-        println!("  seen to be locked:   {}", row(protected));
+        floor.as_secs_f64(),
+        last.as_secs_f64(),
+        floor.div_duration_f64(last),
+        herded.writes,
+    )
+}
+
+fn name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Ec2 => "EC2",
+        Engine::Awsbackup => "AWSBackup",
     }
-    println!(
-        "  writes to Kubernetes: {:.2} a Backup; {} in the ten minutes before it",
-        herded.writes, herded.idle_writes
-    );
+}
+
+/// What has no column.
+#[expect(clippy::print_stdout, reason = "the command's result")]
+fn print_rest(herded: &Herded) {
+    let name = name(herded.setup.engine);
     let calls = herded.calls.iter();
     let calls: Vec<_> = calls
         .map(|(operation, count)| format!("{operation} {count}"))
         .collect();
-    println!("  calls from the slot on: {}", calls.join(", "));
+    println!("{name}: calls from the slot on: {}", calls.join(", "));
+    println!(
+        "{name}: {} writes to Kubernetes in the ten minutes before it",
+        herded.idle_writes
+    );
     for fault in herded.faults() {
-        println!("  MISSED: {fault}");
+        println!("{name}: MISSED: {fault}");
     }
-}
-
-fn row(spread: &Spread) -> String {
-    let Spread { p50, p99, max } = spread;
-    let [p50, p99, max] = [p50, p99, max].map(Duration::as_secs_f64);
-    format!("p50 {p50:.1} s, p99 {p99:.1} s, max {max:.1} s after the slot")
 }
 
 /// The most memory that this process had resident so far, in KiB.

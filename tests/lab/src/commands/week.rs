@@ -8,6 +8,8 @@ use lab::{
     week::{Day, Event, Setup, Week as Lived, week},
 };
 
+use super::work;
+
 /// Live through seven days: one slot each, with a volume that fails on one and outages over two.
 ///
 /// What AWS truly holds is looked at every ten minutes of virtual time, and each call that deletes, locks or opens
@@ -17,9 +19,9 @@ pub(crate) struct Week {
     /// How many environments.
     #[arg(long, default_value_t = 100)]
     tenants: usize,
-    /// What takes the copies.
-    #[arg(long, default_value = "ec2")]
-    engine: Engine,
+    /// What takes the copies: a run for each.
+    #[arg(long, value_delimiter = ',', default_value = "ec2,awsbackup")]
+    engine: Vec<Engine>,
     /// Let the operator live only in the hours around each slot.
     #[arg(long)]
     naps: bool,
@@ -31,27 +33,31 @@ pub(crate) struct Week {
 impl Week {
     #[expect(clippy::print_stdout, reason = "the command's result")]
     pub(crate) fn run(self) -> ExitCode {
-        let setup = Setup {
+        let setups = self.engine.iter().map(|engine| Setup {
             tenants: self.tenants,
-            engine: self.engine,
+            engine: *engine,
             naps: self.naps,
             seed: self.seed,
-        };
-        match week(setup) {
-            Ok(lived) => {
-                print(&lived);
-                ExitCode::from(u8::from(!lived.wrong.is_empty()))
-            }
-            Err(error) => {
-                println!("{error}");
-                ExitCode::FAILURE
-            }
-        }
+        });
+        let done = work::each(
+            setups.collect(),
+            |setup| week(*setup),
+            |setup, lived| match lived {
+                Ok(lived) => print(lived),
+                Err(error) => println!("{} Tenants, engine {:?}: {error}", setup.tenants, setup.engine),
+            },
+        );
+        let are_good = done
+            .iter()
+            .all(|(_, lived)| lived.as_ref().is_ok_and(|lived| lived.wrong.is_empty()));
+        ExitCode::from(u8::from(!are_good))
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the command's result")]
 fn print(lived: &Lived) {
+    // The other engine's may end at the same time.
+    let _whole = std::io::stdout().lock();
     let Setup { tenants, engine, .. } = lived.setup;
     println!("{tenants} Tenants, engine {engine:?}");
     println!(

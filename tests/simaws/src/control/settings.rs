@@ -18,6 +18,9 @@ pub(super) struct SettingsChange {
     /// From a backup job's creation to its start.
     backup_start: Option<SignedDuration>,
     backup_start_spread: Option<SignedDuration>,
+    /// How long the Recycle Bin keeps what is deleted; zero is no rule.
+    recycled_snapshots: Option<SignedDuration>,
+    recycled_volumes: Option<SignedDuration>,
     limits: Option<Limits>,
     other_client: Option<f64>,
 }
@@ -29,6 +32,8 @@ pub(super) fn change(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> 
     let read_lag = change.read_lag.map(duration).transpose()?;
     let backup_start = change.backup_start.map(duration).transpose()?;
     let backup_start_spread = change.backup_start_spread.map(duration).transpose()?;
+    let recycled_snapshots = change.recycled_snapshots.map(duration).transpose()?;
+    let recycled_volumes = change.recycled_volumes.map(duration).transpose()?;
     let latency = match change.latency {
         Some((least, most)) => Some(duration(least)?..=duration(most)?),
         None => None,
@@ -44,6 +49,13 @@ pub(super) fn change(sim: &Sim, change: &SettingsChange) -> Result<(), Refusal> 
         sim.set_backup_start(
             backup_start.unwrap_or(least),
             backup_start_spread.unwrap_or(spread),
+        );
+    }
+    if recycled_snapshots.is_some() || recycled_volumes.is_some() {
+        let (snapshots, volumes) = sim.recycle_bin();
+        sim.set_recycle_bin(
+            recycled_snapshots.unwrap_or(snapshots),
+            recycled_volumes.unwrap_or(volumes),
         );
     }
     if let Some(lag) = describe_lag {

@@ -150,7 +150,8 @@ pub(super) fn deregister(ctx: &mut Context<'_>, params: &Params) -> Answer {
                 Err(_) => "client-error",
             };
             if result == "success" {
-                ctx.region.remove_snapshot(snapshot);
+                let kept = ctx.timings.recycled_snapshots;
+                ctx.region.delete_snapshot(snapshot, kept);
             }
             item().text("snapshotId", snapshot).text("returnCode", result)
         })

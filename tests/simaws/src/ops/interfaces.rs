@@ -159,6 +159,7 @@ pub(super) fn make(region: &mut Region, spec: Spec<'_>) -> Result<Interface, Api
         group_ids: spec.group_ids.to_vec(),
         source_dest_check: true,
         attachment: None,
+        address_id: None,
         tags: spec.tags,
         created_at: region.now,
     })

@@ -139,6 +139,7 @@ fn network(element: Element, instance: &Instance, region: &Region) -> Element {
         .text("subnetId", &instance.subnet_id)
         .text("vpcId", &instance.vpc_id)
         .text("privateIpAddress", &instance.private_ip)
+        .maybe("ipAddress", region.address_of(first).map(|it| &it.public_ip))
         .text("sourceDestCheck", first.source_dest_check)
         .list("groupSet", group_items(&first.group_ids, region))
         .list(
@@ -203,9 +204,24 @@ pub(super) fn interface(element: Element, interface: &Interface, region: &Region
         }
         element = element.child(attached);
     }
-    let address = item()
+    let mut address = item()
         .text("privateIpAddress", &interface.private_ip)
         .text("primary", true);
+    if let Some(elastic) = region.address_of(interface) {
+        let association = || {
+            let association = Element::new("association")
+                .text("publicIp", &elastic.public_ip)
+                .text("ipOwnerId", &region.account);
+            if !full {
+                return association;
+            }
+            association
+                .text("allocationId", &elastic.id)
+                .maybe("associationId", elastic.association.as_ref().map(|it| &it.id))
+        };
+        element = element.child(association());
+        address = address.child(association());
+    }
     element.list("privateIpAddressesSet", [address])
 }
 

@@ -146,7 +146,8 @@ pub(super) fn start(
 pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
     let id = params.required(IDS.parameter)?;
     check_deletable(ctx.region, id)?;
-    ctx.region.remove_snapshot(id);
+    let kept = ctx.timings.recycled_snapshots;
+    ctx.region.delete_snapshot(id, kept);
     Ok(Element::success())
 }
 

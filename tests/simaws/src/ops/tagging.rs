@@ -67,6 +67,7 @@ pub(super) fn describe(ctx: &mut Context<'_>, params: &Params) -> Answer {
 
 fn rows(region: &Region) -> BTreeMap<String, Row> {
     let mut rows = BTreeMap::new();
+    add(&mut rows, "elastic-ip", &region.addresses);
     add(&mut rows, "image", &region.images);
     add(&mut rows, "instance", &region.instances);
     add(&mut rows, "network-interface", &region.interfaces);
@@ -157,7 +158,8 @@ fn resources(region: &mut Region, params: &Params) -> Result<Vec<String>, ApiErr
 
 /// The tags of the resource with this id, whatever it is.
 fn tags_of<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Tags, ApiError> {
-    const KINDS: [IdKind; 9] = [
+    const KINDS: [IdKind; 10] = [
+        kind::ADDRESS,
         kind::INSTANCE,
         kind::VOLUME,
         kind::SNAPSHOT,
@@ -173,6 +175,7 @@ fn tags_of<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Tags, ApiErro
     };
     found.check(id)?;
     let tags = match found.prefix {
+        "eipalloc-" => region.addresses.get_mut(id).map(|it| &mut it.tags),
         "i-" => region.instances.get_mut(id).map(|it| &mut it.tags),
         "vol-" => region.volumes.get_mut(id).map(|it| &mut it.tags),
         "snap-" => region.snapshots.get_mut(id).map(|it| &mut it.tags),

@@ -75,7 +75,8 @@ pub(super) fn delete(ctx: &mut Context<'_>, params: &Params) -> Answer {
         let text = format!("Volume {id} is currently attached to {}", attachment.instance_id);
         return Err(ApiError::new("VolumeInUse", text));
     }
-    ctx.region.volumes.remove(id);
+    let kept = ctx.timings.recycled_volumes;
+    ctx.region.delete_volume(id, kept);
     Ok(Element::success())
 }
 

@@ -36,6 +36,20 @@ impl Sim {
         (timings.backup_start, timings.backup_start_spread)
     }
 
+    /// How long a rule of the Recycle Bin keeps the snapshots, and the volumes, that are deleted from now on; zero is no
+    /// rule.
+    pub fn set_recycle_bin(&self, snapshots: Duration, volumes: Duration) {
+        let timings = &mut self.lock().backend.options.timings;
+        timings.recycled_snapshots = snapshots;
+        timings.recycled_volumes = volumes;
+    }
+
+    /// The same two times as they are.
+    pub(crate) fn recycle_bin(&self) -> (Duration, Duration) {
+        let timings = self.lock().backend.options.timings;
+        (timings.recycled_snapshots, timings.recycled_volumes)
+    }
+
     /// Whether too many calls are refused; buckets keep what is in them.
     pub fn set_limits(&self, limits: Limits) {
         self.lock().buckets.limits = limits;

@@ -63,6 +63,10 @@ pub(crate) mod kind {
         IMAGE: "ami-", "image id", "imageIds", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound";
         PROFILE_ASSOCIATION: "iip-assoc-", "association ID", "associationIds",
             "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound";
+        ADDRESS: "eipalloc-", "allocation ID", "allocationIds",
+            "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound";
+        ASSOCIATION: "eipassoc-", "association ID", "associationIds",
+            "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound";
         PREFIX_LIST: "pl-", "prefix list ID", "prefixListIds", "InvalidPrefixListId.Malformed", "InvalidPrefixListID.NotFound";
     }
 }

@@ -149,6 +149,8 @@ pub(crate) struct Interface {
     pub(crate) group_ids: Vec<String>,
     pub(crate) source_dest_check: bool,
     pub(crate) attachment: Option<InterfaceAttachment>,
+    /// The Elastic IP that is on it, by its allocation.
+    pub(crate) address_id: Option<String>,
     pub(crate) tags: Tags,
     pub(crate) created_at: Timestamp,
 }

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::ids::IdSource;
 use super::{
-    Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer, ProfileAssociation, Rule,
-    RuleKey, SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind, world,
+    Address, Backup, Cidr, Direction, Flow, Image, ImageDevice, Instance, Interface, Peer,
+    ProfileAssociation, RecycleBin, Rule, RuleKey, SecurityGroup, Snapshot, Subnet, Tags, Volume, Vpc, kind,
+    world,
 };
 use crate::protocol::{ApiError, Params};
 
@@ -79,6 +80,13 @@ pub(crate) struct Region {
     #[serde(serialize_with = "world::values")]
     pub(crate) profile_associations: BTreeMap<String, ProfileAssociation>,
     #[serde(serialize_with = "world::values")]
+    pub(crate) addresses: BTreeMap<String, Address>,
+    /// How many there ever were: none comes twice.
+    #[serde(skip)]
+    pub(crate) addresses_given: u32,
+    #[serde(flatten)]
+    pub(crate) recycle_bin: RecycleBin,
+    #[serde(serialize_with = "world::values")]
     pub(crate) flows: BTreeMap<String, Flow>,
     #[serde(flatten)]
     pub(crate) backup: Backup,
@@ -121,6 +129,9 @@ impl Region {
             subnets: BTreeMap::new(),
             images: BTreeMap::new(),
             profile_associations: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            addresses_given: 0,
+            recycle_bin: RecycleBin::default(),
             flows: BTreeMap::new(),
             backup: Backup::default(),
             image_names: BTreeMap::new(),
@@ -212,6 +223,9 @@ impl Region {
             "subnets" => list(&self.subnets),
             "images" => list(&self.images),
             "profileAssociations" => list(&self.profile_associations),
+            "addresses" => list(&self.addresses),
+            "recycledSnapshots" => list(&self.recycle_bin.snapshots),
+            "recycledVolumes" => list(&self.recycle_bin.volumes),
             "flows" => list(&self.flows),
             "backupVaults" => list(&self.backup.vaults),
             "backupJobs" => list(self.backup.jobs()),
@@ -352,10 +366,11 @@ impl Region {
     }
 
     /// Removes a snapshot, completed or not.
-    pub(crate) fn remove_snapshot(&mut self, id: &str) {
-        if let Some(snapshot) = self.snapshots.remove(id) {
-            self.pending_snapshots.remove(&(snapshot.volume_id, snapshot.id));
-        }
+    pub(crate) fn remove_snapshot(&mut self, id: &str) -> Option<Snapshot> {
+        let snapshot = self.snapshots.remove(id)?;
+        let pending = (snapshot.volume_id.clone(), snapshot.id.clone());
+        self.pending_snapshots.remove(&pending);
+        Some(snapshot)
     }
 
     /// How many snapshots of a volume are pending.

@@ -27,6 +27,10 @@ pub struct Timings {
     pub backup_finish: Duration,
     /// From DeleteRecoveryPoint to the recovery point's end.
     pub recovery_point_deletion: Duration,
+    /// How long a rule of the Recycle Bin keeps snapshots that are deleted; zero is no rule.
+    pub recycled_snapshots: Duration,
+    /// The same of volumes.
+    pub recycled_volumes: Duration,
 }
 
 impl Default for Timings {
@@ -41,6 +45,8 @@ impl Default for Timings {
             backup_start_spread: Duration::ZERO,
             backup_finish: Duration::from_secs(1),
             recovery_point_deletion: Duration::from_secs(2),
+            recycled_snapshots: Duration::ZERO,
+            recycled_volumes: Duration::ZERO,
         }
     }
 }
@@ -60,6 +66,7 @@ impl Region {
             self.settle_snapshot(&id, at);
             self.settle_job(&id, at, timings);
             self.settle_point(&id, at);
+            self.settle_recycled(&id, at);
         }
         self.now = self.now.max(now);
     }
@@ -121,7 +128,7 @@ impl Region {
             self.free_interface(&interface);
         }
         for volume in volumes.into_values() {
-            self.free_volume(&volume);
+            self.free_volume(&volume, timings);
         }
         if had_profile {
             self.profile_associations
@@ -144,18 +151,21 @@ impl Region {
         let Some(interface) = self.interfaces.remove(id) else {
             return;
         };
+        if let Some(address) = &interface.address_id {
+            self.disassociate(address);
+        }
         if let Some(subnet) = self.subnets.get_mut(&interface.subnet_id) {
             subnet.release_address(&interface.private_ip);
         }
     }
 
-    fn free_volume(&mut self, id: &str) {
+    fn free_volume(&mut self, id: &str, timings: &Timings) {
         let Some(volume) = self.volumes.get_mut(id) else {
             return;
         };
         match volume.attachment.take() {
             Some(attachment) if attachment.delete_on_termination => {
-                self.volumes.remove(id);
+                self.delete_volume(id, timings.recycled_volumes);
             }
             _ => volume.state = VolumeState::Available,
         }

@@ -257,7 +257,8 @@ impl Region {
             self.remove_image(image_id);
         }
         for snapshot_id in &point.snapshot_ids {
-            self.remove_snapshot(snapshot_id);
+            // What AWS Backup ends does not go into the Recycle Bin here.
+            let _ = self.remove_snapshot(snapshot_id);
         }
     }
 }
