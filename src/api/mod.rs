@@ -26,6 +26,7 @@ pub mod reasons;
 pub mod rights;
 mod tenant;
 mod tenant_class;
+mod tenant_plan;
 mod types;
 
 pub use access_policy::{
@@ -58,6 +59,7 @@ pub use tenant_class::{
     AllowedNamespaces, Application, ClassBackup, ClassContact, Encryption, Network, Plan, PlanVolume,
     TenantClass, TenantClassSpec, TenantClassStatus,
 };
+pub use tenant_plan::{PlanOp, PlannedChange, TenantPlan};
 pub use types::{Cidr, Engine, ImageId, Key, Label, LockMode, Method, Port, Protocol, time};
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

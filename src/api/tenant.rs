@@ -9,6 +9,7 @@ use super::access_policy::EgressRule;
 use super::change::{
     InstanceChange, MaintenanceWindow, PlanInForce, PowerState, Restart, RestartStatus, VolumeGrowth,
 };
+use super::tenant_plan::TenantPlan;
 use super::types::{Cidr, Label, Port, words};
 
 /// One customer's environment.
@@ -366,6 +367,10 @@ pub struct TenantStatus {
     /// When the environment became Ready for the first time. From then on it is due for backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ready_at: Option<Time>,
+
+    /// What would be changed in AWS and is held back: by the mode, or by a suspension. Absent when nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<TenantPlan>,
 
     /// What was found changed in AWS and repaired.
     #[serde(skip_serializing_if = "Option::is_none")]

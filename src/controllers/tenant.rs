@@ -12,6 +12,7 @@ mod judge;
 mod looking;
 mod memory;
 mod observe;
+mod preview;
 mod report;
 mod resolve;
 mod separated;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 pub use self::access::{InForce, Origin, candidate};
 pub(super) use self::apply::{change_rules, create_group};
 use self::memory::Memory;
+pub use self::preview::{Previewed, preview};
 use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{

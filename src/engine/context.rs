@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::DueQueue;
+use super::{DueQueue, Permissions};
 use crate::{
     api::{Key, Reason},
     brakes::Brakes,
@@ -179,6 +179,8 @@ pub struct Context<C> {
     pub brakes: Brakes,
     /// What keeps an edit of a class from reaching all its Tenants at once.
     pub rollouts: Rollouts,
+    /// What AWS last said of our rights.
+    pub permissions: Permissions,
     /// Who shares what with whom.
     pub separation: Separation,
     /// Held by every pass; whoever takes it whole keeps new ones out.
@@ -207,6 +209,7 @@ impl<C: Cluster> Context<C> {
             wakes: Wakes::default(),
             brakes: Brakes::default(),
             rollouts: Rollouts::default(),
+            permissions: Permissions::default(),
             separation: Separation::default(),
             gate: RwLock::default(),
             written: Mutex::default(),

@@ -9,6 +9,7 @@ pub mod class;
 pub mod firewall;
 pub mod incident;
 pub mod permission;
+pub mod preview;
 pub mod protected;
 pub mod retention;
 pub mod selection;

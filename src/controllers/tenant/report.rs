@@ -5,6 +5,7 @@
 
 mod events;
 mod parts;
+mod planned;
 mod rights;
 
 pub(super) use self::events::shortened;
@@ -13,7 +14,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use self::parts::{Part, Parts};
+use self::{
+    parts::{Part, Parts},
+    planned::Planned,
+};
 use super::{
     Desired, InForce, World, change,
     judge::{Judged, judge},
@@ -61,7 +65,13 @@ pub(super) fn report<C: Cluster>(
     let findings = findings(outcome);
     take_findings(&mut status, &findings, now);
 
-    let parts = Parts::of(tenant, outcome);
+    let planned = Planned::of(outcome, now);
+    let parts = Parts::of(tenant, outcome, planned.summary().as_deref());
+    let class = outcome.world.as_ref().ok();
+    let class = class.and_then(|world| world.references.class.as_deref());
+    planned.tell(&mut status, |operation| {
+        ctx.permissions.permits(class?.uid(), operation)
+    });
     let mut conditions = Conditions::over(&before.conditions, tenant.generation(), now);
     for (type_, part) in parts.each() {
         if let Part::Known(holds, because) = part {
@@ -385,6 +395,7 @@ fn still_releasing(
     let mut status = before;
     status.observed_generation = Some(tenant.generation());
     status.phase = Some(TenantPhase::Deleting);
+    status.plan = None;
     let message = "what stands in AWS is being tagged as released";
     let because = match (&outcome.world, &outcome.failed) {
         // For want of a tag nobody has to act: the environment goes without it in the end.

@@ -5,6 +5,7 @@ mod copies;
 mod exceptions;
 mod failing;
 mod meanwhile;
+mod planned;
 mod reins;
 mod sources;
 mod sweep;

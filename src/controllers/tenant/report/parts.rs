@@ -73,8 +73,8 @@ pub(super) fn passes_by_itself(reason: Reason) -> bool {
 }
 
 impl Parts {
-    /// Judges the outcome of a pass.
-    pub(super) fn of(tenant: &Tenant, outcome: &TenantOutcome) -> Self {
+    /// Judges the outcome of a pass; `planned` says how much is held back, if anything is.
+    pub(super) fn of(tenant: &Tenant, outcome: &TenantOutcome, planned: Option<&str>) -> Self {
         let refusal = outcome
             .resolved
             .iter()
@@ -108,7 +108,7 @@ impl Parts {
             waiting_for: &plan.waiting_for,
             remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
             held: &plan.held,
-            by: by_reins(&desired.reins),
+            by: by_reins(&desired.reins, planned),
             failed_before: failed_before(tenant),
         };
         // A refused launch does not go on, whatever the plan says of it.
@@ -262,8 +262,8 @@ impl Case<'_> {
 }
 
 /// What keeps steps from being taken.
-fn by_reins(reins: &Reins) -> Option<Because> {
-    Some(match reins {
+fn by_reins(reins: &Reins, planned: Option<&str>) -> Option<Because> {
+    let mut because = match reins {
         Reins::Enforce => return None,
         Reins::Observe => Because::new(Reason::Observing, "mode Observe writes nothing to AWS"),
         Reins::Protect => Because::new(
@@ -271,7 +271,11 @@ fn by_reins(reins: &Reins) -> Option<Because> {
             "mode Protect writes tags, snapshots and locks only",
         ),
         Reins::Suspended(why) => Because::new(Reason::Suspended, format!("nothing is written to AWS: {why}")),
-    })
+    };
+    if let Some(planned) = planned {
+        because.message = format!("{} ({planned})", because.message);
+    }
+    Some(because)
 }
 
 /// What would be done, and why it is not.
