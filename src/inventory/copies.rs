@@ -25,8 +25,8 @@ use crate::{
     api::names::tags,
     clock::{elapsed, later},
     cloud::{
-        BackupJob, BackupJobId, CloudError, Image, ImageId, ImageState, Listed, Sharing, Snapshot, SnapshotId,
-        SnapshotLock, SnapshotState, Vault, VaultName,
+        BackupJob, BackupJobId, CloudError, Image, ImageId, ImageState, Listed, Sharing, Snapshot,
+        SnapshotId, SnapshotLock, SnapshotState, Vault, VaultName,
     },
 };
 
@@ -224,7 +224,9 @@ impl State {
         let shelf = self.snapshots.facts();
         let is_named = |id: &SnapshotId| {
             let known = shelf.last_known_by_id(id);
-            known.is_some_and(|known| is_guarded_snapshot(&known.tags) || known.tags.contains_key(tags::RELEASED))
+            known.is_some_and(|known| {
+                is_guarded_snapshot(&known.tags) || known.tags.contains_key(tags::RELEASED)
+            })
         };
         let own = self.images.facts().last_known();
         let own = own.filter(|image| is_own_recovery_point(&image.tags));
@@ -236,9 +238,7 @@ impl State {
         let snapshots = snapshots.chain(behind);
         let images = self.images.facts().last_known();
         let images = images.filter(|image| is_guarded_image(&image.tags));
-        let images = images.map(|image| {
-            (image.id.clone(), rank_of(image))
-        });
+        let images = images.map(|image| (image.id.clone(), rank_of(image)));
         let (snapshots, images) = (snapshots.collect(), images.collect());
         let known = &mut self.copies.known;
         let snapshots = known.snapshots.due(snapshots, now);

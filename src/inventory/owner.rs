@@ -214,7 +214,9 @@ pub fn is_guarded_image(carried: &Tags) -> bool {
 /// Whether an image is what AWS Backup made for a job of ours: then the snapshots behind it are ours to guard, whatever
 /// tags AWS copied onto them. Nobody can set AWS's own tag.
 pub(super) fn is_own_recovery_point(carried: &Tags) -> bool {
-    carried.contains_key(tags::AWS_BACKUP_SOURCE) && carried.contains_key(tags::BACKUP) && is_guarded_image(carried)
+    carried.contains_key(tags::AWS_BACKUP_SOURCE)
+        && carried.contains_key(tags::BACKUP)
+        && is_guarded_image(carried)
 }
 
 /// Names are unique in a VPC without regard to case.

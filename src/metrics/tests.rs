@@ -294,11 +294,15 @@ fn waits_are_sorted_and_calls_held_back_are_counted() {
     assert_has(&text, &format!("{} 0", bucket("0.5")));
     assert_has(&text, &format!("{} 1", bucket("1")));
     assert!(!text.contains("yagura_aws_held_back_total{"));
-    metrics.waited(None, &"ap-northeast-1".into(), Waited {
-        took: MAX_WAIT,
-        end: WaitEnd::HeldBack,
-        ..admitted
-    });
+    metrics.waited(
+        None,
+        &"ap-northeast-1".into(),
+        Waited {
+            took: MAX_WAIT,
+            end: WaitEnd::HeldBack,
+            ..admitted
+        },
+    );
     let text = metrics.render().unwrap();
     // The longest wait there is has a bound of its own.
     assert_has(&text, &format!("{} 2", bucket("15")));
@@ -335,12 +339,16 @@ fn every_family_that_is_shown_is_documented() {
     metrics.pass_ended("Tenant", "settled", Duration::ZERO);
     metrics.backup_expired(&"r".into());
     metrics.expiry_braked(&"r".into(), false);
-    metrics.waited(None, &"ap-northeast-1".into(), Waited {
-        operation: Operation::RunInstances,
-        lane: Lane::UserChange,
-        took: MAX_WAIT,
-        end: WaitEnd::HeldBack,
-    });
+    metrics.waited(
+        None,
+        &"ap-northeast-1".into(),
+        Waited {
+            operation: Operation::RunInstances,
+            lane: Lane::UserChange,
+            took: MAX_WAIT,
+            end: WaitEnd::HeldBack,
+        },
+    );
     let state = State {
         leader: true,
         tenants: vec![row],

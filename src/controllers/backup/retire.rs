@@ -460,7 +460,9 @@ pub(super) fn tell_return(
                    delete it there, or tag it with yagura.dev/released";
     status::change_method(status, |method| method.message = Some(message.to_owned()));
     let told = backup.status.iter().flat_map(|status| &status.methods);
-    let was_told = told.into_iter().any(|method| method.message.as_deref() == Some(message));
+    let was_told = told
+        .into_iter()
+        .any(|method| method.message.as_deref() == Some(message));
     (!was_told).then(|| Happened::warning(Reason::SnapshotsBack, message))
 }
 

@@ -242,11 +242,18 @@ async fn of_what_aws_backup_made_only_what_our_own_jobs_made_is_guarded() {
     assert!(image_is_open(&env, &plans.0), "somebody's own plan made it");
     assert!(!image_is_open(&env, &own.0));
     assert_eq!(open_to(&env, &plans.1), STRANGER);
-    assert_eq!(open_to(&env, &own.1), "", "what is behind it is a customer's data too");
+    assert_eq!(
+        open_to(&env, &own.1),
+        "",
+        "what is behind it is a customer's data too"
+    );
     assert_eq!(count(&env, "image", "revoked").as_deref(), Some("1"));
     assert_eq!(count(&env, "snapshot", "revoked").as_deref(), Some("1"));
     // The snapshot names no Backup, but its image does.
-    let told = format!("Backup acme/nightly SharingRevoked: snapshot {} was shared with {STRANGER}", own.1);
+    let told = format!(
+        "Backup acme/nightly SharingRevoked: snapshot {} was shared with {STRANGER}",
+        own.1
+    );
     assert!(env.events().contains(&told), "{}", env.events());
 }
 

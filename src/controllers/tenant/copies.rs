@@ -116,7 +116,10 @@ impl Copying<'_> {
             .collect();
         if !open.is_empty() {
             Observed::Present(open)
-        } else if self.unread_in(view, is_old).is_some_and(|unread| unread.is_empty()) {
+        } else if self
+            .unread_in(view, is_old)
+            .is_some_and(|unread| unread.is_empty())
+        {
             Observed::Absent
         } else {
             Observed::Unknown

@@ -189,9 +189,7 @@ impl Ground {
             let key = tenant.key().sibling(policy);
             ctx.cluster.cached::<BackupPolicy>(&key)
         });
-        let copies = facts
-            .sees_aws()
-            .then(|| self.copies(ctx, tenant, facts, vaults));
+        let copies = facts.sees_aws().then(|| self.copies(ctx, tenant, facts, vaults));
         let asked = Protection {
             calendar: self.calendar(),
             policy: rule.policy.as_deref(),
@@ -258,7 +256,11 @@ fn watched_vaults<C: Cluster>(ctx: &Context<C>, ground: &Ground, good: &GoodDays
         .filter(|backup| backup.engine() == Some(Engine::AWSBackup))
         .filter(is_guaranteed);
     let holding = by_aws_backup.filter_map(vault_of);
-    let next = class.spec.backup.as_ref().and_then(|backup| backup.vault.as_deref());
+    let next = class
+        .spec
+        .backup
+        .as_ref()
+        .and_then(|backup| backup.vault.as_deref());
     let next = next.filter(|_| rules.engine == Engine::AWSBackup);
     let vaults: BTreeSet<_> = holding.chain(next).map(VaultName::from).collect();
     let inventory = ctx.inventories.of(&class.site());

@@ -266,7 +266,10 @@ fn a_lack_stays_until_aws_says_that_it_is_over() {
     let vault = "vault yagura has no lock: what is in it can be deleted at any time";
     type Change = fn(&mut Copies);
     let cases: [(Change, Change); 4] = [
-        (|copies| copies.unlocked_days = 2, |copies| copies.are_locks_unknown = true),
+        (
+            |copies| copies.unlocked_days = 2,
+            |copies| copies.are_locks_unknown = true,
+        ),
         (
             |copies| {
                 copies.vault_lack =
@@ -320,7 +323,10 @@ fn why_locks_are_not_read_is_said() {
         copies.locks_trouble = Some("the right is missing".to_owned());
     });
     assert_eq!(reason, Reason::LockNotRead);
-    assert!(message.contains("3 of 3 good days (the right is missing)"), "{message}");
+    assert!(
+        message.contains("3 of 3 good days (the right is missing)"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -16,8 +16,14 @@ fn a_call_that_waits_for_its_turn_did_not_fail() {
     let waits = throttled(HELD_BACK);
     assert_eq!(reason_of(&waits), Reason::Progressing);
     let text = waits.to_string();
-    assert!(text.contains("LockSnapshot waits for its turn: others come first"), "{text}");
+    assert!(
+        text.contains("LockSnapshot waits for its turn: others come first"),
+        "{text}"
+    );
     let refused = throttled("RequestLimitExceeded");
     assert_eq!(reason_of(&refused), Reason::Throttled);
-    assert!(refused.to_string().contains("failed: RequestLimitExceeded"), "{refused}");
+    assert!(
+        refused.to_string().contains("failed: RequestLimitExceeded"),
+        "{refused}"
+    );
 }

@@ -331,7 +331,10 @@ async fn more_than_a_day_brings_is_braked_until_a_person_says_so() {
             .count()
     };
     assert_eq!(gone(&bed), 5);
-    assert!(elapsed(bed.now(), next_look(&bed)) > HOUR / 2, "nothing looks again and again");
+    assert!(
+        elapsed(bed.now(), next_look(&bed)) > HOUR / 2,
+        "nothing looks again and again"
+    );
     let classes = Stepper::new(Arc::clone(bed.context()))
         .with(TenantClassReconciler::new(Arc::new(Subnets::default())));
     while classes.run_due().await > 0 {}
@@ -396,12 +399,26 @@ async fn while_locks_cannot_be_listed_a_set_waits_for_the_listing_and_is_locked_
     bed.daily_at("03:15", "UTC");
     bed.until("2031-05-01T03:30:00Z").await;
     assert_eq!(bed.phase(&named(1)), Some(BackupPhase::Complete));
-    assert_eq!(bed.stage.calls_of(Operation::LockSnapshot), 0, "unknown is not absent");
-    assert!(elapsed(bed.now(), next_look(&bed)) > HOUR / 2, "nothing looks again and again");
+    assert_eq!(
+        bed.stage.calls_of(Operation::LockSnapshot),
+        0,
+        "unknown is not absent"
+    );
+    assert!(
+        elapsed(bed.now(), next_look(&bed)) > HOUR / 2,
+        "nothing looks again and again"
+    );
     bed.stage.sim.clear_faults();
     bed.live(Duration::from_secs(300)).await;
     assert_eq!(locks(&bed).await.len(), instance.volumes.len());
-    assert!(bed.backup(&named(1)).status.clone().unwrap().protected_at.is_some());
+    assert!(
+        bed.backup(&named(1))
+            .status
+            .clone()
+            .unwrap()
+            .protected_at
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -473,7 +490,13 @@ async fn a_snapshot_that_comes_back_out_of_the_recycle_bin_is_said_once_and_left
     assert_eq!(told(&bed), 1);
     bed.until("2031-05-20T06:00:00Z").await;
     assert_eq!(told(&bed), 1);
-    assert!(bed.names().contains(&named(1)), "it is there, so its object stays");
+    assert!(
+        bed.names().contains(&named(1)),
+        "it is there, so its object stays"
+    );
     assert_eq!(left(&bed, &named(1)).await, 1);
-    assert!(bed.stage.calls_of(Operation::DeleteSnapshot) > deleted, "others go on");
+    assert!(
+        bed.stage.calls_of(Operation::DeleteSnapshot) > deleted,
+        "others go on"
+    );
 }

@@ -253,7 +253,8 @@ async fn a_set_that_failed_says_nothing_of_how_late_backups_begin() {
     let (bed, _) = Bed::new().await;
     bed.daily_at("03:15", "UTC");
     for _ in 0..2 {
-        bed.stage.fault(Operation::CreateSnapshots, simaws::FaultKind::Fail);
+        bed.stage
+            .fault(Operation::CreateSnapshots, simaws::FaultKind::Fail);
     }
     bed.until("2031-05-01T03:16:00Z").await;
     assert_eq!(bed.phase("web-203105010315"), Some(BackupPhase::Running));

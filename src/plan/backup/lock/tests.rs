@@ -177,6 +177,10 @@ fn a_lock_that_somebody_set_meanwhile_is_prolonged_in_its_mode_or_left() {
     let shorter = there(LockMode::Compliance, Some(95));
     assert_eq!(step.over(Some(&shorter)), Some(LockMode::Compliance));
     for kept in [Some(96), Some(97), None] {
-        assert_eq!(step.over(Some(&there(LockMode::Governance, kept))), None, "{kept:?}");
+        assert_eq!(
+            step.over(Some(&there(LockMode::Governance, kept))),
+            None,
+            "{kept:?}"
+        );
     }
 }
