@@ -68,14 +68,14 @@ struct SeenPolicy<Status> {
     conditions: Vec<(String, String)>,
 }
 
-impl<Status: Clone + Default> SeenPolicy<Status> {
-    /// `keep` takes what matters from the one status to the other.
-    fn of<K: Kind<Status = Status>>(policy: &K, keep: impl Fn(&Status) -> Status) -> Self {
+impl<Status> SeenPolicy<Status> {
+    /// `without` leaves out of the status what it counts.
+    fn of<K: Kind<Status = Status>>(policy: &K, without: impl Fn(&Status) -> Status) -> Self {
         let conditions = policy.status().map(K::conditions).unwrap_or_default();
         Self {
             uid: policy.uid().to_owned(),
             generation: policy.generation(),
-            status: policy.status().map(keep),
+            status: policy.status().map(without),
             conditions: conditions
                 .iter()
                 .map(|condition| (condition.type_.clone(), condition.status.clone()))
@@ -86,18 +86,27 @@ impl<Status: Clone + Default> SeenPolicy<Status> {
 
 fn seen_access(policy: &AccessPolicy) -> SeenPolicy<AccessPolicyStatus> {
     SeenPolicy::of(policy, |status| AccessPolicyStatus {
-        accepted: status.accepted.clone(),
-        ..AccessPolicyStatus::default()
+        observed_generation: None,
+        last_handled_request_at: None,
+        conditions: Vec::new(),
+        rules: None,
+        last_tampering: None,
+        tenants: None,
+        ..status.clone()
     })
 }
 
 fn seen_backup(policy: &BackupPolicy) -> SeenPolicy<BackupPolicyStatus> {
     SeenPolicy::of(policy, |status| BackupPolicyStatus {
-        accepted: status.accepted.clone(),
-        accepted_schedule_at: status.accepted_schedule_at.clone(),
-        effective: status.effective.clone(),
-        suspension: status.suspension.clone(),
-        ..BackupPolicyStatus::default()
+        observed_generation: None,
+        last_handled_request_at: None,
+        conditions: Vec::new(),
+        next_run_time: None,
+        last_run: None,
+        tenants: None,
+        good_days_held: None,
+        max_skew_seconds: None,
+        ..status.clone()
     })
 }
 
