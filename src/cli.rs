@@ -1,13 +1,15 @@
 //! The command line of the one binary.
 
 mod backup;
+mod connect;
+mod plan;
 mod span;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::backup::BackupCommand;
+use self::{backup::BackupCommand, plan::PlanArgs};
 use crate::{generate, governor::Share, iam, inventory::LONGEST, lease, operator};
 
 /// Keeps, measures and proves the security promises of a hosting service on AWS EC2.
@@ -19,7 +21,8 @@ use crate::{generate, governor::Share, iam, inventory::LONGEST, lease, operator}
     name = "yagura",
     version,
     after_help = "As kubectl-yagura on the PATH it is a kubectl plugin: kubectl yagura …\n\nExit codes: 0 done, 1 failed, 2 \
-                  the command line was wrong. `backup now --wait` has one more; see its help."
+                  the command line was wrong. `backup now --wait` and `plan` have their own; see \
+                  their help."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -38,6 +41,12 @@ enum Command {
         #[command(subcommand)]
         command: BackupCommand,
     },
+    /// Show what would change in AWS if manifests were applied, and change nothing.
+    ///
+    /// Plans every Tenant by the operator's own planner, from your manifests laid over what the cluster holds and from
+    /// what AWS holds now. It reads as you: the cluster by your kubeconfig, AWS by your credentials. Calls that would
+    /// change something are only asked about, by DryRuns.
+    Plan(Box<PlanArgs>),
     /// Print the custom resource definitions as YAML, for kubectl apply --server-side -f -.
     Crds,
     /// Print the IAM policy that one installation needs, as JSON.
@@ -114,6 +123,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Controller(args) => controller(*args),
         Command::Backup { command } => return backup::run(command),
+        Command::Plan(args) => return plan::run(&args),
         Command::Crds => print_crds(),
         Command::IamPolicy(args) => print_iam_policy(&args),
         Command::Generate { dir } => generate::write(&dir).map_err(|error| chain(&error)),

@@ -19,12 +19,14 @@
 mod access_policy;
 mod backup;
 mod backup_policy;
+mod change;
 mod incident;
 pub mod names;
 pub mod reasons;
 pub mod rights;
 mod tenant;
 mod tenant_class;
+mod tenant_plan;
 mod types;
 
 pub use access_policy::{
@@ -37,6 +39,10 @@ pub use backup::{
 pub use backup_policy::{
     AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, LastRun,
     LockPolicy, Retention, Suspension, TenantCounts,
+};
+pub use change::{
+    ChangeKind, InstanceChange, MaintenanceWindow, PlanInForce, PowerState, Restart, RestartStatus,
+    VolumeGrowth, Weekday,
 };
 pub use incident::{
     Containment, Decision, Decisions, EmergencyStop, Incident, IncidentPhase, IncidentSpec, IncidentStatus,
@@ -53,6 +59,7 @@ pub use tenant_class::{
     AllowedNamespaces, Application, ClassBackup, ClassContact, Encryption, Network, Plan, PlanVolume,
     TenantClass, TenantClassSpec, TenantClassStatus,
 };
+pub use tenant_plan::{PlanOp, PlannedChange, TenantPlan};
 pub use types::{Cidr, Engine, ImageId, Key, Label, LockMode, Method, Port, Protocol, time};
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

@@ -10,9 +10,8 @@ use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 use clap::{Args, Subcommand, ValueEnum};
 use futures::{FutureExt, StreamExt, pin_mut, select};
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client, ResourceExt,
     api::{ListParams, PostParams},
-    config::KubeConfigOptions,
     core::Status,
     runtime::{
         WatchStreamExt,
@@ -20,7 +19,11 @@ use kube::{
     },
 };
 
-use super::{chain, complain, span};
+use super::{
+    chain, complain,
+    connect::{ANSWER_WITHIN, BadConfig, config_of},
+    span,
+};
 use crate::{
     api::{Backup, BackupPhase, BackupSpec, Tenant},
     clock::{Clock, SystemClock},
@@ -36,9 +39,6 @@ const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// How long a name's end is.
 const SUFFIX: usize = 6;
-
-/// How long the API server may take to answer: a person waits.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Work with backups.yagura.dev.
 #[derive(Debug, Subcommand)]
@@ -104,7 +104,7 @@ enum Output {
 #[derive(Debug, thiserror::Error)]
 enum NowError {
     #[error("finding the cluster: set KUBECONFIG, or give --context one of your kubeconfig")]
-    NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
+    NoCluster(#[source] BadConfig),
     #[error("asking the API server at {url}")]
     NoAnswer {
         url: String,
@@ -201,23 +201,8 @@ struct Door {
 
 impl Door {
     async fn open(args: &NowArgs) -> Result<Self, NowError> {
-        let mut config = match &args.context {
-            None => Config::infer()
-                .await
-                .map_err(|error| NowError::NoCluster(error.into()))?,
-            Some(context) => {
-                let options = KubeConfigOptions {
-                    context: Some(context.clone()),
-                    ..KubeConfigOptions::default()
-                };
-                Config::from_kubeconfig(&options)
-                    .await
-                    .map_err(|error| NowError::NoCluster(error.into()))?
-            }
-        };
-        // A person waits, and would rather know.
-        config.default_retry = false;
-        config.connect_timeout = Some(ANSWER_WITHIN);
+        let config = config_of(args.context.as_deref()).await;
+        let config = config.map_err(NowError::NoCluster)?;
         let namespace = args
             .namespace
             .clone()

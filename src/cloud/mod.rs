@@ -11,6 +11,7 @@ mod lane;
 mod listing;
 mod observed;
 mod permission;
+mod read_only;
 mod site;
 mod types;
 
@@ -22,5 +23,6 @@ pub use lane::*;
 pub use listing::*;
 pub use observed::*;
 pub use permission::*;
+pub use read_only::ReadOnly;
 pub use site::*;
 pub use types::*;

@@ -70,6 +70,11 @@ impl MemoryCluster {
         state.store(object)
     }
 
+    /// Stores an object with metadata and status as an API server has them.
+    pub fn load<K: Kind>(&self, object: K) -> K {
+        self.state().store(object)
+    }
+
     /// Stores an object that no release can read, with metadata that are as given.
     pub fn put_unreadable<K: Kind>(&self, metadata: ObjectMeta, error: &str) {
         self.state().keep(Seen::<K>::unreadable(metadata, error));

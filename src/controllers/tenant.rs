@@ -5,12 +5,14 @@
 
 mod access;
 mod apply;
+mod change;
 mod copies;
 mod foreign;
 mod judge;
 mod looking;
 mod memory;
 mod observe;
+mod preview;
 mod report;
 mod resolve;
 mod separated;
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 pub use self::access::{InForce, Origin, candidate};
 pub(super) use self::apply::{change_rules, create_group};
 use self::memory::Memory;
+pub use self::preview::{Previewed, preview};
 use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{

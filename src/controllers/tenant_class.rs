@@ -148,7 +148,9 @@ impl<C: Cluster> Reconciler<C> for TenantClassReconciler {
                 now: ctx.now(),
             };
             let cloud = ctx.inventories.cloud(&site, Lane::CleanUp);
-            world.rights = Some(self.preflight.ask(&*cloud, &asking).await?);
+            let rights = self.preflight.ask(&*cloud, &asking).await?;
+            ctx.permissions.note(class.uid(), &rights.answers);
+            world.rights = Some(rights);
         }
         Ok(world)
     }

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::DueQueue;
+use super::{DueQueue, Permissions};
 use crate::{
     api::{Key, Reason},
     brakes::Brakes,
@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, ClusterError, KindName},
     inventory::Inventories,
     metrics::Metrics,
+    rollouts::Rollouts,
     separation::Separation,
     terms::Registry,
 };
@@ -176,6 +177,10 @@ pub struct Context<C> {
     pub wakes: Wakes,
     /// What holds deletions back.
     pub brakes: Brakes,
+    /// What keeps an edit of a class from reaching all its Tenants at once.
+    pub rollouts: Rollouts,
+    /// What AWS last said of our rights.
+    pub permissions: Permissions,
     /// Who shares what with whom.
     pub separation: Separation,
     /// Held by every pass; whoever takes it whole keeps new ones out.
@@ -203,6 +208,8 @@ impl<C: Cluster> Context<C> {
             metrics,
             wakes: Wakes::default(),
             brakes: Brakes::default(),
+            rollouts: Rollouts::default(),
+            permissions: Permissions::default(),
             separation: Separation::default(),
             gate: RwLock::default(),
             written: Mutex::default(),

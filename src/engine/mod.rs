@@ -9,6 +9,7 @@
 mod backoff;
 mod context;
 mod pass;
+mod permissions;
 mod queue;
 mod run;
 mod step;
@@ -21,6 +22,7 @@ pub use self::{
     backoff::Backoff,
     context::{Context, ControllerName, Failure, Identity, Services, Wakes},
     pass::Pass,
+    permissions::Permissions,
     queue::{AT_ONCE, DueQueue},
     run::run,
     step::{BoxedPass, Stepper},

@@ -9,6 +9,7 @@ pub mod class;
 pub mod firewall;
 pub mod incident;
 pub mod permission;
+pub mod preview;
 pub mod protected;
 pub mod retention;
 pub mod selection;
@@ -16,6 +17,7 @@ pub mod separation;
 pub mod slot;
 pub mod tenant;
 pub mod vault;
+pub mod window;
 
 use jiff::Timestamp;
 

@@ -7,6 +7,7 @@ mod access_policy;
 mod authors;
 mod backup;
 mod backup_policy;
+mod change;
 mod class;
 mod examples;
 mod incident;

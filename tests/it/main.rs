@@ -17,6 +17,7 @@ mod isolation;
 mod kills;
 mod lease;
 mod pace;
+mod plan;
 mod process;
 mod refusals;
 mod refusals_policies;

@@ -201,7 +201,7 @@ fn the_object_is_shown_by_its_full_kind_and_without_its_managers() {
 
 fn door() -> Door {
     // The provider of TLS is chosen at the first client of a process.
-    let config = Config::new("http://127.0.0.1:1".parse().unwrap());
+    let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
     Door {
         client: Client::try_from(config).unwrap(),
         url: "http://127.0.0.1:1/".to_owned(),

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::{
-    References, TenantReconciler, World,
+    References, TenantReconciler, World, change,
     foreign::volumes_of_others,
     resolve::{identity_of, mistakes, subnet_of},
 };
@@ -28,7 +28,9 @@ use crate::{
         class::quarantine_name,
         firewall::desired_rules,
         incident::hold,
-        tenant::{CONSISTENCY_LAG, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder},
+        tenant::{
+            CONSISTENCY_LAG, ChangeFacts, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder,
+        },
     },
     report::conditions::find_condition,
 };
@@ -81,6 +83,7 @@ pub(super) async fn observe<C: Cluster>(
         let volumes = aws.volumes.present().map(Vec::as_slice).unwrap_or_default();
         aws.foreign_volumes = volumes_of_others(ctx, tenant, volumes);
     }
+    change::look(ctx, tenant, &class, &mut world);
     Ok(world)
 }
 
@@ -298,6 +301,8 @@ impl Looking<'_> {
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),
             kin: self.kin(),
+            // Added by whoever reads the objects around it.
+            change: ChangeFacts::default(),
             bound,
             instance,
             group,

@@ -5,15 +5,21 @@
 
 mod events;
 mod parts;
+mod planned;
 mod rights;
+
+pub(super) use self::events::shortened;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use self::parts::{Part, Parts};
+use self::{
+    parts::{Part, Parts},
+    planned::Planned,
+};
 use super::{
-    Desired, InForce, World,
+    Desired, InForce, World, change,
     judge::{Judged, judge},
     memory::Memory,
 };
@@ -55,10 +61,17 @@ pub(super) fn report<C: Cluster>(
     status.observed_generation = Some(tenant.generation());
     status.mode = Some(tenant.mode());
     take_facts(&mut status, tenant, outcome);
+    change::take(&mut status, outcome, now);
     let findings = findings(outcome);
     take_findings(&mut status, &findings, now);
 
-    let parts = Parts::of(tenant, outcome);
+    let planned = Planned::of(outcome, now);
+    let parts = Parts::of(tenant, outcome, planned.summary().as_deref());
+    let class = outcome.world.as_ref().ok();
+    let class = class.and_then(|world| world.references.class.as_deref());
+    planned.tell(&mut status, |operation| {
+        ctx.permissions.permits(class?.uid(), operation)
+    });
     let mut conditions = Conditions::over(&before.conditions, tenant.generation(), now);
     for (type_, part) in parts.each() {
         if let Part::Known(holds, because) = part {
@@ -67,6 +80,7 @@ pub(super) fn report<C: Cluster>(
     }
     rights::tell(&mut conditions, outcome);
     tell_suspension(&mut conditions, tenant, outcome);
+    change::tell(&mut conditions, outcome);
     let site = outcome.world.as_ref().ok().and_then(|world| world.site.as_ref());
     let trouble = site.and_then(|site| ctx.inventories.of(site).trouble());
     let standing = standing(tenant, outcome, &parts, &conditions).with_trouble(trouble);
@@ -239,7 +253,8 @@ fn standing(tenant: &Tenant, outcome: &TenantOutcome, parts: &Parts, conditions:
         .map(|type_| because_of(type_, parts, conditions))
         .peekable();
     let Some(first) = failing.peek().cloned() else {
-        return Standing::Ready(Because::new(Reason::Succeeded, "the environment is as declared"));
+        let as_declared = || Because::new(Reason::Succeeded, "the environment is as declared");
+        return Standing::Ready(change::waits(outcome).unwrap_or_else(as_declared));
     };
     // Looked at, as was asked for: what would be changed is in the plan, and no fault.
     let is_bound = conditions.is_true(ConditionType::InstanceReady);
@@ -319,7 +334,7 @@ fn phase(status: &TenantStatus, outcome: &TenantOutcome, standing: &Standing) ->
     if waits_for(&[Reason::Isolated, Reason::IsolatedByHand]) {
         return Some(TenantPhase::Isolated);
     }
-    if waits_for(&[Reason::StoppedByHand, Reason::Stopped]) {
+    if waits_for(&[Reason::StoppedByHand, Reason::StoppedAsAsked, Reason::Stopped]) {
         return Some(TenantPhase::Stopped);
     }
     match standing {
@@ -380,6 +395,7 @@ fn still_releasing(
     let mut status = before;
     status.observed_generation = Some(tenant.generation());
     status.phase = Some(TenantPhase::Deleting);
+    status.plan = None;
     let message = "what stands in AWS is being tagged as released";
     let because = match (&outcome.world, &outcome.failed) {
         // For want of a tag nobody has to act: the environment goes without it in the end.

@@ -1,9 +1,11 @@
 mod apart;
+mod change;
 mod checks;
 mod copies;
 mod exceptions;
 mod failing;
 mod meanwhile;
+mod planned;
 mod reins;
 mod sources;
 mod sweep;

@@ -45,13 +45,15 @@ pub(super) struct Parts {
 }
 
 /// What keeps an instance from being ready, the gravest first.
-const INSTANCE_REASONS: [Reason; 8] = [
+const INSTANCE_REASONS: [Reason; 10] = [
     Reason::ForeignInstance,
     Reason::SeveralInstances,
     Reason::LaunchFailed,
     Reason::Vanished,
     Reason::StoppedByHand,
+    Reason::StoppedAsAsked,
     Reason::Stopped,
+    Reason::Resizing,
     Reason::Starting,
     Reason::Launching,
 ];
@@ -61,6 +63,7 @@ pub(super) fn passes_by_itself(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::Starting
+            | Reason::Resizing
             | Reason::Launching
             | Reason::GroupChanging
             | Reason::Drifted
@@ -70,8 +73,8 @@ pub(super) fn passes_by_itself(reason: Reason) -> bool {
 }
 
 impl Parts {
-    /// Judges the outcome of a pass.
-    pub(super) fn of(tenant: &Tenant, outcome: &TenantOutcome) -> Self {
+    /// Judges the outcome of a pass; `planned` says how much is held back, if anything is.
+    pub(super) fn of(tenant: &Tenant, outcome: &TenantOutcome, planned: Option<&str>) -> Self {
         let refusal = outcome
             .resolved
             .iter()
@@ -105,7 +108,7 @@ impl Parts {
             waiting_for: &plan.waiting_for,
             remaining: plan.steps.get(outcome.done.len()..).unwrap_or_default(),
             held: &plan.held,
-            by: by_reins(&desired.reins),
+            by: by_reins(&desired.reins, planned),
             failed_before: failed_before(tenant),
         };
         // A refused launch does not go on, whatever the plan says of it.
@@ -241,7 +244,7 @@ impl Case<'_> {
             !matches!(
                 step.action,
                 TenantAction::CreateGroup(_) | TenantAction::ChangeRules { .. } | TenantAction::Bind(_)
-            )
+            ) && !step.action.is_change()
         };
         if let Some(by) = &self.by
             && self.held.iter().any(hardens)
@@ -259,8 +262,8 @@ impl Case<'_> {
 }
 
 /// What keeps steps from being taken.
-fn by_reins(reins: &Reins) -> Option<Because> {
-    Some(match reins {
+fn by_reins(reins: &Reins, planned: Option<&str>) -> Option<Because> {
+    let mut because = match reins {
         Reins::Enforce => return None,
         Reins::Observe => Because::new(Reason::Observing, "mode Observe writes nothing to AWS"),
         Reins::Protect => Because::new(
@@ -268,7 +271,11 @@ fn by_reins(reins: &Reins) -> Option<Because> {
             "mode Protect writes tags, snapshots and locks only",
         ),
         Reins::Suspended(why) => Because::new(Reason::Suspended, format!("nothing is written to AWS: {why}")),
-    })
+    };
+    if let Some(planned) = planned {
+        because.message = format!("{} ({planned})", because.message);
+    }
+    Some(because)
 }
 
 /// What would be done, and why it is not.
