@@ -78,7 +78,7 @@ pub(super) async fn observe<C: Cluster>(
         class: &class,
     };
     let mut world = looking.look(references).await?;
-    change::look(ctx, tenant, &class, &mut world);
+    change::look(ctx, &reconciler.memory, (tenant, &class), &mut world);
     Ok(world)
 }
 
