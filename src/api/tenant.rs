@@ -320,8 +320,8 @@ pub struct TenantStatus {
     #[schemars(length(max = 128))]
     pub last_handled_request_at: Option<String>,
 
-    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, and `Reconciling`
-    /// or `Stalled` while they hold.
+    /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, `PlanApplied` once a plan
+    /// had to wait, and `Reconciling` or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

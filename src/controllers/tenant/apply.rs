@@ -80,7 +80,7 @@ pub(super) async fn apply<C: Cluster>(
             });
             Ok(())
         }
-        action => change::apply(pass, site, action).await,
+        action => change::apply(reconciler, pass, site, action).await,
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) use self::{
     apply::apply,
     tell::{take, tell, waits},
 };
-use super::World;
+use super::{World, memory::Memory};
 use crate::{
     api::{Backup, ChangeKind, InstanceChange, PowerState, Reason, Tenant, TenantClass, time},
     cluster::{Cluster, Index, Kind},
@@ -67,7 +67,12 @@ pub(super) fn window_of(tenant: &Tenant, class: &TenantClass) -> Result<Option<W
 }
 
 /// Adds to the world what is known of changes of its instance.
-pub(super) fn look<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, class: &TenantClass, world: &mut World) {
+pub(super) fn look<C: Cluster>(
+    ctx: &Context<C>,
+    memory: &Memory,
+    (tenant, class): (&Tenant, &TenantClass),
+    world: &mut World,
+) {
     let Some(aws) = &mut world.aws else { return };
     let status = tenant.status.clone().unwrap_or_default();
     let mut facts = ChangeFacts {
@@ -85,7 +90,8 @@ pub(super) fn look<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, class: &Tenant
         restarted: status
             .restart
             .and_then(|restart| restart.handled_at)
-            .map(|at| at.0),
+            .map(|at| at.0)
+            .filter(|_| !memory.is_restart_refused(tenant.uid())),
         backup: backup_under_way(ctx, tenant),
         turn_at: None,
     };

@@ -27,6 +27,8 @@ struct Kept {
     volume_tags: HashMap<VolumeId, (Timestamp, Tags)>,
     /// The volumes that a listing showed while it was too early for it to show all, by the Tenant's uid.
     early_volumes: HashMap<String, BTreeSet<VolumeId>>,
+    /// Whose restart AWS refused to make, though it is written down as dealt with; by the Tenant's uid.
+    refused_restarts: BTreeSet<String>,
     /// Since when the first sweep of a site is waited for.
     awaited_since: HashMap<Site, Timestamp>,
 }
@@ -107,6 +109,21 @@ impl Memory {
         let shown = kept.early_volumes.entry(uid.to_owned()).or_default();
         shown.extend(ids);
         shown.clone()
+    }
+
+    /// AWS refused to restart the instance of this Tenant.
+    pub(super) fn restart_refused(&self, uid: &str) {
+        self.kept().refused_restarts.insert(uid.to_owned());
+    }
+
+    /// The restart was made.
+    pub(super) fn restart_made(&self, uid: &str) {
+        self.kept().refused_restarts.remove(uid);
+    }
+
+    /// Whether AWS refused the restart that is written down as dealt with.
+    pub(super) fn is_restart_refused(&self, uid: &str) -> bool {
+        self.kept().refused_restarts.contains(uid)
     }
 
     /// How soon to look again where only the first sweep of this site is missing.

@@ -83,7 +83,7 @@ pub(super) async fn observe<C: Cluster>(
         let volumes = aws.volumes.present().map(Vec::as_slice).unwrap_or_default();
         aws.foreign_volumes = volumes_of_others(ctx, tenant, volumes);
     }
-    change::look(ctx, tenant, &class, &mut world);
+    change::look(ctx, &reconciler.memory, (tenant, &class), &mut world);
     Ok(world)
 }
 

@@ -25,8 +25,13 @@ use crate::{
 /// How long a type is tried that AWS neither takes nor refuses. The customer waits meanwhile.
 pub const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
-/// From when on what AWS shows is what came of a call: its lag, with the age that a picture of it may have.
-const SETTLED: Duration = Duration::from_secs(10 * 60);
+/// How long a record stands for calls that follow it. Written anew for each of them, a call that keeps failing would
+/// wake its own Tenant for ever.
+const FRESH: Duration = Duration::from_secs(5 * 60);
+
+/// From when on what AWS shows is what came of a call: how long after its record that may be made, AWS's lag, and the
+/// age that a picture of it may have.
+const SETTLED: Duration = Duration::from_secs(15 * 60);
 
 /// A size of instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +195,18 @@ impl<'a> Case<'a> {
         self.plan.steps.push(action.into());
     }
 
+    /// Writes down what the instance is about to be stopped for, unless that was just done.
+    fn write_down(&mut self, record: ChangeRecord) {
+        let is_written = self.facts.under_way().is_some_and(|written| {
+            let is_same =
+                written.kind == record.kind && written.from == record.from && written.to == record.to;
+            is_same && self.now < later(written.at, FRESH)
+        });
+        if !is_written {
+            self.push(TenantAction::RecordChange(record));
+        }
+    }
+
     /// Says what is being done, and looks soon at what came of it; nothing where it is held back.
     fn under_way(&mut self, reason: Reason, message: String) {
         if !self.is_held {
@@ -264,13 +281,14 @@ impl<'a> Case<'a> {
             Some(record) if self.is_over(record) => {
                 // A stop that was asked for a moment ago may still come.
                 let settled_at = later(record.at, SETTLED);
-                if self.has_its_type(record) || self.now >= settled_at {
+                let is_seen = self.has_its_type(record) || record.refused.is_some();
+                if is_seen || self.now >= settled_at {
+                    if let Some(wanted) = self.wanted() {
+                        self.tell_refusal(wanted);
+                    }
                     return self.push(TenantAction::EndChange);
                 }
                 self.plan.look_again_at(settled_at);
-                if let Some(wanted) = self.wanted() {
-                    self.tell_refusal(wanted);
-                }
             }
             Some(_) | None => match self.wanted() {
                 Some(wanted) => self.begin(wanted, is_whole),
@@ -314,12 +332,20 @@ impl<'a> Case<'a> {
                 TenantAction::Start(id),
             ];
             self.plan.held.extend(held.map(TenantStep::from));
+            if let Some(record) = self.facts.under_way() {
+                // It was written down and never came: a person who stops the instance now is not taken for us.
+                let settled_at = later(record.at, SETTLED);
+                if self.now >= settled_at {
+                    return self.push(TenantAction::EndChange);
+                }
+                self.plan.look_again_at(settled_at);
+            }
             return self.restart();
         }
         if self.is_in_use() || self.is_behind_others() {
             return;
         }
-        self.push(TenantAction::RecordChange(ChangeRecord {
+        self.write_down(ChangeRecord {
             kind: ChangeKind::Resize,
             from: Some(self.instance.instance_type.clone()),
             to: Some(wanted.to_owned()),
@@ -327,7 +353,7 @@ impl<'a> Case<'a> {
             by_class: self.wish.is_by_class(self.facts),
             refused: None,
             has_ended: false,
-        }));
+        });
         self.push(TenantAction::Stop(id.clone()));
         self.under_way(
             Reason::Resizing,
@@ -373,7 +399,7 @@ impl<'a> Case<'a> {
             );
         }
         let told = format!("instance {id} is being stopped, as powerState asks: {why}");
-        self.push(TenantAction::RecordChange(self.stop_record()));
+        self.write_down(self.stop_record());
         self.push(TenantAction::Stop(id.clone()));
         self.under_way(Reason::StoppedAsAsked, told);
     }

@@ -1,15 +1,14 @@
 //! Doing: one call or one record per step.
 //!
-//! A stop, a restart and the growth of a volume are written down before they are asked for. Where AWS says for certain
-//! that it did nothing, that is written down too: else a person's stop would be taken for ours later.
+//! A stop, a restart and the growth of a volume are written down before they are asked for.
 
 use super::{takes_its_turn, written};
 use crate::{
     api::{ChangeKind, Reason, RestartStatus, Tenant, TenantStatus, VolumeGrowth, time},
     clock::elapsed,
     cloud::{CloudError, Disposition, ErrorKind, InstanceId, Site, VolumeId},
-    cluster::{Cluster, Happened},
-    controllers::tenant::{apply::yield_to_incidents, report::shortened},
+    cluster::{Cluster, Happened, Kind},
+    controllers::tenant::{TenantReconciler, apply::yield_to_incidents, report::shortened},
     engine::{Failure, Pass},
     inventory::Effect,
     plan::tenant::{COOL_DOWN, ChangeRecord, PATIENCE, TenantAction},
@@ -23,6 +22,7 @@ const COOLING_DOWN: [&str; 2] = ["VolumeModificationRateExceeded", "IncorrectMod
 
 /// Takes one step that changes the instance; the others are none of this.
 pub(in crate::controllers::tenant) async fn apply<C: Cluster>(
+    reconciler: &TenantReconciler,
     pass: &mut Pass<'_, C, Tenant>,
     site: &Site,
     action: &TenantAction,
@@ -30,7 +30,7 @@ pub(in crate::controllers::tenant) async fn apply<C: Cluster>(
     match action {
         TenantAction::RecordChange(record) => record_change(pass, record).await,
         TenantAction::EndChange => {
-            tell_end(pass);
+            tell_end(pass, site);
             // The report writes it.
             Ok(())
         }
@@ -55,7 +55,7 @@ pub(in crate::controllers::tenant) async fn apply<C: Cluster>(
             });
             pass.write_ahead(status).await
         }
-        TenantAction::Reboot(id) => reboot(pass, site, id).await,
+        TenantAction::Reboot(id) => reboot(reconciler, pass, site, id).await,
         _ => Ok(()),
     }
 }
@@ -121,16 +121,7 @@ async fn stop<C: Cluster>(
             tell_stop(pass, id);
             Ok(())
         }
-        Err(error) => {
-            if is_certain(&error) {
-                let mut status = status_of(pass);
-                if let Some(change) = &mut status.change {
-                    change.ended_at = Some(time(pass.now));
-                }
-                pass.write_ahead(status).await?;
-            }
-            Err(error.into())
-        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -282,6 +273,7 @@ async fn grow<C: Cluster>(
 }
 
 async fn reboot<C: Cluster>(
+    reconciler: &TenantReconciler,
     pass: &mut Pass<'_, C, Tenant>,
     site: &Site,
     id: &InstanceId,
@@ -289,6 +281,7 @@ async fn reboot<C: Cluster>(
     yield_to_incidents(pass)?;
     match pass.cloud(site).reboot(id).await {
         Ok(()) => {
+            reconciler.memory.restart_made(pass.object.uid());
             let restart = pass.object.spec.restart.as_ref();
             let why = restart
                 .and_then(|restart| restart.reason.as_deref())
@@ -299,9 +292,9 @@ async fn reboot<C: Cluster>(
         }
         Err(error) => {
             if is_certain(&error) {
-                let mut status = status_of(pass);
-                status.restart = None;
-                pass.write_ahead(status).await?;
+                // It was written down as dealt with, and was not. Whoever comes after a crash does not know that, and
+                // makes no second one.
+                reconciler.memory.restart_refused(pass.object.uid());
             }
             Err(error.into())
         }
@@ -330,7 +323,7 @@ fn tell_stop<C>(pass: &mut Pass<'_, C, Tenant>, id: &InstanceId) {
     pass.events.push(told);
 }
 
-fn tell_end<C>(pass: &mut Pass<'_, C, Tenant>) {
+fn tell_end<C: Cluster>(pass: &mut Pass<'_, C, Tenant>, site: &Site) {
     let status = pass.object.status.as_ref();
     let Some(change) = status.and_then(|status| status.change.as_ref()) else {
         return;
@@ -341,12 +334,12 @@ fn tell_end<C>(pass: &mut Pass<'_, C, Tenant>) {
     let [from, to] = [&change.from, &change.to].map(|name| name.as_deref().unwrap_or("unknown"));
     let told = match (change.kind, &change.refused) {
         (ChangeKind::Stop, _) => Happened::normal(Reason::Running, format!("instance {id} runs again")),
-        (ChangeKind::Resize, None) => Happened::normal(
+        (ChangeKind::Resize, None) if has_new_type(pass, site, &id.into()) => Happened::normal(
             Reason::Resized,
             format!("the change of instance {id} from {from} to {to} is over"),
         ),
-        // Stalled tells it.
-        (ChangeKind::Resize, Some(_)) => return,
+        // It never came, or Stalled tells it.
+        (ChangeKind::Resize, _) => return,
     };
     pass.events.push(told);
 }

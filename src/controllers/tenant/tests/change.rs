@@ -5,9 +5,9 @@ use simaws::{Effect, FaultKind, FaultSpec};
 
 use super::{READY, instance_of, ready};
 use crate::{
-    api::{Backup, ChangeKind, ConditionType, Incident, Key, Tenant, TenantClass, TenantPhase},
+    api::{AccessPolicy, Backup, ChangeKind, ConditionType, Incident, Key, Tenant, TenantClass, TenantPhase},
     cloud::InstanceState,
-    controllers::testing::{Env, class, tenant},
+    controllers::testing::{Env, class, policy, tenant},
     report::conditions::find_condition,
 };
 
@@ -289,14 +289,48 @@ async fn a_type_that_there_is_no_room_for_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_stop_that_is_denied_is_not_taken_for_ours_when_a_person_stops_the_instance_later() {
+async fn calls_that_are_denied_are_made_seldom_and_cost_few_writes() {
+    let mut env = ready_with(Some(tuesday())).await;
+    env.pass(60).await;
+    for operation in ["StopInstances", "RebootInstances", "ModifyVolume"] {
+        env.sim
+            .add_fault(FaultSpec::new(operation, FaultKind::Deny).forever());
+    }
+    let asked_at = env.ctx.now().to_string();
+    for change in [
+        json!({"plan": "large"}),
+        json!({"plan": "roomy"}),
+        json!({"powerState": "Stopped", "powerReason": "winter"}),
+        json!({"restart": {"requestedAt": asked_at, "reason": "it hangs"}}),
+    ] {
+        wish(&env, change.clone());
+        env.pass(10).await;
+        assert_eq!(
+            env.tenant_is("jira", ConditionType::Stalled),
+            "True Denied",
+            "{change}"
+        );
+        let (writes, calls) = (env.cluster.writes(), env.sim.calls().len());
+        env.pass(600).await;
+        let is_tried = |call: &&simaws::Call| call.code != "OK" && !call.dry_run;
+        let tried = env.sim.calls()[calls..].iter().filter(is_tried).count();
+        assert!((1..=10).contains(&tried), "{change}: {tried} tries");
+        let writes = env.cluster.writes() - writes;
+        assert!(writes <= 12, "{change}: {writes} writes\n{}", env.events());
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_never_came_is_not_taken_for_a_stop_by_a_person_later() {
     let mut env = ready_with(Some(tuesday())).await;
     env.sim
-        .add_fault(FaultSpec::new("StopInstances", FaultKind::Deny));
+        .add_fault(FaultSpec::new("StopInstances", FaultKind::Deny).forever());
     wish(&env, json!({"plan": "large"}));
     env.settle().await;
     env.put::<TenantClass>(class_with(Some(sunday())));
     env.pass(10).await;
+    env.skip(900).await;
+    env.sim.clear_faults();
     let id = instance_of(&env);
     env.someone("StopInstances", &[("InstanceId.1", &id)]);
     env.pass(60).await;
@@ -488,4 +522,24 @@ async fn an_edit_of_the_class_reaches_one_tenant_an_hour_and_a_restart_forgets_n
         assert_eq!(env.calls("StopInstances"), expected, "{}", env.events());
     }
     assert_eq!(env.calls("StartInstances"), 3);
+}
+
+#[tokio::test]
+async fn a_request_by_annotation_is_honoured_and_echoed() {
+    let mut env = ready_with(None).await;
+    env.pass(60).await;
+    let mut asked = tenant("jira");
+    asked["metadata"]["annotations"] = json!({"yagura.dev/requested-at": "2026-11-24T00:10:00Z"});
+    env.put::<Tenant>(asked);
+    let mut asked = policy("office", &["203.0.113.0/24"]);
+    asked["metadata"]["annotations"] = json!({"yagura.dev/requested-at": "now, please"});
+    env.put::<AccessPolicy>(asked);
+    env.settle().await;
+    let status = env.tenant("jira").status.unwrap();
+    assert_eq!(
+        status.last_handled_request_at.as_deref(),
+        Some("2026-11-24T00:10:00Z")
+    );
+    let status = env.policy("office").status.unwrap();
+    assert_eq!(status.last_handled_request_at.as_deref(), Some("now, please"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Case, Size};
+use super::{Case, FRESH, Size};
 use crate::{
     api::Reason,
     clock::later,
@@ -123,12 +123,16 @@ impl Case<'_> {
         if self.is_in_use() || self.is_behind_others() {
             return;
         }
-        let by_class = self.wish.is_by_class(self.facts);
-        self.push(TenantAction::RecordGrowth {
-            volume: volume.id.clone(),
-            size_gib: volume.wants,
-            by_class,
-        });
+        let is_written =
+            last.is_some_and(|last| last.size_gib == volume.wants && self.now < later(last.at, FRESH));
+        if !is_written {
+            let by_class = self.wish.is_by_class(self.facts);
+            self.push(TenantAction::RecordGrowth {
+                volume: volume.id.clone(),
+                size_gib: volume.wants,
+                by_class,
+            });
+        }
         self.push(TenantAction::GrowVolume {
             volume: volume.id.clone(),
             size_gib: volume.wants,

@@ -163,7 +163,7 @@ fn a_change_that_was_begun_is_finished_when_the_window_is_closed() {
 }
 
 #[test]
-fn one_that_was_only_written_down_waits_for_the_next_window() {
+fn one_that_was_only_written_down_is_dropped_and_begun_again_in_the_next_window() {
     let (desired, mut world) = (wishing("m6i.xlarge", 8), bound());
     let plan = plan_tenant(&desired, &world, open());
     world = simulate(world, &plan.steps[0], open());
@@ -175,9 +175,49 @@ fn one_that_was_only_written_down_waits_for_the_next_window() {
         )),
         Vec::<&str>::new()
     );
-    assert!(world.change.under_way().is_some());
+    // Long after the call would have shown, a person's stop is a person's again.
+    run(&desired, &mut world, "2026-11-28T20:30:00Z".parse().unwrap());
+    assert!(world.change.under_way().is_none());
     let next = "2026-12-05T17:00:00Z".parse().unwrap();
     assert_eq!(calls(&run(&desired, &mut world, next)), ["stop", "type", "start"]);
+}
+
+#[test]
+fn what_was_just_written_down_is_not_written_again_for_a_call_that_fails() {
+    let mut desired = wishing("m6i.xlarge", 20);
+    let mut world = bound();
+    for step in plan_tenant(&desired, &world, open()).steps {
+        if matches!(
+            step.action,
+            TenantAction::RecordChange(_) | TenantAction::RecordGrowth { .. }
+        ) {
+            world = simulate(world, &step, open());
+        }
+    }
+    let soon = later(open(), Duration::from_secs(60));
+    let plan = plan_tenant(&desired, &world, soon);
+    assert!(
+        matches!(
+            actions(&plan)[..],
+            [TenantAction::GrowVolume { .. }, TenantAction::Stop(_)]
+        ),
+        "{plan:?}"
+    );
+    desired.change.size = None;
+    desired.change.power = Power::Stopped("winter".to_owned());
+    let plan = plan_tenant(&desired, &world, soon);
+    assert!(
+        matches!(
+            actions(&plan)[..],
+            [TenantAction::RecordChange(_), TenantAction::Stop(_)]
+        ),
+        "{plan:?}"
+    );
+    world = simulate(world, &plan.steps[0], soon);
+    assert!(matches!(
+        actions(&plan_tenant(&desired, &world, soon))[..],
+        [TenantAction::Stop(_)]
+    ));
 }
 
 #[test]
