@@ -68,14 +68,6 @@ It permits one thing: to put our cluster tag on an instance which has none and w
 the tag `yagura.dev/adopt`. `deploy/iam-adoption-policy.json` is what it prints for the id `tokyo-1`. The interfaces and
 groups of an adopted instance need no more; its volumes are in the table.
 
-## Elastic IPs
-
-The operator puts an Elastic IP on its instance only where the address carries our cluster tag, which a person sets:
-
-```sh
-aws ec2 create-tags --resources eipalloc-0123456789abcdef0 --tags Key=yagura.dev/cluster,Value=tokyo-1
-```
-
 ## The table
 
 ";

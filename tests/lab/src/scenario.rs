@@ -19,7 +19,7 @@ use crate::{
     truth::Truth,
 };
 
-/// The operations of the door that nothing in the operator calls yet. One that is called is struck off.
+/// The operations of the door that no scenario calls yet. One that is called is struck off.
 pub const NOT_CALLED_YET: [Operation; 13] = [
     Operation::AssociateAddress,
     Operation::DeleteSecurityGroup,
