@@ -30,41 +30,63 @@ pub struct Roles {
 ///
 /// A role in another account needs the same without roles in other accounts, and with the roles for AWS Backup there.
 pub fn policy(cluster_id: &str, roles: &Roles) -> Value {
-    let mut statements: BTreeMap<(When, &[Kind]), BTreeSet<&'static str>> = BTreeMap::new();
+    let mut statements: BTreeMap<(When, Vec<Kind>), BTreeSet<&'static str>> = BTreeMap::new();
     for operation in Operation::ALL {
         for grant in grants(operation) {
             // A statement without a resource is not valid.
             if grant.on.iter().any(|kind| !kind.arns(roles).is_empty()) {
-                let actions = statements.entry((grant.when, grant.on)).or_default();
+                let actions = statements.entry((grant.when, shared(grant))).or_default();
                 actions.insert(grant.action(operation));
             }
         }
     }
-    let statements = statements.into_iter();
-    let statements =
-        statements.map(|((when, on), actions)| statement(cluster_id, roles, (when, on), &actions));
+    document(cluster_id, roles, statements)
+}
+
+/// What a grant's statement is about. Those that ask of plain resources of ours for nothing but our tag share one: AWS
+/// takes 6,144 characters, and an action is granted nothing on a kind of resource that it does not know.
+fn shared(grant: &Grant) -> Vec<Kind> {
+    const PLAIN: [Kind; 4] = [Kind::Address, Kind::Instance, Kind::SecurityGroup, Kind::Volume];
+    let is_plain = grant.on.iter().all(|kind| PLAIN.contains(kind));
+    match grant.when {
+        When::Ours if is_plain => PLAIN.to_vec(),
+        _ => grant.on.to_vec(),
+    }
+}
+
+fn document(
+    cluster_id: &str,
+    roles: &Roles,
+    statements: BTreeMap<(When, Vec<Kind>), BTreeSet<&'static str>>,
+) -> Value {
+    let mut made: BTreeMap<When, usize> = BTreeMap::new();
+    let statements = statements.into_iter().map(|((when, on), actions)| {
+        let number = made.entry(when).or_default();
+        *number += 1;
+        let name = format!("{when:?}{number}");
+        statement(cluster_id, roles, (name, when, &on), &actions)
+    });
     json!({"Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>()})
 }
 
 /// What the operator needs besides to adopt instances that others made. Only where somebody adopts is it attached, and
 /// taken away afterwards: without it, whoever writes Tenants cannot take over what is not ours.
 pub fn adoption_policy(cluster_id: &str) -> Value {
-    let actions = BTreeSet::from([Operation::CreateTags.action()]);
-    let statements = ADOPTION
-        .iter()
-        .map(|grant| statement(cluster_id, &Roles::default(), (grant.when, grant.on), &actions));
-    json!({"Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>()})
+    let statements = ADOPTION.iter().map(|grant| {
+        let actions = BTreeSet::from([grant.action(Operation::CreateTags)]);
+        ((grant.when, grant.on.to_vec()), actions)
+    });
+    document(cluster_id, &Roles::default(), statements.collect())
 }
 
 fn statement(
     cluster_id: &str,
     roles: &Roles,
-    (when, on): (When, &[Kind]),
+    (name, when, on): (String, When, &[Kind]),
     actions: &BTreeSet<&'static str>,
 ) -> Value {
     let mut statement = Map::new();
-    let about: String = on.iter().map(|kind| format!("{kind:?}")).collect();
-    statement.insert("Sid".to_owned(), json!(format!("{when:?}{about}")));
+    statement.insert("Sid".to_owned(), json!(name));
     statement.insert("Effect".to_owned(), json!("Allow"));
     statement.insert("Action".to_owned(), json!(actions));
     let resources: Vec<_> = on.iter().flat_map(|kind| kind.arns(roles)).collect();

@@ -22,5 +22,6 @@ pub mod operator;
 pub mod plan;
 pub mod promises;
 pub mod report;
+pub mod rollouts;
 pub mod separation;
 pub mod terms;

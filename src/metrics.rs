@@ -18,7 +18,7 @@ pub use state::{
 };
 
 use crate::{
-    cloud::{Operation, Site},
+    cloud::{AccountId, Operation, Region, Site},
     governor::{WaitEnd, Waited},
 };
 
@@ -95,9 +95,14 @@ impl Metrics {
     }
 
     /// Notes a call to AWS that had to wait for its turn.
-    pub fn waited(&self, wait: Waited) {
+    pub fn waited(&self, account: Option<&AccountId>, region: &Region, wait: Waited) {
         let operation = wait.operation.to_string();
-        let labels = [operation.as_str(), wait.lane.as_str()];
+        let labels = [
+            account.map(AccountId::as_str).unwrap_or_default(),
+            region.as_str(),
+            operation.as_str(),
+            wait.lane.as_str(),
+        ];
         self.waits
             .with_label_values(&labels)
             .observe(wait.took.as_secs_f64());

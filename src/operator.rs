@@ -177,9 +177,9 @@ async fn connect_aws(
             settings: governor::Settings {
                 share: options.aws_share,
             },
-            waits: Arc::new(move |waited| {
-                tracing::debug!(?waited, "a call to AWS waited for its turn");
-                counted.waited(waited);
+            waits: Arc::new(move |account, region, waited| {
+                tracing::debug!(?account, %region, ?waited, "a call to AWS waited for its turn");
+                counted.waited(account, region, waited);
             }),
         },
     })

@@ -19,6 +19,7 @@
 mod access_policy;
 mod backup;
 mod backup_policy;
+mod change;
 mod incident;
 pub mod names;
 pub mod reasons;
@@ -38,6 +39,10 @@ pub use backup::{
 pub use backup_policy::{
     AcceptedBackupPolicy, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, EffectiveBackup, LastRun,
     LockPolicy, Retention, Suspension, TenantCounts,
+};
+pub use change::{
+    ChangeKind, InstanceChange, MaintenanceWindow, PlanInForce, PowerState, Restart, RestartStatus,
+    VolumeGrowth, Weekday,
 };
 pub use incident::{
     Containment, Decision, Decisions, EmergencyStop, Incident, IncidentPhase, IncidentSpec, IncidentStatus,

@@ -34,6 +34,10 @@ pub const SYSTEM_USER: &str = "system:serviceaccount:yagura-system:yagura";
 
 /// Annotations that people put on objects.
 pub mod annotations {
+    /// On any Tenant, AccessPolicy or BackupPolicy: a new value, such as the present time, has it looked at anew. The last
+    /// value that was honoured stands in `status.lastHandledRequestAt`.
+    pub const REQUESTED_AT: &str = "yagura.dev/requested-at";
+
     /// On a TenantClass that is braked: from this instant on (RFC 3339), or on this date in UTC, its backups may expire
     /// again, for a day without being counted.
     pub const RESUME_EXPIRY: &str = "yagura.dev/resume-expiry";

@@ -67,6 +67,8 @@ vocabulary! {
         Complete,
         /// The Backup is given up.
         Failed,
+        /// The instance has the type and the volume sizes of its plan.
+        PlanApplied,
         /// Every network interface of the Incident's instances stands in quarantine.
         Isolated,
         /// For each of the Incident's Tenants a person of the customer was reached.
@@ -170,6 +172,30 @@ vocabulary! {
         InstanceMissing,
         /// The instance is stopped.
         Stopped,
+        /// The instance is stopped, as `powerState` asks.
+        StoppedAsAsked,
+        /// The instance is stopped to give it another type, and is started again.
+        Resizing,
+        /// The instance has another type, or larger volumes.
+        Resized,
+        /// AWS did not take the instance type of the plan; the instance runs as it was.
+        TypeRefused,
+        /// The plan asks for a smaller volume than there is.
+        VolumeWouldShrink,
+        /// A volume is made larger once the six hours after its last change are over.
+        VolumeCoolingDown,
+        /// A change that interrupts the environment waits for its maintenance window.
+        WaitsForWindow,
+        /// A change that interrupts the environment waits, and no maintenance window says for when.
+        NoWindow,
+        /// An edit of a class reaches its Tenants slowly, and others are before this one.
+        WaitsForTurn,
+        /// A change waits for the end of a backup.
+        WaitsForBackup,
+        /// A change waits for the end of an isolation.
+        WaitsForIncident,
+        /// The instance was restarted, as was asked for by hand.
+        Restarted,
         /// A person put interfaces into quarantine; they are not connected again.
         IsolatedByHand,
         /// An Incident keeps the interfaces in quarantine.
@@ -279,6 +305,8 @@ vocabulary! {
         VaultRefuses,
         /// The Backup was complete, and not all of its snapshots are there any more.
         SnapshotsGone,
+        /// What a Backup made was gone and shows in AWS again.
+        SnapshotsBack,
         /// Newer good days replaced the Backup, and what it made was deleted.
         RetentionEnded,
         /// A lock that somebody removed or shortened was put back.

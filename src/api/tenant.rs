@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TenantClass;
 use super::access_policy::EgressRule;
+use super::change::{
+    InstanceChange, MaintenanceWindow, PlanInForce, PowerState, Restart, RestartStatus, VolumeGrowth,
+};
 use super::tenant_plan::TenantPlan;
 use super::types::{Cidr, Label, Port, words};
 
@@ -57,6 +60,7 @@ use super::types::{Cidr, Label, Port, words};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(super::types::SUSPEND_RULE).message(super::types::SUSPEND_MESSAGE))]
+#[x_kube(validation = Rule::new(super::change::POWER_RULE).message(super::change::POWER_MESSAGE))]
 #[x_kube(validation = Rule::new("self.environment != 'Verification' || has(self.assignee)")
     .message("a Verification environment needs its assignee"))]
 #[x_kube(validation = Rule::new("self.environment == 'Verification' || !has(self.assignee)")
@@ -91,7 +95,8 @@ pub struct TenantSpec {
     /// What runs in the environment.
     pub application: TenantApplication,
 
-    /// The size of the environment: a plan of the class.
+    /// The size of the environment: a plan of the class. Another instance type is given to it in the maintenance window,
+    /// with a stop and a start; larger volumes at once. Volumes never shrink.
     #[schemars(length(max = 63), regex(pattern = super::types::DNS_LABEL))]
     pub plan: String,
 
@@ -118,6 +123,24 @@ pub struct TenantSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub suspend_reason: Option<String>,
+
+    /// When the environment may be interrupted by a change of its plan. Unset: as the class says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<MaintenanceWindow>,
+
+    /// Whether the instance runs, by a person's wish. `Stopped` stops it at once and leaves everything else as it is.
+    /// Unset: `Running`. To be left out of Git: people set it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_state: Option<PowerState>,
+
+    /// Why it is stopped, for whoever asks later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub power_reason: Option<String>,
+
+    /// A restart by hand. To be left out of Git.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
 
     /// Promises that may go unkept for a while (at most 16, one for each promise). Each reads `waived`, never pass, and
     /// counts only if its approver is one of the class's `exceptionApprovers`. Whoever adds one names themselves as its
@@ -292,6 +315,11 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
+    /// The value of the annotation `yagura.dev/requested-at` that was honoured last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub last_handled_request_at: Option<String>,
+
     /// `Ready`, `InstanceReady`, `FirewallReady`, `Hardened`, `Protected`, `Separated`, and `Reconciling`
     /// or `Stalled` while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -368,6 +396,24 @@ pub struct TenantStatus {
     /// How many days with a complete Backup are held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub good_backup_days: Option<i32>,
+
+    /// The plan that the instance has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_in_force: Option<PlanInForce>,
+
+    /// The change of the instance that is under way, or was the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<InstanceChange>,
+
+    /// The volumes that were made larger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["volumeId".into()]))]
+    pub volume_growths: Vec<VolumeGrowth>,
+
+    /// The restarts that were asked for by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartStatus>,
 }
 
 /// What is sent to make an instance.

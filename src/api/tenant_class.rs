@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::change::MaintenanceWindow;
 use super::types::ImageId;
 use crate::cloud::{Account, Region, Site};
 
@@ -59,7 +60,8 @@ pub struct TenantClassSpec {
     /// Where instances stand. A change touches future launches only.
     pub network: Network,
 
-    /// The sizes on offer, by name (at most 32).
+    /// The sizes on offer, by name (at most 32). An edit reaches at most a twentieth of the class's Tenants an hour, each
+    /// in its maintenance window; larger volumes need none.
     #[schemars(extend("maxProperties" = 32, "minProperties" = 1))]
     pub plans: BTreeMap<String, Plan>,
 
@@ -97,6 +99,11 @@ pub struct TenantClassSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub suspend_reason: Option<String>,
+
+    /// When Tenants of the class may be interrupted by a change of their plan, unless they say otherwise. Unset, and
+    /// unset in the Tenant too: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<MaintenanceWindow>,
 }
 
 /// Another AWS account, entered by assuming a role in it.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     clock::Clock,
     cloud::{Account, AccountId, Cloud, CloudError, ClusterId, Lane, Operation, Region, Site, Sites},
-    governor::{self, Governor, WaitObserver},
+    governor::{self, Governor, Waited},
 };
 
 /// How long a call may take. AWS answers a page of 1,000 instances within a few seconds, and a call that takes
@@ -62,6 +62,9 @@ pub struct Connection {
     pub pace: Pace,
 }
 
+/// Told of every call to an account and region that had to wait; no account: the operator's own.
+pub type SiteWaitObserver = Arc<dyn Fn(Option<&AccountId>, &Region, Waited) + Send + Sync>;
+
 /// How calls are paced.
 #[derive(Clone)]
 pub enum Pace {
@@ -70,7 +73,7 @@ pub enum Pace {
         /// What the governors are set to.
         settings: governor::Settings,
         /// Told of every call that had to wait.
-        waits: WaitObserver,
+        waits: SiteWaitObserver,
     },
     /// Not at all: for a simulated AWS by a clock that stands still while a call is made.
     Free,
@@ -155,12 +158,11 @@ impl AwsSites {
             Pace::Governed { settings, waits } => {
                 let account = account.filter(|account| self.own_account.get() != Some(account));
                 let mut governors = self.governors.lock().unwrap_or_else(PoisonError::into_inner);
-                let governor = governors.entry((account, region.clone())).or_insert_with(|| {
-                    Arc::new(Governor::new(
-                        Arc::clone(&self.clock),
-                        *settings,
-                        Arc::clone(waits),
-                    ))
+                let place = (account, region.clone());
+                let governor = governors.entry(place.clone()).or_insert_with(|| {
+                    let (waits, (account, region)) = (Arc::clone(waits), place);
+                    let observer = Arc::new(move |waited| waits(account.as_ref(), &region, waited));
+                    Arc::new(Governor::new(Arc::clone(&self.clock), *settings, observer))
                 });
                 Some(Arc::clone(governor))
             }

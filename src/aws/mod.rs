@@ -25,7 +25,7 @@ mod storage;
 mod tags;
 mod whole_answer;
 
-pub use connect::{AwsSites, Connection, OPERATION_TIMEOUT, Pace, Transport};
+pub use connect::{AwsSites, Connection, OPERATION_TIMEOUT, Pace, SiteWaitObserver, Transport};
 pub use ec2::CallObserver;
 
 #[cfg(test)]

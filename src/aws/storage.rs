@@ -111,6 +111,16 @@ impl StorageApi for Ec2 {
         convert::each_of(operation, found.await?, convert::snapshot_lock)
     }
 
+    async fn lock_of(&self, id: &SnapshotId) -> Result<Option<SnapshotLock>, CloudError> {
+        let operation = Operation::DescribeLockedSnapshots;
+        let request = self.client.describe_locked_snapshots().snapshot_ids(id.as_str());
+        let answer = self.call(operation, request.send()).await?;
+        let mut items = answer.snapshots.unwrap_or_default();
+        items.retain(|lock| lock.lock_state != Some(LockState::Expired));
+        let locks = convert::each(operation, items, convert::snapshot_lock)?;
+        Ok(locks.into_iter().find(|lock| lock.id == *id))
+    }
+
     async fn lock_snapshot(
         &self,
         id: &SnapshotId,

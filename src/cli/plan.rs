@@ -250,7 +250,7 @@ impl Planner {
                 settings: governor::Settings {
                     share: Share::try_from(SHARE).unwrap_or_default(),
                 },
-                waits: Arc::new(|_| {}),
+                waits: Arc::new(|_, _, _| {}),
             },
         })
         .await;

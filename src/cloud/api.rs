@@ -219,6 +219,11 @@ pub trait StorageApi: Send + Sync {
     /// *Guarantees*: all pages or an error.
     async fn list_locks(&self) -> Result<Listed<SnapshotLock>, CloudError>;
 
+    /// The lock of a snapshot, whoever set it, asked for by the snapshot's id; `None`: it is not locked.
+    ///
+    /// *Errors*: `NotFound` when the snapshot is gone.
+    async fn lock_of(&self, id: &SnapshotId) -> Result<Option<SnapshotLock>, CloudError>;
+
     /// Locks a snapshot until then, or prolongs its lock. A governance lock can also be shortened so: the caller
     /// does not.
     ///

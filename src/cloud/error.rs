@@ -306,7 +306,7 @@ impl ErrorKind {
 
 /// A failed call.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{operation} failed: {code}: {message}{}", self.missing_right())]
+#[error("{operation} {}: {message}{}", self.verb(), self.missing_right())]
 pub struct CloudError {
     /// What was called.
     pub operation: Operation,
@@ -320,11 +320,27 @@ pub struct CloudError {
     pub turn_at: Option<Timestamp>,
 }
 
+/// Our own code for a call that was not sent, since others come first.
+pub const HELD_BACK: &str = "HeldBack";
+
 /// AWS's codes for a right that the caller's policies do not give. Other refusals of the kind [`ErrorKind::Denied`],
 /// of an account that is blocked for example, no policy cures.
 pub const MISSING_RIGHT: [&str; 3] = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
 
 impl CloudError {
+    /// Whether nothing was sent: others come first.
+    pub fn is_held_back(&self) -> bool {
+        self.code == HELD_BACK
+    }
+
+    fn verb(&self) -> String {
+        if self.is_held_back() {
+            "waits for its turn".to_owned()
+        } else {
+            format!("failed: {}", self.code)
+        }
+    }
+
     /// Whether it failed because a right is missing.
     pub fn lacks_right(&self) -> bool {
         MISSING_RIGHT.contains(&self.code.as_str())

@@ -215,6 +215,10 @@ impl StorageApi for Reader {
         self.0.find_volumes(ids).await
     }
 
+    async fn lock_of(&self, id: &SnapshotId) -> Result<Option<SnapshotLock>, CloudError> {
+        self.0.lock_of(id).await
+    }
+
     async fn grow_volume(&self, _: &VolumeId, _: i32) -> Result<(), CloudError> {
         refused(Operation::ModifyVolume)
     }

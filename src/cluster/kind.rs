@@ -51,6 +51,9 @@ pub trait Kind:
     /// The generation a status was written for.
     fn observed_generation(status: &Self::Status) -> Option<i64>;
 
+    /// Writes into a status which request of a person it honours; nothing for a kind that keeps none.
+    fn echo_request(_: &mut Self::Status, _: &str) {}
+
     /// The door to one namespace; the namespace is ignored for a cluster-wide kind.
     fn api(client: Client, namespace: &str) -> Api<Self>;
 
@@ -87,6 +90,7 @@ macro_rules! kind {
     (
         $kind:ident, $status:ident, |$client:ident, $namespace:ident| $api:expr
         $(, |$object:ident| $indexes:expr)?
+        $(; $echo:ident)?
     ) => {
         impl Kind for $kind {
             type Status = $status;
@@ -117,6 +121,12 @@ macro_rules! kind {
             }
 
             $(
+                fn echo_request(status: &mut Self::Status, value: &str) {
+                    status.$echo = Some(value.to_owned());
+                }
+            )?
+
+            $(
                 fn indexes(&self) -> Vec<(Index, String)> {
                     let $object = self;
                     $indexes
@@ -136,14 +146,21 @@ kind!(
     |tenant| vec![
         (Index::Class, tenant.spec.class_name.clone()),
         (Index::Label, tenant.spec.label.as_str().to_ascii_lowercase()),
-    ]
+    ];
+    last_handled_request_at
 );
-kind!(AccessPolicy, AccessPolicyStatus, |client, namespace| {
-    Api::namespaced(client, namespace)
-});
-kind!(BackupPolicy, BackupPolicyStatus, |client, namespace| {
-    Api::namespaced(client, namespace)
-});
+kind!(
+    AccessPolicy,
+    AccessPolicyStatus,
+    |client, namespace| Api::namespaced(client, namespace);
+    last_handled_request_at
+);
+kind!(
+    BackupPolicy,
+    BackupPolicyStatus,
+    |client, namespace| Api::namespaced(client, namespace);
+    last_handled_request_at
+);
 kind!(
     Backup,
     BackupStatus,

@@ -53,9 +53,9 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Seen {
     /// Engine EC2.
-    Ec2(planner::World),
+    Ec2(Box<planner::World>),
     /// Engine AWSBackup.
-    Job(planner::job::World),
+    Job(Box<planner::job::World>),
 }
 
 /// One step, as the engine has it.
@@ -91,8 +91,14 @@ impl<C: Cluster> Reconciler<C> for Backups {
         let scene = scene::observe(ctx, backup);
         let keeping = retire::observe(ctx, backup, &scene);
         let seen = match scene.engine {
-            Engine::EC2 => Seen::Ec2(self.ec2.observe(ctx, backup, (&scene, &keeping)).await?),
-            Engine::AWSBackup => Seen::Job(self.jobs.observe(ctx, backup, (&scene, &keeping))),
+            Engine::EC2 => {
+                let seen = self.ec2.observe(ctx, backup, (&scene, &keeping)).await?;
+                Seen::Ec2(Box::new(seen))
+            }
+            Engine::AWSBackup => {
+                let seen = self.jobs.observe(ctx, backup, (&scene, &keeping));
+                Seen::Job(Box::new(seen))
+            }
         };
         Ok(World { scene, keeping, seen })
     }
@@ -148,7 +154,7 @@ impl<C: Cluster> Reconciler<C> for Backups {
 
     async fn apply(&self, pass: &mut Pass<'_, C, Backup>, world: &World, step: &Step) -> Result<(), Failure> {
         match (step, &world.seen) {
-            (Step::Ec2(step), Seen::Ec2(seen)) => self.ec2.apply(pass, (&world.scene, seen), step).await,
+            (Step::Ec2(step), Seen::Ec2(seen)) => self.ec2.apply(pass, (&world.scene, &**seen), step).await,
             (Step::Job(step), _) => self.jobs.apply(pass, &world.scene, step).await,
             (Step::Retire(step), _) => retire::apply(pass, &world.scene, *step).await,
             // A plan has the steps of the engine that it was made for.
@@ -187,17 +193,20 @@ impl<C: Cluster> Reconciler<C> for Backups {
                     Step::Ec2(step) => Some((step, failure)),
                     Step::Job(_) | Step::Retire(_) => None,
                 });
-                self.ec2.report(ctx, backup, (&world.scene, seen), (failed, now))
+                self.ec2
+                    .report(ctx, backup, (&world.scene, &**seen), (failed, now))
             }
             Seen::Job(seen) => {
                 let failed =
                     failed.and_then(|(step, failure)| matches!(step, Step::Job(_)).then_some(failure));
-                let world = (&world.scene, seen, &world.keeping);
+                let world = (&world.scene, &**seen, &world.keeping);
                 self.jobs.report(backup, world, (failed, now))
             }
         };
         let status = report.status.get_or_insert_with(|| status::started(backup));
         retire::amend(backup, status, &world.scene, &world.keeping);
+        let returned = retire::tell_return(backup, status, &world.keeping, now);
+        report.events.extend(returned);
         report
     }
 }

@@ -175,7 +175,9 @@ impl<C: Cluster> Reconciler<C> for BackupPolicies {
         );
         let suspended = suspension::condition(in_force);
         conditions.set(ConditionType::Suspended, Some(suspended.0), &suspended.1);
-        conditions.set(ConditionType::QuotaSufficient, quota.0, &quota.1);
+        if !quota::stays_short(&status, &quota) {
+            conditions.set(ConditionType::QuotaSufficient, quota.0, &quota.1);
+        }
         status.conditions = conditions.settle(&standing(in_force, refusal));
         Report {
             status: Some(status),
@@ -285,6 +287,7 @@ fn values(policy: &BackupPolicy, in_force: &InForce, tally: &Tally) -> BackupPol
     let before = policy.status.clone().unwrap_or_default();
     BackupPolicyStatus {
         observed_generation: Some(policy.generation()),
+        last_handled_request_at: before.last_handled_request_at,
         conditions: before.conditions,
         accepted: in_force.accepted.clone(),
         accepted_schedule_at: in_force.schedule_at.map(time),

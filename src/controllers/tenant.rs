@@ -5,7 +5,9 @@
 
 mod access;
 mod apply;
+mod change;
 mod copies;
+mod foreign;
 mod judge;
 mod looking;
 mod memory;

@@ -170,6 +170,26 @@ impl Env {
         }
     }
 
+    /// A call of AWS Backup by somebody else, which must succeed.
+    pub(super) fn aws_backup(&self, method: &str, path: &str, body: &Value) -> Value {
+        let credential = "test/20260101/ap-northeast-1/backup/aws4_request";
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://backup.invalid{path}"))
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+            )
+            .header("user-agent", "test")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        let simaws::Outcome::Answered(response) = self.sim.handle(&request) else {
+            panic!("no answer");
+        };
+        assert!(response.status().is_success(), "{response:?}");
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
     pub(super) fn calls(&self, operation: &str) -> usize {
         let calls = self.sim.calls();
         calls

@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, ClusterError, KindName},
     inventory::Inventories,
     metrics::Metrics,
+    rollouts::Rollouts,
     separation::Separation,
     terms::Registry,
 };
@@ -176,6 +177,8 @@ pub struct Context<C> {
     pub wakes: Wakes,
     /// What holds deletions back.
     pub brakes: Brakes,
+    /// What keeps an edit of a class from reaching all its Tenants at once.
+    pub rollouts: Rollouts,
     /// What AWS last said of our rights.
     pub permissions: Permissions,
     /// Who shares what with whom.
@@ -205,6 +208,7 @@ impl<C: Cluster> Context<C> {
             metrics,
             wakes: Wakes::default(),
             brakes: Brakes::default(),
+            rollouts: Rollouts::default(),
             permissions: Permissions::default(),
             separation: Separation::default(),
             gate: RwLock::default(),

@@ -154,6 +154,9 @@ async fn let_go<C: Cluster, R: Reconciler<C>>(ctx: &Context<C>, seen: &Seen<R::K
     }
 }
 
+/// The longest request that a status takes.
+const REQUEST_MAX: usize = 128;
+
 enum Prepared {
     Go,
     Wait,
@@ -239,11 +242,23 @@ async fn carry_out<C: Cluster, R: Reconciler<C>>(
         return Err(ClusterError::Conflict);
     }
     // Reached on success and on failure alike: a failed pass must show in the status.
-    let report = reconciler.report(ctx, &pass.object, &outcome, now);
+    let mut report = reconciler.report(ctx, &pass.object, &outcome, now);
+    if outcome.world.is_ok()
+        && let (Some(status), Some(value)) = (&mut report.status, requested(object))
+    {
+        R::Kind::echo_request(status, value);
+    }
     let next = next_of::<C, R>(&outcome, &report);
     pass.events.extend(report.events.clone());
     publish(&mut pass, report).await?;
     Ok(next)
+}
+
+/// What a person asked for by annotation; what is no sensible value is not echoed.
+fn requested(object: &impl Kind) -> Option<&str> {
+    let annotations = object.meta().annotations.as_ref()?;
+    let value = annotations.get(names::annotations::REQUESTED_AT)?;
+    (value.len() <= REQUEST_MAX).then_some(value.as_str())
 }
 
 /// An answer that nobody can explain is taken for a passing one at first, and then shown to a person.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, elapsed, later},
-    cloud::{CloudError, ErrorKind, Lane, Operation},
+    cloud::{CloudError, ErrorKind, HELD_BACK, Lane, Operation},
 };
 
 /// How long a call waits for its turn. Whoever waits holds one of the places for passes of its kind, and an attempt
@@ -277,7 +277,7 @@ fn held_back(operation: Operation, turn_at: Option<Timestamp>) -> CloudError {
     CloudError {
         operation,
         kind: ErrorKind::Throttled,
-        code: "HeldBack".to_owned(),
+        code: HELD_BACK.to_owned(),
         message: format!(
             "not sent yet, since no call is left for now in the operator's share of AWS's rate limit of {operation}; it \
              is tried again by itself; if this lasts, raise --aws-share or ask AWS for a higher limit of {operation}"

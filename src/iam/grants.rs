@@ -232,8 +232,15 @@ const ADDRESS: &[Grant] = &[
 const OUR_SNAPSHOT: &[Grant] = &[grant(
     When::OursAlone,
     &[Kind::Snapshot],
-    "our own snapshots only: locked, closed to others, and deleted when newer days replace them. What AWS Backup \
-     makes carries the tags of our volumes, and is left to it",
+    "our own snapshots only: locked, and deleted when newer days replace them. What AWS Backup makes \
+     carries the tags of our volumes, and is left to it",
+)];
+
+const CLOSED_SNAPSHOT: &[Grant] = &[grant(
+    When::Ours,
+    &[Kind::Snapshot],
+    "closing our own snapshots to others, and those that AWS Backup makes for our own jobs: they carry the tags of our \
+     volumes, as do those of others' jobs, which are left alone",
 )];
 
 const OUR_IMAGE: &[Grant] = &[grant(
@@ -315,9 +322,8 @@ pub(super) fn grants(operation: Operation) -> &'static [Grant] {
         | Operation::RevokeSecurityGroupEgress
         | Operation::RevokeSecurityGroupIngress => OUR_GROUP,
         Operation::CreateTags => TAGS,
-        Operation::DeleteSnapshot | Operation::LockSnapshot | Operation::ModifySnapshotAttribute => {
-            OUR_SNAPSHOT
-        }
+        Operation::DeleteSnapshot | Operation::LockSnapshot => OUR_SNAPSHOT,
+        Operation::ModifySnapshotAttribute => CLOSED_SNAPSHOT,
         Operation::ModifyImageAttribute => OUR_IMAGE,
         Operation::StartBackupJob => BACKUP_JOB,
         Operation::DeleteRecoveryPoint => RECOVERY_POINT,

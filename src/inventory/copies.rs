@@ -1,24 +1,32 @@
 //! What the inventory knows of snapshots and images beside themselves: their locks, to whom they are open, and the jobs
 //! and vaults of AWS Backup.
 
-use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
 use super::{
     marks::Marks,
-    owner::{Owner, Resource, is_guarded_image, is_guarded_snapshot, owners_of_exposed},
+    owner::{
+        Owner, Resource, is_guarded_image, is_guarded_snapshot, is_own_recovery_point, owners_of_exposed,
+    },
     sharing::{Rank, Rotation},
     shelf::Begun,
     state::{State, Swept},
     timetable::{Ended, ListingKind},
+    view::guarded_as,
     watches::{Vaults, Watches},
 };
 use crate::{
+    api::names::tags,
     clock::{elapsed, later},
     cloud::{
-        BackupJob, BackupJobId, CloudError, ImageId, ImageState, Listed, Sharing, Snapshot, SnapshotId,
-        SnapshotLock, SnapshotState, Vault, VaultName,
+        BackupJob, BackupJobId, CloudError, Image, ImageId, ImageState, Listed, Sharing, Snapshot,
+        SnapshotId, SnapshotLock, SnapshotState, Vault, VaultName,
     },
 };
 
@@ -171,8 +179,9 @@ impl State {
         changed: &mut BTreeSet<Owner>,
     ) {
         for id in ids {
-            if let Some(snapshot) = self.snapshots.facts().last_known_by_id(id) {
-                owners_of_exposed(&snapshot.tags, changed);
+            let snapshot = self.snapshots.facts().last_known_by_id(id);
+            if let Some(carried) = guarded_as(self.images.facts(), id, snapshot) {
+                owners_of_exposed(carried, changed);
             }
         }
     }
@@ -211,15 +220,25 @@ impl State {
             };
             (snapshot.id.clone(), rank)
         });
+        // Behind an image of ours, whatever AWS copied onto them.
+        let shelf = self.snapshots.facts();
+        let is_named = |id: &SnapshotId| {
+            let known = shelf.last_known_by_id(id);
+            known.is_some_and(|known| {
+                is_guarded_snapshot(&known.tags) || known.tags.contains_key(tags::RELEASED)
+            })
+        };
+        let own = self.images.facts().last_known();
+        let own = own.filter(|image| is_own_recovery_point(&image.tags));
+        let behind = own.flat_map(|image| {
+            let ids = image.snapshots.iter().filter(|id| !is_named(id));
+            ids.map(|id| (id.clone(), rank_of(image)))
+        });
+        let behind: BTreeMap<_, _> = behind.collect();
+        let snapshots = snapshots.chain(behind);
         let images = self.images.facts().last_known();
         let images = images.filter(|image| is_guarded_image(&image.tags));
-        let images = images.map(|image| {
-            let rank = Rank {
-                is_pending: image.state == ImageState::Pending,
-                begun_at: Reverse(image.created_at),
-            };
-            (image.id.clone(), rank)
-        });
+        let images = images.map(|image| (image.id.clone(), rank_of(image)));
         let (snapshots, images) = (snapshots.collect(), images.collect());
         let known = &mut self.copies.known;
         let snapshots = known.snapshots.due(snapshots, now);
@@ -281,5 +300,12 @@ impl State {
         let mut snapshots = snapshots.filter(|snapshot| is_guarded_snapshot(&snapshot.tags));
         let mut images = self.images.facts().last_known();
         snapshots.next().is_some() || images.any(|image| is_guarded_image(&image.tags))
+    }
+}
+
+fn rank_of(image: &Image) -> Rank {
+    Rank {
+        is_pending: image.state == ImageState::Pending,
+        begun_at: Reverse(image.created_at),
     }
 }

@@ -93,11 +93,11 @@ impl<T: Resource> Facts<T> {
     }
 
     /// What is found by this term as it was last known.
-    pub(super) fn last_known_having(
-        &self,
+    pub(super) fn last_known_having<'a, 'v>(
+        &'a self,
         key: &'static str,
-        value: &'static str,
-    ) -> impl Iterator<Item = &T> {
+        value: &'v str,
+    ) -> impl Iterator<Item = &'a T> + use<'a, 'v, T> {
         let listed = self.listing.as_deref().into_iter();
         let listed = listed.flat_map(move |listing| listing.shown.having(key, value));
         let listed = listed.filter(|item| !self.is_touched(item));

@@ -36,7 +36,7 @@ mod view;
 mod watches;
 
 pub use effect::Effect;
-pub use owner::{Owner, is_guarded_image, is_guarded_snapshot};
+pub use owner::{Owner, is_guarded_image};
 pub use sites::{Inventories, OnSweep, Spawner};
 pub use state::Swept;
 pub use sweep::{Inventory, ListingStatus};

@@ -22,6 +22,9 @@ pub(super) const NAMED: &str = "named";
 /// The term by which images are found that everybody may use.
 pub(super) const PUBLIC: (&str, &str) = ("public", "true");
 
+/// The term by which images are found besides their tags: each snapshot behind them.
+pub(super) const HOLDS: &str = "holds";
+
 /// The object that a resource was made for, as its tags say it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
@@ -172,6 +175,9 @@ impl Resource for Image {
             let (key, value) = PUBLIC;
             visit(key, value);
         }
+        for id in &self.snapshots {
+            visit(HOLDS, id.as_str());
+        }
     }
 
     fn owners(&self, owners: &mut BTreeSet<Owner>) {
@@ -192,9 +198,9 @@ pub(super) fn owners_of_exposed(carried: &Tags, owners: &mut BTreeSet<Owner>) {
 }
 
 /// Whether a snapshot is ours to guard: whatever carries our tags, also a copy that somebody made with them, since it is
-/// a customer's data. What was released is touched no more; what AWS Backup made has the tags of our volumes, and is not
-/// ours.
-pub fn is_guarded_snapshot(carried: &Tags) -> bool {
+/// a customer's data. What was released is touched no more; what AWS Backup made has the tags of our volumes, and is ours
+/// only behind an image of our own jobs, see [`is_own_recovery_point`].
+pub(super) fn is_guarded_snapshot(carried: &Tags) -> bool {
     !carried.contains_key(tags::RELEASED) && !carried.contains_key(tags::AWS_BACKUP_SOURCE)
 }
 
@@ -203,6 +209,14 @@ pub fn is_guarded_snapshot(carried: &Tags) -> bool {
 pub fn is_guarded_image(carried: &Tags) -> bool {
     let is_others = carried.contains_key(tags::AWS_BACKUP_SOURCE) && !carried.contains_key(tags::BACKUP);
     !carried.contains_key(tags::RELEASED) && !is_others
+}
+
+/// Whether an image is what AWS Backup made for a job of ours: then the snapshots behind it are ours to guard, whatever
+/// tags AWS copied onto them. Nobody can set AWS's own tag.
+pub(super) fn is_own_recovery_point(carried: &Tags) -> bool {
+    carried.contains_key(tags::AWS_BACKUP_SOURCE)
+        && carried.contains_key(tags::BACKUP)
+        && is_guarded_image(carried)
 }
 
 /// Names are unique in a VPC without regard to case.

@@ -372,6 +372,13 @@ impl Inventory {
         (!messages.is_empty()).then(|| messages.join("; "))
     }
 
+    /// Why this is not listed, if the calls for it fail.
+    pub fn trouble_with(&self, kind: ListingKind) -> Option<String> {
+        let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_kind = complaints.iter().filter(|((of, _), _)| *of == kind);
+        of_kind.next().map(|(_, message)| message.clone())
+    }
+
     /// Logs a failure of one of these calls once, not each time it comes again.
     fn complain(&self, kind: ListingKind, failed: &[CloudError]) {
         let cluster = &self.cluster;

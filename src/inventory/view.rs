@@ -25,6 +25,7 @@ use crate::{
 mod copies;
 mod whole;
 
+pub(super) use copies::guarded_as;
 pub use copies::{CopyId, Exposed};
 
 /// How old a listing may be and still be believed. Ten of the usual periods of 30 s, and two of the longest that many

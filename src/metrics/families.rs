@@ -230,7 +230,7 @@ pub(super) const AWS_REQUESTS: Family = Family {
 pub(super) const AWS_WAIT: Family = Family {
     name: "yagura_aws_throttle_wait_seconds",
     kind: Kind::Histogram,
-    labels: &["operation", "lane"],
+    labels: &["account", "region", "operation", "lane"],
     meaning: "How long calls to AWS waited for their turn in the operator's share of AWS's rate limits; calls that went at once are not in it.",
     alert: "histogram_quantile(0.99, sum by (le, operation) (rate(yagura_aws_throttle_wait_seconds_bucket[10m]))) > 10",
 };
@@ -239,7 +239,7 @@ pub(super) const AWS_WAIT: Family = Family {
 pub(super) const AWS_HELD_BACK: Family = Family {
     name: "yagura_aws_held_back_total",
     kind: Kind::Counter,
-    labels: &["operation", "lane"],
+    labels: &["account", "region", "operation", "lane"],
     meaning: "Calls to AWS that were not sent because their turn did not come in time; they are tried again later.",
     alert: "sum by (operation) (rate(yagura_aws_held_back_total[10m])) > 0.1",
 };

@@ -287,18 +287,22 @@ fn waits_are_sorted_and_calls_held_back_are_counted() {
         took: Duration::from_millis(700),
         end: WaitEnd::Admitted,
     };
-    metrics.waited(admitted);
+    metrics.waited(None, &"ap-northeast-1".into(), admitted);
     let text = metrics.render().unwrap();
-    let labels = r#"lane="user_change",operation="CreateTags""#;
+    let labels = r#"account="",lane="user_change",operation="CreateTags",region="ap-northeast-1""#;
     let bucket = |bound| format!(r#"yagura_aws_throttle_wait_seconds_bucket{{{labels},le="{bound}"}}"#);
     assert_has(&text, &format!("{} 0", bucket("0.5")));
     assert_has(&text, &format!("{} 1", bucket("1")));
     assert!(!text.contains("yagura_aws_held_back_total{"));
-    metrics.waited(Waited {
-        took: MAX_WAIT,
-        end: WaitEnd::HeldBack,
-        ..admitted
-    });
+    metrics.waited(
+        None,
+        &"ap-northeast-1".into(),
+        Waited {
+            took: MAX_WAIT,
+            end: WaitEnd::HeldBack,
+            ..admitted
+        },
+    );
     let text = metrics.render().unwrap();
     // The longest wait there is has a bound of its own.
     assert_has(&text, &format!("{} 2", bucket("15")));
@@ -335,12 +339,16 @@ fn every_family_that_is_shown_is_documented() {
     metrics.pass_ended("Tenant", "settled", Duration::ZERO);
     metrics.backup_expired(&"r".into());
     metrics.expiry_braked(&"r".into(), false);
-    metrics.waited(Waited {
-        operation: Operation::RunInstances,
-        lane: Lane::UserChange,
-        took: MAX_WAIT,
-        end: WaitEnd::HeldBack,
-    });
+    metrics.waited(
+        None,
+        &"ap-northeast-1".into(),
+        Waited {
+            operation: Operation::RunInstances,
+            lane: Lane::UserChange,
+            took: MAX_WAIT,
+            end: WaitEnd::HeldBack,
+        },
+    );
     let state = State {
         leader: true,
         tenants: vec![row],

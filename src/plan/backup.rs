@@ -58,6 +58,10 @@ pub const REFUSED_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The period of the sweeps: when there is something to be seen next, at the earliest.
 pub const SWEEP: Duration = Duration::from_secs(30);
 
+/// How soon to look again for locks that AWS does not tell. Once a listing tells them everything of the site is woken,
+/// and a listing that shows another lock wakes whose it is: this is for what both missed.
+pub const UNTOLD: Duration = Duration::from_secs(60 * 60);
+
 /// Two sweeps must agree before absence is believed.
 const SWEEPS: usize = 2;
 

@@ -17,6 +17,7 @@ pub mod separation;
 pub mod slot;
 pub mod tenant;
 pub mod vault;
+pub mod window;
 
 use jiff::Timestamp;
 

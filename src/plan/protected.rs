@@ -2,8 +2,9 @@
 //!
 //! A chain of questions, the gravest first: the first lack gives the reason, the message names every lack. What is
 //! known of AWS only counts while AWS is seen; what the cluster itself tells (no backup, a day too many without one)
-//! is said all the same. A message names no date and no count beyond what is wanted, so that it changes only when the
-//! answer does. Deliberately absent: sets that a brake keeps from expiring. Too much is kept then, never too little.
+//! is said all the same. Of what AWS does not say now, and a lack was said before, that lack stays: after a restart
+//! nothing is known that later listings tell, and a Tenant does not become protected by that. A message names no date
+//! and no count beyond what is wanted, so that it changes only when the answer does. Deliberately absent: sets that a brake keeps from expiring. Too much is kept then, never too little.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::{
     backup_days::{GoodDays, promised_as},
     slot::{Schedule, Slot},
+    vault::is_vault_lack,
 };
 use crate::{
     api::{Backup, BackupPhase, ConditionType, Method, Reason},
@@ -89,10 +91,18 @@ pub struct Copies {
     pub unlocked_days: u32,
     /// On how many more of them no lock was ever read back.
     pub unread_days: u32,
+    /// Whether AWS does not say of one of those days whether it is locked.
+    pub are_locks_unknown: bool,
+    /// Why AWS does not say it, if the calls for it fail.
+    pub locks_trouble: Option<String>,
     /// What the vault lacks, where AWS Backup holds the copies.
     pub vault_lack: Option<String>,
+    /// Whether AWS did not say yet what a vault lacks that holds such copies.
+    pub is_vault_unknown: bool,
     /// The copies that others can use, each with how: `snap-1 is public`.
     pub exposed: Vec<String>,
+    /// The copies of which AWS did not say yet who can use them; `None` while it is not known which copies there are.
+    pub unread_copies: Option<BTreeSet<String>>,
 }
 
 /// How the newest run went that did not give its day a good set.
@@ -127,6 +137,8 @@ pub struct Protection<'a> {
     pub suspended: Option<&'a str>,
     /// Whether the policy says that the account's quota has too little room for the snapshots to come.
     pub is_quota_short: bool,
+    /// What was said last, if it was said that the Tenant is not protected.
+    pub told: Option<&'a str>,
 }
 
 /// The condition: whether it holds, and why.
@@ -137,6 +149,15 @@ type Lack = (Reason, String);
 
 /// A question, which answers with what is lacking.
 type Question = fn(&Protection<'_>, Timestamp) -> Option<Lack>;
+
+/// Between two lacks in a message.
+const SEPARATOR: &str = "; ";
+
+/// How the text begins of snapshots that can be deleted.
+const NOT_LOCKED: &str = "snapshots are not locked against deletion: ";
+
+/// How the text begins of copies that others can use.
+const SHARED: &str = "others can use copies: ";
 
 /// What the cluster's own objects answer, the gravest first.
 const OF_RECORD: [Question; 4] = [has_no_backup, is_overdue, last_was_lost, lacks_days];
@@ -178,7 +199,7 @@ pub fn protection(facts: &Protection<'_>, now: Timestamp) -> Option<Answer> {
         });
     };
     let texts: Vec<&str> = lacks.iter().map(|(_, text)| text.as_str()).collect();
-    Some((false, *reason, format!("{}; {held}", texts.join("; "))))
+    Some((false, *reason, format!("{}; {held}", texts.join(SEPARATOR))))
 }
 
 fn has_no_backup(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
@@ -213,41 +234,63 @@ fn lacks_days(facts: &Protection<'_>, now: Timestamp) -> Option<Lack> {
         .then(|| (Reason::GoodDaysMissing, "good days are missing".to_owned()))
 }
 
+/// The lack that was said last, of those that this recognizes.
+fn told(facts: &Protection<'_>, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    let mut said = facts.told?.split(SEPARATOR);
+    said.find(|text| is_it(text)).map(str::to_owned)
+}
+
 fn is_unlocked(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
-    let Copies {
-        unlocked_days,
-        unread_days,
-        ..
-    } = facts.copies.as_ref()?;
-    let days = |count: u32| format!("{count} of {} good days", facts.wanted);
-    match (*unlocked_days, *unread_days) {
-        (0, 0) => None,
-        (0, unread) => Some((
-            Reason::LockNotRead,
-            format!(
-                "AWS did not say that snapshots are locked against deletion: those of {}",
-                days(unread)
-            ),
-        )),
-        (unlocked, _) => Some((
-            Reason::NotLocked,
-            format!(
-                "snapshots are not locked against deletion: those of {}",
-                days(unlocked)
-            ),
-        )),
+    let last_told = || {
+        let lack = told(facts, |text| text.starts_with(NOT_LOCKED))?;
+        Some((Reason::NotLocked, lack))
+    };
+    let Some(copies) = &facts.copies else {
+        return last_told();
+    };
+    let days = |count: u32| format!("those of {count} of {} good days", facts.wanted);
+    if copies.unlocked_days > 0 {
+        let text = format!("{NOT_LOCKED}{}", days(copies.unlocked_days));
+        return Some((Reason::NotLocked, text));
     }
+    if let Some(lack) = last_told().filter(|_| copies.are_locks_unknown) {
+        return Some(lack);
+    }
+    if copies.unread_days == 0 {
+        return None;
+    }
+    let why = copies.locks_trouble.as_ref();
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let unread = days(copies.unread_days);
+    let text = format!("AWS did not say that snapshots are locked against deletion: {unread}{why}");
+    Some((Reason::LockNotRead, text))
 }
 
 fn has_weak_vault(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
-    let lack = facts.copies.as_ref()?.vault_lack.clone()?;
+    let copies = facts.copies.as_ref();
+    let lack = copies.and_then(|copies| copies.vault_lack.clone());
+    let is_unknown = copies.is_none_or(|copies| copies.is_vault_unknown);
+    let lack = lack.or_else(|| told(facts, is_vault_lack).filter(|_| is_unknown))?;
     Some((Reason::VaultNotLocked, lack))
 }
 
 fn is_exposed(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
-    let exposed = &facts.copies.as_ref()?.exposed;
-    let text = || format!("others can use copies: {}", crate::promises::list(exposed));
-    (!exposed.is_empty()).then(|| (Reason::CopiesShared, text()))
+    let last_told = || told(facts, |text| text.starts_with(SHARED));
+    let text = match &facts.copies {
+        Some(copies) if !copies.exposed.is_empty() => {
+            Some(format!("{SHARED}{}", crate::promises::list(&copies.exposed)))
+        }
+        Some(Copies {
+            unread_copies: Some(unread),
+            ..
+        }) => {
+            // One that was read since then is not open any more.
+            let is_unread = |text: &String| unread.iter().any(|id| text.contains(id.as_str()));
+            last_told().filter(is_unread)
+        }
+        Some(_) | None => last_told(),
+    };
+    Some((Reason::CopiesShared, text?))
 }
 
 fn lacks_methods(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {

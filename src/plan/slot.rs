@@ -38,7 +38,7 @@ pub enum ScheduleError {
 }
 
 /// A time of day in a time zone.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     at: Time,
     zone: TimeZone,

@@ -1,16 +1,17 @@
 //! One environment: its security group, its one instance, and everything about them that must stay as it is.
 //!
 //! The parts, in the order of a plan: `group` makes the firewall exact, `launch` makes the instance once and never
-//! twice, `upkeep` undoes what others changed. `release` is the end, `identity` says what is ours, `label` whose a
-//! label is.
+//! twice, `upkeep` undoes what others changed, `change` gives the instance another size, stops it or restarts it where
+//! that is asked for. `release` is the end, `identity` says what is ours, `label` whose a label is.
 //!
 //! `reins` hold back what the mode or a suspension does not let through.
 //!
 //! **Invariant:** an instance is launched only behind an exact group and a written record, and a bound one is
 //! never replaced.
 //!
-//! Deliberately absent: starting, stopping and deleting. Nothing here can.
+//! Deliberately absent: deleting. Nothing here can.
 
+mod change;
 mod group;
 mod identity;
 mod label;
@@ -27,6 +28,7 @@ use std::{
 use jiff::Timestamp;
 
 pub use self::{
+    change::{COOL_DOWN, ChangeFacts, ChangeRecord, ChangeWish, Growth, PATIENCE, Power, Size},
     identity::{Standing, TenantIdentity, drifted_tags, standing_of, uid_of_group, uid_of_launch},
     label::{Claim, holder},
     launch::{LaunchParameters, LaunchRecord},
@@ -72,6 +74,8 @@ pub struct TenantDesired {
     pub base_groups: BTreeSet<SecurityGroupId>,
     /// How far the plan is carried out.
     pub reins: Reins,
+    /// What is wished of its instance once it is there.
+    pub change: ChangeWish,
 }
 
 /// Who keeps an environment isolated, if anybody does.
@@ -94,6 +98,8 @@ pub struct TenantWorld {
     pub protected: Observed<bool>,
     /// The volumes that a listing by our tag showed; unknown if that may have been too early to show them.
     pub volumes: Observed<Vec<Volume>>,
+    /// Those on the instance that are another Tenant's: they are left as they are, so that it can be told.
+    pub foreign_volumes: BTreeSet<VolumeId>,
     /// The group of the environment's name, whoever made it.
     pub group: Observed<SecurityGroup>,
     /// The rules that we last left that group with, if we did: what differs from them is somebody else's doing.
@@ -112,6 +118,8 @@ pub struct TenantWorld {
     pub labelled: Observed<Vec<Instance>>,
     /// Whether it is isolated.
     pub isolation: Isolation,
+    /// What is known of changes of the instance.
+    pub change: ChangeFacts,
 }
 
 impl TenantWorld {
@@ -173,6 +181,54 @@ pub enum TenantAction {
     KeepVolumes(InstanceId, Vec<AttachedVolume>),
     /// Replaces the groups of an interface.
     SetInterfaceGroups(NetworkInterfaceId, BTreeSet<SecurityGroupId>),
+    /// Writes down what the instance is about to be stopped for.
+    RecordChange(ChangeRecord),
+    /// Stops the instance.
+    Stop(InstanceId),
+    /// Gives the stopped instance another type.
+    SetInstanceType(InstanceId, String),
+    /// Starts the instance.
+    Start(InstanceId),
+    /// Says that what the instance was stopped for is over.
+    EndChange,
+    /// Writes down that a volume is about to be made larger.
+    RecordGrowth {
+        /// The volume.
+        volume: VolumeId,
+        /// The size in GiB.
+        size_gib: i32,
+        /// Whether the plan was edited in the class.
+        by_class: bool,
+    },
+    /// Makes a volume larger.
+    GrowVolume {
+        /// The volume.
+        volume: VolumeId,
+        /// The size in GiB.
+        size_gib: i32,
+    },
+    /// Writes down that a restart is dealt with.
+    RecordRestart(Timestamp),
+    /// Reboots the instance.
+    Reboot(InstanceId),
+}
+
+impl TenantAction {
+    /// Whether it changes the instance as its spec asks, and undoes nothing that others did.
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::RecordChange(_)
+                | Self::Stop(_)
+                | Self::SetInstanceType(..)
+                | Self::Start(_)
+                | Self::EndChange
+                | Self::RecordGrowth { .. }
+                | Self::GrowVolume { .. }
+                | Self::RecordRestart(_)
+                | Self::Reboot(_)
+        )
+    }
 }
 
 /// One step of a plan.
@@ -250,7 +306,13 @@ fn several(world: &TenantWorld) -> Option<String> {
 pub fn needs_a_person(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::ForeignGroup | Reason::ForeignInstance | Reason::LaunchFailed | Reason::SeveralInstances
+        Reason::ForeignGroup
+            | Reason::ForeignInstance
+            | Reason::LaunchFailed
+            | Reason::SeveralInstances
+            | Reason::TypeRefused
+            | Reason::Unsupported
+            | Reason::VolumeWouldShrink
     )
 }
 

@@ -45,6 +45,14 @@ pub fn vault_lack(vault: Observed<&Vault>, good_days: u32) -> Option<String> {
     ))
 }
 
+/// Whether a text is what a vault was said to lack, or begins so.
+pub fn is_vault_lack(text: &str) -> bool {
+    let has_no_lock = text.starts_with("vault ") && text.contains(" has no lock");
+    has_no_lock
+        || text.starts_with("the lock of vault ")
+        || text.starts_with("the class's vault is not there")
+}
+
 /// What to say of a vault that is not there.
 pub fn not_there(name: &VaultName) -> String {
     format!(

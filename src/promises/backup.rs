@@ -162,10 +162,34 @@ impl BackupFacts {
         self.sets.iter().filter(|set| self.is_good(set)).filter(is_of_one)
     }
 
-    /// On how many of those days nothing, as AWS says, keeps the copies from being deleted; and on how many more of
+    /// Those of these days whose good sets are all locked one by one. What AWS Backup holds its vault locks, and the
+    /// vault's lack says what of that is missing.
+    fn locked_one_by_one(&self, wanted: usize) -> BTreeMap<Date, Lock> {
+        let mut days = self.guaranteed(wanted);
+        for day in self.days_by_aws_backup(wanted) {
+            days.remove(&day);
+        }
+        days
+    }
+
+    /// Those of these days of which AWS Backup holds a good set.
+    pub fn days_by_aws_backup(&self, wanted: usize) -> BTreeSet<Date> {
+        self.guaranteed_sets(wanted)
+            .filter(|set| set.engine == Engine::AWSBackup)
+            .filter_map(|set| set.day)
+            .collect()
+    }
+
+    /// Whether AWS did not say of one of those days whether its snapshots are locked.
+    pub fn lock_is_unknown(&self, wanted: usize) -> bool {
+        let days = self.locked_one_by_one(wanted);
+        days.values().any(|lock| *lock == Lock::Unknown)
+    }
+
+    /// On how many of those days nothing, as AWS says, keeps the snapshots from being deleted; and on how many more of
     /// them neither AWS nor the record says that something does.
     pub fn unlocked(&self, wanted: usize) -> (u32, u32) {
-        let days = self.guaranteed(wanted);
+        let days = self.locked_one_by_one(wanted);
         let recorded: BTreeSet<Date> = self
             .guaranteed_sets(wanted)
             .filter(|set| set.lock_recorded)

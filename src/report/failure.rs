@@ -29,6 +29,8 @@ pub fn reason_of(failure: &Failure) -> Reason {
 
 fn cloud_reason(error: &CloudError) -> Reason {
     match error.kind {
+        // Not AWS: the operator keeps the order.
+        ErrorKind::Throttled if error.is_held_back() => Reason::Progressing,
         ErrorKind::Throttled => Reason::Throttled,
         ErrorKind::Denied => Reason::Denied,
         ErrorKind::Exhausted if NO_CAPACITY.contains(&error.code.as_str()) => Reason::CapacityMissing,
@@ -56,3 +58,6 @@ pub fn needs_a_person(failure: &Failure) -> bool {
         Failure::Blocked { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,13 @@ mod access_policy;
 mod authors;
 mod backup;
 mod backup_policy;
+mod change;
 mod class;
 mod examples;
 mod incident;
 mod rights;
 mod tenant;
+mod tenant_environment;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

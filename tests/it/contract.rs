@@ -101,8 +101,8 @@ const GUARANTEES: &[Guarantee] = guarantees![
     storage::a_set_is_made_as_often_as_it_is_ordered: [create_snapshots],
     storage::snapshots_are_found_by_their_description_whatever_their_tags_say: [find_snapshots],
     storage::snapshots_of_ours_are_listed_and_no_others: [list_snapshots],
-    copies::a_lock_is_read_back_and_prolonged: [lock_snapshot, list_locks],
-    copies::what_is_not_locked_is_in_no_listing_of_locks: [list_locks],
+    copies::a_lock_is_read_back_and_prolonged: [lock_snapshot, list_locks, lock_of],
+    copies::what_is_not_locked_has_no_lock: [list_locks, lock_of],
     copies::a_locked_one_is_not_deleted_and_a_free_one_is_gone: [delete_snapshot],
     copies::one_that_an_image_holds_is_not_deleted: [delete_snapshot],
     copies::every_snapshot_of_the_account_is_counted: [count_snapshots],
@@ -111,7 +111,7 @@ const GUARANTEES: &[Guarantee] = guarantees![
     copies::images_of_ours_are_listed_and_no_others: [list_images],
     copies::a_shared_image_is_seen_and_closed: [sharing_of_image, unshare_image],
     copies::what_is_not_there_is_not_found: [
-        delete_snapshot, sharing_of_snapshot, unshare_snapshot, lock_snapshot, sharing_of_image, unshare_image
+        delete_snapshot, sharing_of_snapshot, unshare_snapshot, lock_of, lock_snapshot, sharing_of_image, unshare_image
     ],
     backups::the_same_again_gives_the_same_job: [start_backup, list_backup_jobs],
     backups::a_job_ends_with_an_image_of_ours: [start_backup, list_backup_jobs, list_images],

@@ -92,6 +92,7 @@ fn a_terminated_instance_is_read_without_what_it_no_longer_has() {
         .instance_id("i-1")
         .image_id("ami-1")
         .instance_type(sdk::InstanceType::from("m6i.large"))
+        .launch_time(aws_smithy_types::DateTime::from_secs(0))
         .state(state)
         .build();
     assert_eq!(instance(gone).unwrap().state, InstanceState::Terminated);

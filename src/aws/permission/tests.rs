@@ -36,13 +36,24 @@ fn probes(instance: &Instance, group: &SecurityGroup) -> Vec<Probe> {
         ),
         Probe::SetInterfaceGroups(interface.id.clone(), interface.groups.clone()),
         Probe::ReadProtection(instance.id.clone()),
+        Probe::DeleteTags(instance.id.to_string()),
+        Probe::Stop(instance.id.clone()),
+        Probe::Start(instance.id.clone()),
+        Probe::Reboot(instance.id.clone()),
+        Probe::Terminate(instance.id.clone()),
+        Probe::GrowVolume(instance.volumes[0].id.clone(), 100),
+        Probe::DeleteVolume(instance.volumes[0].id.clone()),
+        Probe::DeleteGroup(group.id.clone()),
     ];
     let listed = [
+        Listable::Addresses,
         Listable::Images,
         Listable::InstanceStatus,
         Listable::Instances,
         Listable::Groups,
         Listable::Locks,
+        Listable::RecycledSnapshots,
+        Listable::RecycledVolumes,
         Listable::Snapshots,
         Listable::Subnets,
         Listable::Volumes,
@@ -63,6 +74,11 @@ async fn ground(stage: &Stage) -> Vec<Probe> {
     let snapshot = stage.cloud.create_snapshots(&set).await.unwrap().remove(0).id;
     let image = stage.image(&instance.id).await;
     stage.advance(Duration::from_secs(60));
+    let (free, _) = stage.elastic_ip(&our_tags("web")).await;
+    let (taken, public_ip) = stage.elastic_ip(&our_tags("web")).await;
+    let interface = &instance.interfaces[0].id;
+    stage.cloud.associate_address(&taken, interface).await.unwrap();
+    let taken = stage.cloud.find_address(&public_ip).await.unwrap().unwrap();
     let mut probes = probes(&instance, &group);
     probes.extend([
         Probe::DeleteSnapshot(snapshot.clone()),
@@ -71,6 +87,8 @@ async fn ground(stage: &Stage) -> Vec<Probe> {
         Probe::UnshareSnapshot(snapshot),
         Probe::ReadImageSharing(image.clone()),
         Probe::UnshareImage(image),
+        Probe::AssociateAddress(free, interface.clone()),
+        Probe::DisassociateAddress(taken.association_id.unwrap()),
     ]);
     probes
 }

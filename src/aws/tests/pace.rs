@@ -32,7 +32,7 @@ async fn process(stage: &Stage, share: &str) -> Arc<dyn Cloud> {
             settings: Settings {
                 share: share.parse().unwrap(),
             },
-            waits: Arc::new(|_| {}),
+            waits: Arc::new(|_, _, _| {}),
         },
     });
     sites.await.door(&"ap-northeast-1".into(), Lane::UserChange)

@@ -8,7 +8,7 @@ use crate::{
     api::{Backup, ConditionType, Reason, Tenant, TenantClass, TenantClassStatus, names::annotations},
     brakes::{Count, Resume},
     cloud::Site,
-    cluster::{Cluster, Happened, Kind},
+    cluster::{Cluster, Happened, Index, Kind},
     controllers::backup_sources::backups_of,
     engine::{Context, ControllerName},
     report::{
@@ -75,6 +75,18 @@ pub(super) fn wake_classes<C: Cluster>(ctx: &Context<C>, site: &Site) {
     }
 }
 
+/// What the brake held goes on.
+fn wake_backups<C: Cluster>(ctx: &Context<C>, site: &Site) {
+    for class in classes_of(ctx, site) {
+        for tenant in ctx.cluster.cached_by::<Tenant>(Index::Class, &class.key().name) {
+            let tenant = tenant.key().to_string();
+            for backup in ctx.cluster.cached_by::<Backup>(Index::Tenant, &tenant) {
+                ctx.wakes.wake_at(ControllerName::Backup, backup.key(), ctx.now());
+            }
+        }
+    }
+}
+
 /// Writes into a class's conditions whether its backups expire.
 pub(in crate::controllers) fn show<C: Cluster>(
     ctx: &Context<C>,
@@ -85,6 +97,10 @@ pub(in crate::controllers) fn show<C: Cluster>(
     hear(ctx, class, now);
     let is_braked = ctx.brakes.is_braked(&class.site(), now);
     ctx.metrics.expiry_braked(&class.site(), is_braked);
+    let before = conditions.find(ConditionType::Braked);
+    if !is_braked && before.is_some_and(|before| before.reason == Reason::TooManyExpiries.as_str()) {
+        wake_backups(ctx, &class.site());
+    }
     match ctx.brakes.shown(&class.site(), now) {
         Some(braked) => {
             // Anew where the cause is another: the moment of braking is what a person's word must be later than.

@@ -30,7 +30,7 @@ use crate::{
     engine::{Context, Failure, Pass, Report},
     governor::MAX_WAIT,
     inventory::Effect,
-    plan::backup::{self as planner, Call, CallEnd, LockRule, LockStep, SWEEP, Step, World},
+    plan::backup::{self as planner, Call, CallEnd, LockRule, LockStep, SWEEP, Step, UNTOLD, World},
 };
 
 /// From the record of an attempt to the begin of the wait for its call, at most: with that wait and the time a call
@@ -161,12 +161,18 @@ impl Ec2 {
         report.look_again = planned.look_again.filter(|_| failed.is_none());
         if retire::is_complete(backup) && !retire::is_expiring(backup) {
             let read_back = read_back(ctx, scene, world, &acts, now);
-            // Where locks are over there is nothing to wait for.
             let locks = world.kept.locks(now);
-            let is_awaited =
-                locks.is_some_and(|locks| !locks.steps.is_empty() || locks.until != Observed::Absent);
-            if read_back.is_none() && is_awaited {
-                report.look_again = Some(later(now, SWEEP)).filter(|_| failed.is_none());
+            let awaited = locks.and_then(|locks| match locks.until {
+                _ if !locks.steps.is_empty() => Some(SWEEP),
+                Observed::Present(_) => Some(SWEEP),
+                Observed::Unknown => Some(UNTOLD),
+                // Where locks are over there is nothing to wait for.
+                Observed::Absent => None,
+            });
+            if read_back.is_none()
+                && let Some(awaited) = awaited
+            {
+                report.look_again = Some(later(now, awaited)).filter(|_| failed.is_none());
             }
             let status = report.status.get_or_insert_with(|| status::started(backup));
             status::put_locks(status, read_back, failed, now);
@@ -180,7 +186,8 @@ impl Ec2 {
         report
     }
 
-    /// Locks a snapshot.
+    /// Locks a snapshot, unless somebody just locked it for as long: a listing of locks is minutes old, and a governance
+    /// lock is shortened as easily as it is prolonged.
     async fn lock<C: Cluster>(
         &self,
         pass: &mut Pass<'_, C, Backup>,
@@ -188,8 +195,18 @@ impl Ec2 {
         step: &LockStep,
     ) -> Result<(), Failure> {
         let cloud = pass.cloud(&place.site);
-        let lock = cloud.lock_snapshot(&step.id, step.mode, step.until).await?;
-        pass.ctx.inventories.of(&place.site).record(Effect::Locked(lock));
+        let inventory = pass.ctx.inventories.of(&place.site);
+        // Its turn first, so that nothing but the call itself is between the look and the lock.
+        cloud.book(Operation::LockSnapshot).await?;
+        let there = cloud.lock_of(&step.id).await?;
+        let Some(mode) = step.over(there.as_ref()) else {
+            if let Some(there) = there {
+                inventory.record(Effect::Locked(there));
+            }
+            return Ok(());
+        };
+        let lock = cloud.lock_snapshot(&step.id, mode, step.until).await?;
+        inventory.record(Effect::Locked(lock));
         let now = pass.ctx.now();
         self.note(pass.object.uid(), |acts| acts.locked_at = Some(now));
         if step.restores {
@@ -215,13 +232,7 @@ impl Ec2 {
             if look::is_ours(snapshot, &pass.object, place));
         let uid = pass.object.uid().to_owned();
         if !is_ours {
-            let error = CloudError {
-                operation: Operation::DeleteSnapshot,
-                kind: ErrorKind::IncorrectState,
-                code: "NotOurs".to_owned(),
-                message: "its tags say that it is somebody else's".to_owned(),
-                turn_at: None,
-            };
+            let error = not_ours(Operation::DeleteSnapshot);
             let now = pass.ctx.now();
             self.note(&uid, |acts| drop(acts.refused.insert(id.clone(), (now, error))));
             return Ok(());
@@ -375,6 +386,17 @@ fn read_back<C: Cluster>(
         return None;
     }
     locks.until.present().copied()
+}
+
+/// Why we do not ask AWS to delete what was handed to somebody else.
+pub(super) fn not_ours(operation: Operation) -> CloudError {
+    CloudError {
+        operation,
+        kind: ErrorKind::IncorrectState,
+        code: "NotOurs".to_owned(),
+        message: "its tags say that it is somebody else's".to_owned(),
+        turn_at: None,
+    }
 }
 
 /// Whether AWS said that it does not delete a snapshot, for a reason that is the snapshot's.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{
     Place, Scene,
-    ec2::snapshot_tags,
+    ec2::{not_ours, snapshot_tags},
     retire::Keeping,
     status::{self, run_of, status_of},
 };
@@ -147,11 +147,12 @@ impl Jobs {
         // Once more, and of the newest view: what was handed to somebody else meanwhile is not ours to delete.
         let is_ours = matches!(inventory.view().image(id), Observed::Present(image)
             if look::is_ours(image, &pass.object, place));
-        if !is_ours {
-            return Ok(());
-        }
         let arn = planner::recovery_point(id, &place.site.region);
-        let answer = pass.cloud(&place.site).delete_recovery_point(vault, &arn).await;
+        let answer = if is_ours {
+            pass.cloud(&place.site).delete_recovery_point(vault, &arn).await
+        } else {
+            Err(not_ours(Operation::DeleteRecoveryPoint))
+        };
         let refusal = match answer {
             Ok(()) => None,
             // It is gone already.

@@ -15,12 +15,12 @@ use crate::{
     },
     clock::{elapsed, later},
     cloud::Observed,
-    cluster::{Cluster, ClusterError, Kind},
+    cluster::{Cluster, ClusterError, Happened, Kind},
     controllers::backup_sources::{backups_of, class_of, is_stalled_for_any},
     engine::{Context, Failure, Pass},
     inventory::View,
     plan::{
-        backup::SWEEP,
+        backup::{SWEEP, UNTOLD},
         backup_days::{day_of, day_of_set, is_good},
         backup_policy::BackupRules,
         incident::hold::is_isolated,
@@ -38,8 +38,12 @@ const RECENT: Duration = Duration::from_secs(48 * 60 * 60);
 /// day has none.
 const AFTER_SLOT: Duration = Duration::from_secs(60 * 60);
 
-/// How soon to look again while the brake is on.
-const BRAKED: Duration = Duration::from_secs(10 * 60);
+/// How soon to look again while the brake is on, or while something shows again that was gone. The end of a brake wakes
+/// what it holds, and a listing whose copies changed: this is for a person's word that says a time to come.
+const HELD: Duration = Duration::from_secs(60 * 60);
+
+/// For so long after its end something may show once more in a listing that lags.
+const LAGS: Duration = Duration::from_secs(10 * 60);
 
 /// What an engine knows of a set.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,11 +136,17 @@ pub(super) fn observe<C: Cluster>(ctx: &Context<C>, backup: &Backup, scene: &Sce
             brake::count(ctx, &place.site, now);
             keeping.is_braked = ctx.brakes.is_braked(&place.site, now);
             if keeping.is_braked {
-                keeping.look_again = Some(later(now, BRAKED));
+                let held = later(now, HELD);
+                keeping.look_again = keeping.look_again.map(|at| at.min(held)).or(Some(held));
             }
         }
         Fate::Locked(until) => {
-            let until = until.unwrap_or_else(|| later(now, SWEEP));
+            // Locks wake whoever waits for them, vaults nobody.
+            let untold = match scene.engine {
+                Engine::EC2 => UNTOLD,
+                Engine::AWSBackup => SWEEP,
+            };
+            let until = until.unwrap_or_else(|| later(now, untold));
             keeping.look_again = keeping.look_again.map(|at| at.min(until)).or(Some(until));
         }
         Fate::Goes | Fate::Held(_) => {}
@@ -324,7 +334,7 @@ pub(super) fn plan(
         let has_something = scene.place.is_some() && keeping.made != Observed::Absent;
         return match (now >= forgotten_at, has_something) {
             (true, false) => (Some(Step::Forget), None),
-            (true, true) => (None, Some(later(now, BRAKED))),
+            (true, true) => (None, Some(later(now, HELD))),
             (false, _) => (None, Some(forgotten_at)),
         };
     }
@@ -431,6 +441,29 @@ pub(super) fn amend(backup: &Backup, status: &mut BackupStatus, scene: &Scene, k
     if let Some(at) = keeping.expires_at {
         status.expires_at = Some(time(at));
     }
+}
+
+/// Says so where something shows again of what was gone: somebody took it out of the Recycle Bin. It counts for nothing,
+/// and is not deleted again without a word: who took it out wants it.
+pub(super) fn tell_return(
+    backup: &Backup,
+    status: &mut BackupStatus,
+    keeping: &Keeping,
+    now: Timestamp,
+) -> Option<Happened> {
+    let gone_at = status.gone_at.as_ref()?.0;
+    let is_back = matches!(keeping.made, Observed::Present(_)) && elapsed(gone_at, now) > LAGS;
+    if !is_back {
+        return None;
+    }
+    let message = "what it made was gone and shows in AWS again: it counts for no good day and is not deleted any more; \
+                   delete it there, or tag it with yagura.dev/released";
+    status::change_method(status, |method| method.message = Some(message.to_owned()));
+    let told = backup.status.iter().flat_map(|status| &status.methods);
+    let was_told = told
+        .into_iter()
+        .any(|method| method.message.as_deref() == Some(message));
+    (!was_told).then(|| Happened::warning(Reason::SnapshotsBack, message))
 }
 
 /// Whether an ended run may have left something, as far as its status knows.

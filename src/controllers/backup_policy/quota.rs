@@ -200,14 +200,22 @@ pub(super) fn condition(quotas: &Quotas, rules: Option<&BackupRules>) -> (Option
     (Some(true), Because::new(Reason::QuotaAmple, message))
 }
 
+/// Whether a quota that was too small when it was counted last was not counted anew, as after a restart.
+pub(super) fn stays_short(before: &BackupPolicyStatus, (holds, because): &(Option<bool>, Because)) -> bool {
+    is_short(before) && holds.is_none() && because.reason == Reason::NotKnown
+}
+
+fn is_short(status: &BackupPolicyStatus) -> bool {
+    let type_ = ConditionType::QuotaSufficient.as_str();
+    find_condition(&status.conditions, type_).is_some_and(|found| found.status == FALSE)
+}
+
 /// A quota that became too small. `before` is the status until now.
 pub(super) fn edges(
     before: &BackupPolicyStatus,
     (holds, because): &(Option<bool>, Because),
 ) -> Vec<Happened> {
-    let type_ = ConditionType::QuotaSufficient.as_str();
-    let was_short = find_condition(&before.conditions, type_).is_some_and(|found| found.status == FALSE);
-    if *holds == Some(false) && !was_short {
+    if *holds == Some(false) && !is_short(before) {
         vec![Happened::warning(because.reason, because.message.clone())]
     } else {
         Vec::new()

@@ -167,8 +167,11 @@ fn last_run(policy: &BackupPolicy, members: &[Member], tally: &mut Tally) {
         complete: count(complete),
         failed,
     });
+    // When a set that failed was begun says nothing: another was begun after it, or there is none.
+    let is_good = |backup: &Backup| backup.phase() == Some(BackupPhase::Complete);
     tally.max_skew_seconds = run
         .iter()
+        .filter(|(_, backup)| is_good(backup))
         .filter_map(|(_, backup)| backup.status.as_ref()?.start_skew_seconds)
         .max();
 }

@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use serde_json::{Value, json};
 use simaws::{FaultKind, FaultSpec};
 
@@ -179,26 +178,6 @@ async fn what_was_released_and_what_is_not_ours_is_left_as_it_is() {
     assert_eq!(env.calls("ModifySnapshotAttribute"), before);
 }
 
-/// Asks AWS Backup for something that must succeed.
-fn backup(env: &Env, method: &str, path: &str, body: &Value) -> Value {
-    let credential = "test/20260101/ap-northeast-1/backup/aws4_request";
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("http://backup.invalid{path}"))
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
-        )
-        .header("user-agent", "test")
-        .body(Bytes::from(body.to_string()))
-        .unwrap();
-    let simaws::Outcome::Answered(response) = env.sim.handle(&request) else {
-        panic!("no answer");
-    };
-    assert!(response.status().is_success(), "{response:?}");
-    serde_json::from_slice(response.body()).unwrap()
-}
-
 /// An instance whose volume carries our tags, and the image and the snapshot that AWS Backup makes of it.
 async fn recovery_point(env: &mut Env, token: &str, carried: &Value) -> (String, String) {
     let params = [
@@ -215,16 +194,16 @@ async fn recovery_point(env: &mut Env, token: &str, carried: &Value) -> (String,
     ];
     let instance = text(&env.someone("RunInstances", &params), "instanceId");
     env.pass(30).await;
-    backup(env, "PUT", &format!("/backup-vaults/{token}"), &json!({}));
+    env.aws_backup("PUT", &format!("/backup-vaults/{token}"), &json!({}));
     let job = json!({
         "BackupVaultName": token, "IamRoleArn": "arn:aws:iam::111122223333:role/backup",
         "ResourceArn": format!("arn:aws:ec2:ap-northeast-1:111122223333:instance/{instance}"),
         "IdempotencyToken": token, "RecoveryPointTags": carried,
     });
-    let started = backup(env, "PUT", "/backup-jobs", &job);
+    let started = env.aws_backup("PUT", "/backup-jobs", &job);
     let id = started["BackupJobId"].as_str().unwrap().to_owned();
     env.pass(60).await;
-    let done = backup(env, "GET", &format!("/backup-jobs/{id}"), &Value::Null);
+    let done = env.aws_backup("GET", &format!("/backup-jobs/{id}"), &Value::Null);
     assert_eq!(done["State"], "COMPLETED", "{done}");
     let image = done["RecoveryPointArn"].as_str().unwrap();
     let image = image.split_once("image/").unwrap().1.to_owned();
@@ -239,9 +218,14 @@ fn image_is_open(env: &Env, id: &str) -> bool {
 }
 
 #[tokio::test]
-async fn of_what_aws_backup_made_only_the_images_of_our_own_jobs_are_guarded() {
+async fn of_what_aws_backup_made_only_what_our_own_jobs_made_is_guarded() {
     let mut env = env().await;
     let plans = recovery_point(&mut env, "plan", &json!({})).await;
+    env.put::<Backup>(json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "Backup",
+        "metadata": {"name": "nightly", "namespace": "acme"},
+        "spec": {"tenantRef": "web", "reason": "before an upgrade"},
+    }));
     let carried = json!({tags::CLUSTER: "test", tags::TENANT: "acme/web", tags::BACKUP: "acme/nightly"});
     let own = recovery_point(&mut env, "own", &carried).await;
     for (image, snapshot) in [&plans, &own] {
@@ -260,11 +244,17 @@ async fn of_what_aws_backup_made_only_the_images_of_our_own_jobs_are_guarded() {
     assert_eq!(open_to(&env, &plans.1), STRANGER);
     assert_eq!(
         open_to(&env, &own.1),
-        STRANGER,
-        "the snapshots behind it are AWS Backup's"
+        "",
+        "what is behind it is a customer's data too"
     );
     assert_eq!(count(&env, "image", "revoked").as_deref(), Some("1"));
-    assert_eq!(count(&env, "snapshot", "revoked"), None);
+    assert_eq!(count(&env, "snapshot", "revoked").as_deref(), Some("1"));
+    // The snapshot names no Backup, but its image does.
+    let told = format!(
+        "Backup acme/nightly SharingRevoked: snapshot {} was shared with {STRANGER}",
+        own.1
+    );
+    assert!(env.events().contains(&told), "{}", env.events());
 }
 
 #[tokio::test]

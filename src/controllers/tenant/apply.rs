@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{TenantReconciler, World};
+use super::{TenantReconciler, World, change};
 use crate::{
     api::{Incident, Launch as LaunchStatus, Reason, Tenant, time},
     cloud::{Cloud, ErrorKind, Launch, NewGroup, Observed, SecurityGroupId, Tags, VolumeId},
@@ -80,11 +80,12 @@ pub(super) async fn apply<C: Cluster>(
             });
             Ok(())
         }
+        action => change::apply(pass, site, action).await,
     }
 }
 
 /// An Incident may have come since the pass began to look; to connect what it isolates would undo it.
-fn yield_to_incidents<C: Cluster>(pass: &Pass<'_, C, Tenant>) -> Result<(), Failure> {
+pub(super) fn yield_to_incidents<C: Cluster>(pass: &Pass<'_, C, Tenant>) -> Result<(), Failure> {
     let key = pass.object.key();
     let incidents = pass.ctx.cluster.cached_in::<Incident>(&key.namespace);
     if hold::is_isolated(incidents.iter().map(Arc::as_ref), &key) {

@@ -14,7 +14,7 @@ use crate::{
     clock::{elapsed, later},
     cloud::{ImageState, Observed, SnapshotId, SnapshotState, Tags, Vault, VaultName},
     cluster::Kind,
-    inventory::{View, is_guarded_image, is_guarded_snapshot},
+    inventory::{View, is_guarded_image},
     plan::{backup::TIMEOUT, vault::vault_lack},
     promises::{CopiesSeen, Lock},
 };
@@ -78,8 +78,7 @@ impl Copying<'_> {
     }
 
     fn vault_lock(&self, view: &View, backup: &Backup) -> Lock {
-        let mut methods = backup.status.iter().flat_map(|status| &status.methods);
-        let Some(name) = methods.find_map(|method| method.vault.as_deref()) else {
+        let Some(name) = vault_of(backup) else {
             return Lock::Unknown;
         };
         match view.vault(&VaultName::from(name)) {
@@ -97,10 +96,17 @@ impl Copying<'_> {
         vault_lack(seen, self.good_days)
     }
 
+    /// Whether that is not known.
+    pub(super) fn is_vault_unknown(&self, vault: &VaultName) -> bool {
+        self.view.is_none_or(|view| view.vault(vault).is_unknown())
+    }
+
     fn exposed(&self) -> Observed<BTreeSet<String>> {
         let Some(view) = self.view else {
             return Observed::Unknown;
         };
+        // What was made just now was made private, and its turn comes.
+        let is_old = |made_at: Timestamp| elapsed(made_at, self.now) > self.longest;
         let is_own = |carried: &Tags| carried.get(tags::UID).is_some_and(|uid| uid == self.uid);
         let open: BTreeSet<String> = view
             .exposed()
@@ -110,42 +116,57 @@ impl Copying<'_> {
             .collect();
         if !open.is_empty() {
             Observed::Present(open)
-        } else if self.all_were_read(view) {
+        } else if self
+            .unread_in(view, is_old)
+            .is_some_and(|unread| unread.is_empty())
+        {
             Observed::Absent
         } else {
             Observed::Unknown
         }
     }
 
-    /// Whether AWS said of each copy who can use it. What was made just now was made private, and its turn comes.
-    fn all_were_read(&self, view: &View) -> bool {
+    /// The copies of which AWS did not say yet who can use them; `None` while it is not known which copies there are.
+    pub(super) fn unread(&self) -> Option<BTreeSet<String>> {
+        self.unread_in(self.view?, |_| true)
+    }
+
+    /// Of which copies, of those made at such a time, AWS did not say who can use them; `None` while it is not known which
+    /// there are.
+    fn unread_in(&self, view: &View, counts: impl Fn(Timestamp) -> bool) -> Option<BTreeSet<String>> {
         let snapshots = match view.snapshots_tagged(tags::UID, self.uid) {
-            Observed::Unknown => return false,
+            Observed::Unknown => return None,
             Observed::Absent => Vec::new(),
             Observed::Present(snapshots) => snapshots,
         };
         let images = match view.images_tagged(tags::UID, self.uid) {
-            Observed::Unknown => return false,
+            Observed::Unknown => return None,
             Observed::Absent => Vec::new(),
             Observed::Present(images) => images,
         };
-        let is_old = |made_at: Timestamp| elapsed(made_at, self.now) > self.longest;
-        let snapshots_read = snapshots
+        let is_read = |id: &SnapshotId| {
+            view.is_public(id).present().is_some() && view.sharing_of(id).present().is_some()
+        };
+        let snapshots = snapshots
             .into_iter()
-            .filter(|snapshot| snapshot.state == SnapshotState::Completed && is_old(snapshot.started_at))
+            .filter(|snapshot| snapshot.state == SnapshotState::Completed && counts(snapshot.started_at))
             // What is not ours to guard nobody reads.
-            .filter(|snapshot| is_guarded_snapshot(&snapshot.tags))
-            .all(|snapshot| {
-                view.is_public(&snapshot.id).present().is_some()
-                    && view.sharing_of(&snapshot.id).present().is_some()
-            });
-        let images_read = images
+            .filter(|snapshot| view.guards(snapshot) && !is_read(&snapshot.id))
+            .map(|snapshot| snapshot.id.to_string());
+        let images = images
             .into_iter()
-            .filter(|image| image.state == ImageState::Available && is_old(image.created_at))
+            .filter(|image| image.state == ImageState::Available && counts(image.created_at))
             .filter(|image| is_guarded_image(&image.tags))
-            .all(|image| view.image_sharing_of(&image.id).present().is_some());
-        snapshots_read && images_read
+            .filter(|image| view.image_sharing_of(&image.id).present().is_none())
+            .map(|image| image.id.to_string());
+        Some(snapshots.chain(images).collect())
     }
+}
+
+/// The vault that holds what a Backup made.
+pub(super) fn vault_of(backup: &Backup) -> Option<&str> {
+    let mut methods = backup.status.iter().flat_map(|status| &status.methods);
+    methods.find_map(|method| method.vault.as_deref())
 }
 
 /// The locks of a set's snapshots: as good as the worst of them.

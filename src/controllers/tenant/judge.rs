@@ -7,7 +7,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{InForce, copies::Copying, looking::Looking, separated};
+use super::{
+    InForce,
+    copies::{Copying, vault_of},
+    looking::Looking,
+    separated,
+};
 use crate::{
     api::{
         AcceptedAccess, Backup, BackupPolicy, Condition, ConditionType, Engine, Incident, Key, Tenant,
@@ -21,9 +26,9 @@ use crate::{
         schedule,
     },
     engine::Context,
-    inventory::{MAX_AGE, View},
+    inventory::{ListingKind, MAX_AGE, View},
     plan::{
-        backup_days::{GoodDays, good_days},
+        backup_days::{GoodDays, day_of, good_days, is_held},
         firewall::desired_rules,
         protected::{Answer, Calendar, Copies, Protection, lost_run, protection},
         tenant::Claim,
@@ -101,13 +106,16 @@ pub(super) fn judge<C: Cluster>(
         backup: Some(ground.backup_facts(tenant)),
         incidents: Some(incidents(ctx, tenant)),
     };
-    let vault = watched_vault(ctx, &ground);
     let good = good_days(
         ground.backups(),
         &ground.rule.rules.schedule,
         &ground.rule.methods,
     );
-    let answer = ground.protection(ctx, tenant, &facts, (&good, vault.as_ref()));
+    let vaults = watched_vaults(ctx, &ground, &good);
+    let told = find_condition(&status.conditions, ConditionType::Protected.as_str())
+        .filter(|condition| condition.status == FALSE)
+        .map(|condition| condition.message.as_str());
+    let answer = ground.protection(ctx, tenant, &facts, (&good, &vaults, told));
     let exceptions = &tenant.spec.exceptions;
     let board =
         judge_all(&ground.terms, &facts).waive(&ground.terms, (exceptions, ground.approvers()), ground.now);
@@ -117,7 +125,7 @@ pub(super) fn judge<C: Cluster>(
         stale_at(facts.heartbeat, ground.now),
         ground.calendar().next_end(ground.now),
         ground.copying(tenant).look_again(ground.backups()),
-        vault.map(|_| later(ground.now, VAULT_LOOK)),
+        (!vaults.is_empty()).then(|| later(ground.now, VAULT_LOOK)),
         next_edge(exceptions, ground.now),
     ];
     Some(Judged {
@@ -174,19 +182,14 @@ impl Ground {
         ctx: &Context<C>,
         tenant: &Tenant,
         facts: &Facts,
-        (good, vault): (&GoodDays, Option<&VaultName>),
+        (good, vaults, told): (&GoodDays, &BTreeSet<VaultName>, Option<&str>),
     ) -> Option<Answer> {
         let rule = &self.rule;
         let policy = rule.policy.as_deref().and_then(|policy| {
             let key = tenant.key().sibling(policy);
             ctx.cluster.cached::<BackupPolicy>(&key)
         });
-        let copies = facts.sees_aws().then(|| Copies {
-            vault_lack: vault
-                .filter(|_| rule.rules.engine == Engine::AWSBackup)
-                .and_then(|vault| self.copying(tenant).vault_lack(vault)),
-            ..copies(facts, rule)
-        });
+        let copies = facts.sees_aws().then(|| self.copies(ctx, tenant, facts, vaults));
         let asked = Protection {
             calendar: self.calendar(),
             policy: rule.policy.as_deref(),
@@ -198,41 +201,73 @@ impl Ground {
             copies,
             suspended: policy.as_deref().and_then(suspension),
             is_quota_short: policy.as_deref().is_some_and(is_quota_short),
+            told,
         };
         protection(&asked, self.now)
     }
-}
 
-/// What AWS says of the copies of the good days that are kept.
-fn copies(facts: &Facts, rule: &schedule::InForce) -> Copies {
-    let Some(backup) = &facts.backup else {
-        return Copies::default();
-    };
-    let wanted = usize::try_from(rule.rules.good_days).unwrap_or(usize::MAX);
-    let (unlocked_days, unread_days) = match rule.rules.engine {
-        Engine::EC2 => backup.unlocked(wanted),
-        // There it is the vault that locks, and its lack says what.
-        Engine::AWSBackup => (0, 0),
-    };
-    Copies {
-        unlocked_days,
-        unread_days,
-        vault_lack: None,
-        exposed: backup.exposed.present().into_iter().flatten().cloned().collect(),
+    /// What AWS says of the copies of the good days that are kept.
+    fn copies<C: Cluster>(
+        &self,
+        ctx: &Context<C>,
+        tenant: &Tenant,
+        facts: &Facts,
+        vaults: &BTreeSet<VaultName>,
+    ) -> Copies {
+        let Some(backup) = &facts.backup else {
+            return Copies::default();
+        };
+        let copying = self.copying(tenant);
+        let wanted = usize::try_from(self.rule.rules.good_days).unwrap_or(usize::MAX);
+        let (unlocked_days, unread_days) = backup.unlocked(wanted);
+        let inventory = self
+            .view
+            .as_ref()
+            .map(|(class, _)| ctx.inventories.of(&class.site()));
+        Copies {
+            unlocked_days,
+            unread_days,
+            are_locks_unknown: backup.lock_is_unknown(wanted),
+            locks_trouble: inventory.and_then(|inventory| inventory.trouble_with(ListingKind::Locks)),
+            vault_lack: vaults.iter().find_map(|vault| copying.vault_lack(vault)),
+            is_vault_unknown: vaults.iter().any(|vault| copying.is_vault_unknown(vault)),
+            exposed: backup.exposed.present().into_iter().flatten().cloned().collect(),
+            unread_copies: copying.unread(),
+        }
     }
 }
 
-/// The vault that the Tenant's copies go to, kept in the inventory's eye: it is looked at only while somebody asks.
-fn watched_vault<C: Cluster>(ctx: &Context<C>, ground: &Ground) -> Option<VaultName> {
-    let (class, _) = ground.view.as_ref()?;
-    let by_aws_backup = |backup: &Backup| backup.engine() == Some(Engine::AWSBackup);
-    // Days that it took are guaranteed still when the policy has another engine.
-    if ground.rule.rules.engine != Engine::AWSBackup && !ground.backups().any(by_aws_backup) {
-        return None;
+/// The vaults that hold copies of guaranteed days, and the one that the next go to; kept in the inventory's eye, which
+/// looks at them only while somebody asks. Each set by its own engine: days that AWS Backup took are guaranteed still
+/// when the policy has another.
+fn watched_vaults<C: Cluster>(ctx: &Context<C>, ground: &Ground, good: &GoodDays) -> BTreeSet<VaultName> {
+    let Some((class, _)) = &ground.view else {
+        return BTreeSet::new();
+    };
+    let rules = &ground.rule.rules;
+    let wanted = usize::try_from(rules.good_days).unwrap_or(usize::MAX);
+    let guaranteed: BTreeSet<_> = good.days.iter().rev().take(wanted).collect();
+    let is_guaranteed = |backup: &&Backup| {
+        let day = day_of(backup, &rules.schedule);
+        is_held(backup) && day.is_some_and(|day| guaranteed.contains(&day))
+    };
+    let by_aws_backup = ground
+        .backups()
+        .filter(|backup| backup.engine() == Some(Engine::AWSBackup))
+        .filter(is_guaranteed);
+    let holding = by_aws_backup.filter_map(vault_of);
+    let next = class
+        .spec
+        .backup
+        .as_ref()
+        .and_then(|backup| backup.vault.as_deref());
+    let next = next.filter(|_| rules.engine == Engine::AWSBackup);
+    let vaults: BTreeSet<_> = holding.chain(next).map(VaultName::from).collect();
+    let inventory = ctx.inventories.of(&class.site());
+    for vault in &vaults {
+        inventory.watch_vault(vault);
     }
-    let vault = VaultName::from(class.spec.backup.as_ref()?.vault.as_deref()?);
-    ctx.inventories.of(&class.site()).watch_vault(&vault);
-    Some(vault)
+    vaults
 }
 
 /// Why the policy begins no backup for a while. Its own controller says whether that time is over.

@@ -9,7 +9,8 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::{
-    References, TenantReconciler, World,
+    References, TenantReconciler, World, change,
+    foreign::volumes_of_others,
     resolve::{identity_of, mistakes, subnet_of},
 };
 use crate::{
@@ -27,7 +28,9 @@ use crate::{
         class::quarantine_name,
         firewall::desired_rules,
         incident::hold,
-        tenant::{CONSISTENCY_LAG, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder},
+        tenant::{
+            CONSISTENCY_LAG, ChangeFacts, Claim, Isolation, LaunchRecord, TenantIdentity, TenantWorld, holder,
+        },
     },
     report::conditions::find_condition,
 };
@@ -75,7 +78,13 @@ pub(super) async fn observe<C: Cluster>(
         tenant,
         class: &class,
     };
-    looking.look(references).await
+    let mut world = looking.look(references).await?;
+    if let Some(aws) = &mut world.aws {
+        let volumes = aws.volumes.present().map(Vec::as_slice).unwrap_or_default();
+        aws.foreign_volumes = volumes_of_others(ctx, tenant, volumes);
+    }
+    change::look(ctx, tenant, &class, &mut world);
+    Ok(world)
 }
 
 /// The objects around a Tenant.
@@ -287,10 +296,13 @@ impl Looking<'_> {
             } else {
                 self.volumes(&instance)
             },
+            foreign_volumes: BTreeSet::new(),
             previous_rules: previous_rules(self.tenant),
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),
             kin: self.kin(),
+            // Added by whoever reads the objects around it.
+            change: ChangeFacts::default(),
             bound,
             instance,
             group,

@@ -8,6 +8,8 @@ mod parts;
 mod planned;
 mod rights;
 
+pub(super) use self::events::shortened;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +19,7 @@ use self::{
     planned::Planned,
 };
 use super::{
-    Desired, InForce, World,
+    Desired, InForce, World, change,
     judge::{Judged, judge},
     memory::Memory,
 };
@@ -59,6 +61,7 @@ pub(super) fn report<C: Cluster>(
     status.observed_generation = Some(tenant.generation());
     status.mode = Some(tenant.mode());
     take_facts(&mut status, tenant, outcome);
+    change::take(&mut status, outcome, now);
     let findings = findings(outcome);
     take_findings(&mut status, &findings, now);
 
@@ -77,6 +80,7 @@ pub(super) fn report<C: Cluster>(
     }
     rights::tell(&mut conditions, outcome);
     tell_suspension(&mut conditions, tenant, outcome);
+    change::tell(&mut conditions, outcome);
     let site = outcome.world.as_ref().ok().and_then(|world| world.site.as_ref());
     let trouble = site.and_then(|site| ctx.inventories.of(site).trouble());
     let standing = standing(tenant, outcome, &parts, &conditions).with_trouble(trouble);
@@ -185,6 +189,7 @@ fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcom
         let mut volumes: Vec<_> = instance
             .volumes
             .iter()
+            .filter(|volume| !aws.foreign_volumes.contains(&volume.id))
             .map(|volume| volume.id.to_string())
             .collect();
         volumes.sort();
@@ -248,7 +253,8 @@ fn standing(tenant: &Tenant, outcome: &TenantOutcome, parts: &Parts, conditions:
         .map(|type_| because_of(type_, parts, conditions))
         .peekable();
     let Some(first) = failing.peek().cloned() else {
-        return Standing::Ready(Because::new(Reason::Succeeded, "the environment is as declared"));
+        let as_declared = || Because::new(Reason::Succeeded, "the environment is as declared");
+        return Standing::Ready(change::waits(outcome).unwrap_or_else(as_declared));
     };
     // Looked at, as was asked for: what would be changed is in the plan, and no fault.
     let is_bound = conditions.is_true(ConditionType::InstanceReady);
@@ -328,7 +334,7 @@ fn phase(status: &TenantStatus, outcome: &TenantOutcome, standing: &Standing) ->
     if waits_for(&[Reason::Isolated, Reason::IsolatedByHand]) {
         return Some(TenantPhase::Isolated);
     }
-    if waits_for(&[Reason::StoppedByHand, Reason::Stopped]) {
+    if waits_for(&[Reason::StoppedByHand, Reason::StoppedAsAsked, Reason::Stopped]) {
         return Some(TenantPhase::Stopped);
     }
     match standing {

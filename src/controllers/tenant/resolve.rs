@@ -1,6 +1,6 @@
 //! What a Tenant asks for, or what its author must correct.
 
-use super::{Desired, References, World, access};
+use super::{Desired, References, World, access, change};
 use crate::{
     api::{Key, Reason, Tenant, TenantClass},
     cloud::{NewVolume, Region, SubnetId},
@@ -74,6 +74,7 @@ pub(super) fn resolve(us: &Identity, tenant: &Tenant, world: &World) -> Resolved
         rules: desired_rules(&in_force.access),
         base_groups: base_groups.iter().map(|id| id.as_str().into()).collect(),
         reins: Reins::new(tenant.mode(), tenant.suspended(class)),
+        change: change::wish_of(tenant, class),
         identity,
     };
     Resolved {
@@ -139,6 +140,7 @@ pub(super) fn mistakes(tenant: &Tenant, references: &References) -> Vec<Refusal>
         ));
     }
     found.extend(application_mistake(tenant, class));
+    found.extend(change::window_of(tenant, class).err());
     found.extend(exception_mistake(tenant, references));
     found
 }

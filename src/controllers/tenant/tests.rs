@@ -1,4 +1,5 @@
 mod apart;
+mod change;
 mod checks;
 mod copies;
 mod exceptions;

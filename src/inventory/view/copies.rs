@@ -6,11 +6,15 @@ use jiff::Timestamp;
 
 use super::{View, tagged};
 use crate::{
+    api::names::tags,
     cloud::{
         BackupJob, BackupJobId, Image, ImageId, Observed, Sharing, Snapshot, SnapshotId, SnapshotLock, Tags,
         Vault, VaultName,
     },
-    inventory::owner::{PUBLIC, is_guarded_image, is_guarded_snapshot},
+    inventory::{
+        facts::Facts,
+        owner::{HOLDS, PUBLIC, is_guarded_image, is_guarded_snapshot, is_own_recovery_point},
+    },
 };
 
 /// A snapshot or an image.
@@ -80,7 +84,7 @@ impl View {
     /// To whom this snapshot of ours is opened.
     ///
     /// `Unknown` until it was first read; then as of its last turn in the rotation, which comes after as many seconds
-    /// as there are snapshots. What AWS Backup made has no turn.
+    /// as there are snapshots. What AWS Backup made for others has no turn.
     pub fn sharing_of(&self, id: &SnapshotId) -> Observed<&Sharing> {
         self.of_snapshot(id, || {
             let read = self.copies.snapshots.of(id);
@@ -94,6 +98,11 @@ impl View {
             Observed::Absent => Observed::Absent,
             Observed::Present(_) => known(),
         }
+    }
+
+    /// Whether a snapshot is ours to guard: by its own tags, or behind an image that AWS Backup made for a job of ours.
+    pub fn guards(&self, snapshot: &Snapshot) -> bool {
+        guarded_as(&self.images, &snapshot.id, Some(snapshot)).is_some()
     }
 
     /// The image of this id, as far as it carries our cluster tag.
@@ -163,24 +172,21 @@ impl View {
             sharing.public = true;
             (same, sharing)
         });
-        let mut found: Vec<(&Snapshot, Sharing)> = public.collect();
-        let named = open.iter().filter_map(|(id, sharing)| {
-            let snapshot = self.snapshots.last_known_by_id(id)?;
-            Some((snapshot, sharing.clone()))
+        let public: Vec<(&Snapshot, Sharing)> = public.collect();
+        let is_public = |id: &SnapshotId| public.iter().any(|(other, _)| other.id == *id);
+        let named = open.iter().filter(|(id, _)| !is_public(id));
+        let named = named.map(|(id, sharing)| (id, self.snapshots.last_known_by_id(id), sharing.clone()));
+        let found = public
+            .iter()
+            .map(|(snapshot, sharing)| (&snapshot.id, Some(*snapshot), sharing.clone()));
+        let guarded = found.chain(named).filter_map(|(id, snapshot, sharing)| {
+            Some(Exposed {
+                id: CopyId::Snapshot(id.clone()),
+                tags: guarded_as(&self.images, id, snapshot)?,
+                sharing,
+            })
         });
-        let known: Vec<_> = named
-            .filter(|(snapshot, _)| found.iter().all(|(other, _)| other.id != snapshot.id))
-            .collect();
-        found.extend(known);
-        let guarded = found
-            .into_iter()
-            .filter(|(snapshot, _)| is_guarded_snapshot(&snapshot.tags));
-        let exposed = guarded.map(|(snapshot, sharing)| Exposed {
-            id: CopyId::Snapshot(snapshot.id.clone()),
-            tags: &snapshot.tags,
-            sharing,
-        });
-        exposed.collect()
+        guarded.collect()
     }
 
     fn exposed_images(&self) -> impl Iterator<Item = Exposed<'_>> {
@@ -200,4 +206,24 @@ impl View {
             }
         })
     }
+}
+
+/// The tags that say whose a snapshot is, if it is ours to guard: its own, or of the image of our own job that it is
+/// behind, since AWS does not promise to copy any onto it.
+pub(in crate::inventory) fn guarded_as<'a>(
+    images: &'a Facts<Image>,
+    id: &SnapshotId,
+    snapshot: Option<&'a Snapshot>,
+) -> Option<&'a Tags> {
+    let own = snapshot.map(|snapshot| &snapshot.tags);
+    if let Some(own) = own.filter(|own| is_guarded_snapshot(own)) {
+        return Some(own);
+    }
+    if own.is_some_and(|own| own.contains_key(tags::RELEASED)) {
+        return None;
+    }
+    let mut holding = images.last_known_having(HOLDS, id.as_str());
+    holding
+        .find(|image| is_own_recovery_point(&image.tags))
+        .map(|image| &image.tags)
 }

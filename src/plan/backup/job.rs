@@ -73,6 +73,8 @@ pub struct World {
     pub snapshots: Observed<Vec<Snapshot>>,
     /// When the last listing of snapshots began.
     pub snapshots_listed: Option<Timestamp>,
+    /// Why what it makes should not be in the region in which it is.
+    pub region_fault: Option<String>,
     /// What this process knows of its last call.
     pub call: Option<Call<BackupJobId>>,
     /// What is known once the run is over.

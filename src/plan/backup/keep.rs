@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Beside, Ended, Gone, Outcome, Plan, Run, SWEEP, SWEEPS, Step, World,
+    Beside, Ended, Gone, Outcome, Plan, Run, SWEEP, SWEEPS, Step, UNTOLD, World,
     course::agree_since,
     lock::{self, LockRule, Locks},
 };
@@ -137,7 +137,10 @@ fn expire(world: &World, now: Timestamp) -> Plan {
         Observed::Present(left) => match kept.fate {
             Some(Fate::Goes) => delete(left, kept, now),
             // A part of a set is worth nothing: where some of it must stay, all of it does for so long.
-            Some(Fate::Locked(until)) => Plan::waiting(Outcome::Unchanged, Some(until.unwrap_or(soon))),
+            Some(Fate::Locked(until)) => {
+                let until = until.unwrap_or_else(|| later(now, UNTOLD));
+                Plan::waiting(Outcome::Unchanged, Some(until))
+            }
             // Something changed since that was decided, and what is left stays for now.
             Some(Fate::Guaranteed | Fate::Held(_)) | None => Plan::outcome(Outcome::Unchanged),
         },
@@ -164,7 +167,7 @@ fn delete(left: &[Snapshot], kept: &Kept, now: Timestamp) -> Plan {
                 Some(until) if until > now => look_again.push(until),
                 Some(_) | None => steps.push(Step::Delete(id.clone())),
             },
-            Some(Observed::Unknown) | None => look_again.push(later(now, SWEEP)),
+            Some(Observed::Unknown) | None => look_again.push(later(now, UNTOLD)),
         }
     }
     Plan {

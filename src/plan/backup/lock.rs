@@ -48,6 +48,17 @@ pub struct LockStep {
     pub restores: bool,
 }
 
+impl LockStep {
+    /// The mode to lock with over the lock that is there by now; `None`: that one lasts as long, or AWS has not said
+    /// until when, and it is left as it is. So no lock is ever shortened.
+    pub fn over(&self, there: Option<&SnapshotLock>) -> Option<LockMode> {
+        match there {
+            None => Some(self.mode),
+            Some(lock) => (lock.until? < self.until).then_some(lock.mode),
+        }
+    }
+}
+
 /// What is known of the locks of a set, and what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locks {

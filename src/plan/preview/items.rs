@@ -6,7 +6,7 @@ use super::Change;
 use crate::{
     api::PlanOp,
     cloud::{
-        Direction, Instance, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, Operation,
+        Direction, Instance, InstanceId, Launch, MetadataOptions, NetworkInterfaceId, NewGroup, Operation,
         SecurityGroupId, Tags,
     },
     plan::{
@@ -44,7 +44,52 @@ pub(super) fn of(identity: &TenantIdentity, world: &TenantWorld, action: &Tenant
             })
             .collect(),
         TenantAction::SetInterfaceGroups(id, groups) => of_interface(world, id, groups),
+        TenantAction::RecordChange(_)
+        | TenantAction::Stop(_)
+        | TenantAction::SetInstanceType(..)
+        | TenantAction::Start(_)
+        | TenantAction::EndChange
+        | TenantAction::RecordGrowth { .. }
+        | TenantAction::GrowVolume { .. }
+        | TenantAction::RecordRestart(_)
+        | TenantAction::Reboot(_) => of_change(world, action).into_iter().collect(),
     }
+}
+
+/// What the spec asks of an instance that runs.
+fn of_change(world: &TenantWorld, action: &TenantAction) -> Option<Change> {
+    let power = |operation, id: &InstanceId| Item::of(operation, id.as_str(), "power");
+    Some(match action {
+        // The type itself is set by a later pass, once the instance is stopped.
+        TenantAction::RecordChange(record) => {
+            let id = world.bound.as_ref()?;
+            let to = record.to.clone()?;
+            let item = Item::of(Operation::ModifyInstanceAttribute, id.as_str(), "instanceType");
+            item.disruptive(true)
+                .change(PlanOp::Change, record.from.clone(), Some(to))
+        }
+        TenantAction::SetInstanceType(id, to) => {
+            let found = instance(world, id.as_str()).map(|instance| instance.instance_type.clone());
+            let item = Item::of(Operation::ModifyInstanceAttribute, id.as_str(), "instanceType");
+            item.disruptive(true)
+                .change(PlanOp::Change, found, Some(to.clone()))
+        }
+        TenantAction::Stop(id) => power(Operation::StopInstances, id)
+            .disruptive(true)
+            .changes("running", "stopped"),
+        TenantAction::Start(id) => power(Operation::StartInstances, id).changes("stopped", "running"),
+        TenantAction::Reboot(id) => power(Operation::RebootInstances, id)
+            .disruptive(true)
+            .changes("running", "rebooted"),
+        TenantAction::GrowVolume { volume, size_gib } => {
+            let volumes = world.volumes.present().into_iter().flatten();
+            let mut found = volumes.filter(|found| found.id == *volume);
+            let from = found.next().map(|found| format!("{} GiB", found.size_gib));
+            let item = Item::of(Operation::ModifyVolume, volume.as_str(), "size");
+            item.change(PlanOp::Change, from, Some(format!("{size_gib} GiB")))
+        }
+        _ => return None,
+    })
 }
 
 /// A change whose kind is not said yet.

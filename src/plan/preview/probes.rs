@@ -61,6 +61,18 @@ fn of(action: &TenantAction) -> Vec<(Probe, String)> {
             let groups = groups.iter().filter(|group| exists(group)).cloned().collect();
             vec![(Probe::SetInterfaceGroups(id.clone(), groups), id.to_string())]
         }
+        TenantAction::Stop(id) => vec![(Probe::Stop(id.clone()), id.to_string())],
+        TenantAction::Start(id) => vec![(Probe::Start(id.clone()), id.to_string())],
+        TenantAction::Reboot(id) => vec![(Probe::Reboot(id.clone()), id.to_string())],
+        // AWS answers for the type and for the protection alike.
+        TenantAction::SetInstanceType(id, _) => vec![(Probe::Protect(id.clone()), id.to_string())],
+        TenantAction::GrowVolume { volume, size_gib } => {
+            vec![(Probe::GrowVolume(volume.clone(), *size_gib), volume.to_string())]
+        }
+        TenantAction::RecordChange(_)
+        | TenantAction::EndChange
+        | TenantAction::RecordGrowth { .. }
+        | TenantAction::RecordRestart(_) => Vec::new(),
     }
 }
 

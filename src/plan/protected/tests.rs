@@ -21,6 +21,14 @@ const ALL: [terms::Method; 3] = [
 /// Noon of the 25th in Tokyo: the runs of the 24th and before have ended, the one of the 25th need not have.
 const NOON: &str = "2026-11-25T03:00:00Z";
 
+/// Copies of which AWS said everything.
+fn seen() -> Copies {
+    Copies {
+        unread_copies: Some(BTreeSet::new()),
+        ..Copies::default()
+    }
+}
+
 fn good(days: &[i8]) -> GoodDays {
     GoodDays {
         days: days.iter().map(|&day| date(2026, 11, day)).collect(),
@@ -47,9 +55,10 @@ fn judged_at(
         wanted: 3,
         good: &good,
         lost_run: None,
-        copies: Some(Copies::default()),
+        copies: Some(seen()),
         suspended: None,
         is_quota_short: false,
+        told: None,
     };
     change(&mut facts);
     protection(&facts, at(now))
@@ -105,6 +114,7 @@ fn methods_that_this_build_lacks_are_named() {
         copies: Some(Copies::default()),
         suspended: None,
         is_quota_short: false,
+        told: None,
     };
     let (holds, reason, message) = protection(&facts, at(NOON)).unwrap();
     assert_eq!((holds, reason), (false, Reason::MethodsMissing));
@@ -172,8 +182,8 @@ fn a_failed_run_is_told_in_the_words_of_aws_and_with_every_other_lack() {
         facts.copies = Some(Copies {
             unlocked_days: 1,
             unread_days: 2,
-            vault_lack: None,
             exposed: vec!["snap-2 is public".to_owned()],
+            ..Copies::default()
         });
         facts.policy = Some("daily");
         facts.suspended = Some("moving house");
@@ -235,6 +245,88 @@ fn while_aws_is_not_seen_the_last_answer_stays_but_a_lost_day_is_told() {
     assert_eq!(blind(&HELD), None);
     assert_eq!(blind(&[22, 23]).unwrap().1, Reason::BackupOverdue);
     assert_eq!(blind(&[]).unwrap().1, Reason::NoBackupYet);
+}
+
+/// What the Tenant is said to lack at first, and then, when AWS says less.
+fn said_twice(
+    first: impl FnOnce(&mut Copies),
+    then: impl FnOnce(&mut Copies),
+) -> ((bool, Reason, String), (bool, Reason, String)) {
+    let before = judged(&HELD, |facts| first(facts.copies.as_mut().unwrap()));
+    let told: &'static str = before.2.clone().leak();
+    let after = judged(&HELD, |facts| {
+        facts.told = Some(told);
+        then(facts.copies.as_mut().unwrap());
+    });
+    (before, after)
+}
+
+#[test]
+fn a_lack_stays_until_aws_says_that_it_is_over() {
+    let vault = "vault yagura has no lock: what is in it can be deleted at any time";
+    type Change = fn(&mut Copies);
+    let cases: [(Change, Change); 4] = [
+        (
+            |copies| copies.unlocked_days = 2,
+            |copies| copies.are_locks_unknown = true,
+        ),
+        (
+            |copies| {
+                copies.vault_lack =
+                    Some("vault yagura has no lock: what is in it can be deleted at any time".to_owned());
+            },
+            |copies| copies.is_vault_unknown = true,
+        ),
+        (
+            |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
+            |copies| copies.unread_copies = Some(BTreeSet::from(["snap-1".to_owned()])),
+        ),
+        (
+            |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
+            |copies| copies.unread_copies = None,
+        ),
+    ];
+    assert!(is_vault_lack(vault));
+    for (first, unknown) in cases {
+        let (before, after) = said_twice(first, unknown);
+        assert!(!before.0);
+        assert_eq!(after, before, "nobody knows better");
+        let (_, after) = said_twice(first, |_| {});
+        assert!(after.0, "AWS said so: {after:?}");
+    }
+    // Another copy that was not read says nothing of that one.
+    let (_, after) = said_twice(
+        |copies| copies.exposed = vec!["snap-1 is public".to_owned()],
+        |copies| copies.unread_copies = Some(BTreeSet::from(["snap-2".to_owned()])),
+    );
+    assert!(after.0, "{after:?}");
+}
+
+#[test]
+fn a_graver_lack_comes_before_one_that_is_only_remembered() {
+    let told = judged(&HELD, |facts| facts.copies.as_mut().unwrap().unlocked_days = 1);
+    let told: &'static str = told.2.leak();
+    let (_, reason, message) = judged_at(NOON, &[22, 23], |facts| {
+        facts.told = Some(told);
+        facts.copies = None;
+    })
+    .unwrap();
+    assert_eq!(reason, Reason::BackupOverdue);
+    assert!(message.contains(NOT_LOCKED), "{message}");
+}
+
+#[test]
+fn why_locks_are_not_read_is_said() {
+    let (_, reason, message) = judged(&HELD, |facts| {
+        let copies = facts.copies.as_mut().unwrap();
+        copies.unread_days = 3;
+        copies.locks_trouble = Some("the right is missing".to_owned());
+    });
+    assert_eq!(reason, Reason::LockNotRead);
+    assert!(
+        message.contains("3 of 3 good days (the right is missing)"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn instance(party: &Party, ip: &str) -> Instance {
         vpc_id: Some("vpc-1".into()),
         private_ip: Some(ip.to_owned()),
         public_ip: None,
-        launched_at: jiff::Timestamp::UNIX_EPOCH,
+        launched_at: Timestamp::UNIX_EPOCH,
         root_device: None,
         client_token: Some(format!("yagura-{name}-1")),
         metadata: MetadataOptions {

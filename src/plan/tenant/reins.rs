@@ -36,7 +36,7 @@ impl Reins {
     fn let_through(&self, action: &TenantAction) -> bool {
         match action {
             // Only Kubernetes learns of it.
-            TenantAction::Bind(_) => true,
+            TenantAction::Bind(_) | TenantAction::EndChange => true,
             TenantAction::SetTags { .. } => matches!(self, Self::Enforce | Self::Protect),
             // The record comes before the call and is worth nothing without it.
             TenantAction::RecordLaunch(_)
@@ -46,7 +46,15 @@ impl Reins {
             | TenantAction::Protect(_)
             | TenantAction::SetMetadataOptions(..)
             | TenantAction::KeepVolumes(..)
-            | TenantAction::SetInterfaceGroups(..) => *self == Self::Enforce,
+            | TenantAction::SetInterfaceGroups(..)
+            | TenantAction::RecordChange(_)
+            | TenantAction::Stop(_)
+            | TenantAction::SetInstanceType(..)
+            | TenantAction::Start(_)
+            | TenantAction::RecordGrowth { .. }
+            | TenantAction::GrowVolume { .. }
+            | TenantAction::RecordRestart(_)
+            | TenantAction::Reboot(_) => *self == Self::Enforce,
         }
     }
 
@@ -56,6 +64,8 @@ impl Reins {
             .into_iter()
             .partition(|step| self.let_through(&step.action));
         plan.steps = steps;
-        plan.held = held;
+        // What a window holds back is in it already.
+        let held: Vec<_> = held;
+        plan.held.splice(0..0, held);
     }
 }

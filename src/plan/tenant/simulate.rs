@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{METADATA, TenantAction, TenantStep, TenantWorld};
+use super::{Growth, METADATA, TenantAction, TenantStep, TenantWorld};
 use crate::{
     cloud::{
         AttachedVolume, Direction, Instance, InstanceState, Launch, NetworkInterface, Observed, Peer,
@@ -177,17 +177,68 @@ pub(super) fn simulate(mut world: TenantWorld, step: &TenantStep, now: Timestamp
                 interface.groups = groups.clone();
             }
         }),
+        action => changed(&mut world, action, now),
     }
     world
 }
 
-/// What happens by itself as time passes: what starts, runs.
+/// What changes the instance itself.
+fn changed(world: &mut TenantWorld, action: &TenantAction, now: Timestamp) {
+    match action {
+        TenantAction::RecordChange(record) => world.change.record = Some(record.clone()),
+        TenantAction::EndChange => {
+            if let Some(record) = &mut world.change.record {
+                record.has_ended = true;
+            }
+        }
+        TenantAction::Stop(_) => change(world, |instance| {
+            if matches!(instance.state, InstanceState::Pending | InstanceState::Running) {
+                instance.state = InstanceState::Stopping;
+                instance.state_reason = Some("Client.UserInitiatedShutdown".to_owned());
+            }
+        }),
+        TenantAction::SetInstanceType(_, instance_type) => change(world, |instance| {
+            assert_eq!(instance.state, InstanceState::Stopped, "AWS refuses that");
+            instance.instance_type.clone_from(instance_type);
+        }),
+        TenantAction::Start(_) => change(world, |instance| {
+            assert_ne!(instance.state, InstanceState::Stopping, "AWS refuses that");
+            if instance.state == InstanceState::Stopped {
+                instance.state = InstanceState::Pending;
+                instance.state_reason = None;
+                instance.launched_at = now;
+            }
+        }),
+        TenantAction::RecordGrowth { volume, size_gib, .. } => {
+            let growth = Growth {
+                size_gib: *size_gib,
+                at: now,
+            };
+            world.change.growths.insert(volume.clone(), growth);
+        }
+        TenantAction::GrowVolume { volume, size_gib } => {
+            if let Observed::Present(volumes) = &mut world.volumes {
+                for found in volumes.iter_mut().filter(|found| found.id == *volume) {
+                    assert!(found.size_gib < *size_gib, "AWS refuses that");
+                    found.size_gib = *size_gib;
+                }
+            }
+        }
+        TenantAction::RecordRestart(at) => world.change.restarted = Some(*at),
+        TenantAction::Reboot(_) => {}
+        other => panic!("{other:?} is simulated elsewhere"),
+    }
+}
+
+/// What happens by itself as time passes: what starts, runs; what stops, is stopped.
 pub(super) fn pass_time(world: &mut TenantWorld) {
     for instance in [&mut world.instance, &mut world.launched] {
-        if let Observed::Present(instance) = instance
-            && instance.state == InstanceState::Pending
-        {
-            instance.state = InstanceState::Running;
+        if let Observed::Present(instance) = instance {
+            match instance.state {
+                InstanceState::Pending => instance.state = InstanceState::Running,
+                InstanceState::Stopping => instance.state = InstanceState::Stopped,
+                _ => {}
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 mod cases;
+mod change;
 mod examples;
 mod preview;
 mod properties;

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::{
     Bound, CONSISTENCY_LAG, Finding, Lacking, METADATA, TenantAction, TenantDesired, TenantStep, TenantWorld,
-    group::Own, lack, launch::is_by_a_person, listed, push_tags, soon,
+    change::plan_change, group::Own, lack, listed, push_tags,
 };
 use crate::{
     api::{Reason, names},
     clock::later,
-    cloud::{Instance, InstanceState, Observed, SecurityGroupId, Tags, VolumeId},
+    cloud::{Instance, Observed, SecurityGroupId, Tags, VolumeId},
     plan::Plan,
 };
 
@@ -45,10 +45,11 @@ pub(super) fn plan_upkeep(
         );
         return;
     }
-    plan_state(instance, now, plan);
     plan_tags(desired, world, instance, incarnation, plan);
     plan_hardening(world, instance, plan);
     plan_interfaces(desired, world, instance, bound.group, plan);
+    // Last, so that a stop that AWS refuses keeps no repair from being made.
+    plan_change(desired, world, instance, now, plan);
 }
 
 /// A bound instance that a look for its id did not find. Another is never made in its place.
@@ -70,25 +71,6 @@ fn plan_absence(world: &TenantWorld, bound: Bound<'_>, now: Timestamp, plan: &mu
     }
 }
 
-fn plan_state(instance: &Instance, now: Timestamp, plan: &mut Plan<TenantStep>) {
-    let id = &instance.id;
-    match instance.state {
-        InstanceState::Pending => {
-            plan.wait(Reason::Starting, format!("instance {id} is starting"));
-            plan.look_again_at(soon(now));
-        }
-        InstanceState::Stopping | InstanceState::Stopped if is_by_a_person(instance) => plan.wait(
-            Reason::StoppedByHand,
-            format!("instance {id} was stopped by a person; it is for a person to start it"),
-        ),
-        InstanceState::Stopping | InstanceState::Stopped => {
-            let why = instance.state_reason.as_deref().unwrap_or("no reason given");
-            plan.wait(Reason::Stopped, format!("instance {id} is stopped: {why}"));
-        }
-        InstanceState::Running | InstanceState::ShuttingDown | InstanceState::Terminated => {}
-    }
-}
-
 fn plan_tags(
     desired: &TenantDesired,
     world: &TenantWorld,
@@ -101,7 +83,7 @@ fn plan_tags(
     lack(&mut lacking, instance.id.as_str(), &expected, &instance.tags);
     if let Some(volumes) = world.volumes.present() {
         let attached: BTreeSet<_> = instance.volumes.iter().map(|volume| &volume.id).collect();
-        for id in attached {
+        for id in attached.difference(&world.foreign_volumes.iter().collect()) {
             match listed(volumes, id) {
                 Some(volume) => lack(&mut lacking, id.as_str(), &expected, &volume.tags),
                 None => lack_all(&mut lacking, id, &expected),

@@ -316,3 +316,19 @@ fn a_lock_on_record_counts_for_days_that_aws_was_silent_of() {
     // What AWS says counts for more than the record.
     assert_eq!(unlocked(Lock::Missing, true), (1, 0));
 }
+
+#[test]
+fn each_day_is_judged_by_the_engine_that_took_it() {
+    let facts = last(|set| (set.lock, set.engine) = (Lock::Missing, Engine::AWSBackup));
+    let backup = facts.backup.unwrap();
+    assert_eq!(backup.unlocked(3), (0, 0), "its vault's lack says it");
+    assert_eq!(backup.days_by_aws_backup(3).len(), 1);
+    let facts = with(|backup| {
+        backup.sets[3].engine = Engine::AWSBackup;
+        backup.sets[2].lock = Lock::Missing;
+        backup.sets[1].lock = Lock::Unknown;
+    });
+    let backup = facts.backup.unwrap();
+    assert_eq!(backup.unlocked(3).0, 1);
+    assert!(backup.lock_is_unknown(3));
+}

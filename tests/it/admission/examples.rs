@@ -8,7 +8,9 @@ async fn every_example_is_taken_and_reads_well() {
     let plane = Ground::new_alone().plane;
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
     plane.kubectl(&["apply", "--server-side", "-f", examples]);
-    plane.kubectl(&["apply", "--server-side", "-f", &format!("{examples}/incident")]);
+    for folder in ["incident", "verification"] {
+        plane.kubectl(&["apply", "--server-side", "-f", &format!("{examples}/{folder}")]);
+    }
     for (kind, columns) in [
         (
             "tenants",

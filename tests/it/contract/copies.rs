@@ -54,14 +54,16 @@ pub(super) async fn a_lock_is_read_back_and_prolonged(stand: &Stand) {
     assert_eq!(lock_of(stand, &locked).await, Some(lock));
 }
 
-pub(super) async fn what_is_not_locked_is_in_no_listing_of_locks(stand: &Stand) {
+pub(super) async fn what_is_not_locked_has_no_lock(stand: &Stand) {
     let free = stand.plain_snapshot("free").await;
     assert_eq!(lock_of(stand, &free).await, None);
 }
 
 async fn lock_of(stand: &Stand, id: &SnapshotId) -> Option<SnapshotLock> {
     let listed = stand.cloud.list_locks().await.unwrap();
-    listed.items.into_iter().find(|lock| lock.id == *id)
+    let listed = listed.items.into_iter().find(|lock| lock.id == *id);
+    assert_eq!(stand.cloud.lock_of(id).await.as_ref(), Ok(&listed));
+    listed
 }
 
 pub(super) async fn a_locked_one_is_not_deleted_and_a_free_one_is_gone(stand: &Stand) {
@@ -190,6 +192,7 @@ pub(super) async fn what_is_not_there_is_not_found(stand: &Stand) {
         cloud.delete_snapshot(&snapshot).await.unwrap_err(),
         cloud.sharing_of_snapshot(&snapshot).await.unwrap_err(),
         cloud.unshare_snapshot(&snapshot, &named()).await.unwrap_err(),
+        cloud.lock_of(&snapshot).await.unwrap_err(),
         cloud
             .lock_snapshot(&snapshot, LockMode::Governance, in_days(4))
             .await

@@ -172,7 +172,7 @@ pub(super) const BROKEN: &[Broken] = &[
         reason: "it knows no locks of snapshots",
     },
     Broken {
-        guarantee: "copies::what_is_not_locked_is_in_no_listing_of_locks",
+        guarantee: "copies::what_is_not_locked_has_no_lock",
         shows: "DescribeLockedSnapshots",
         reason: "it knows no locks of snapshots",
     },

@@ -196,7 +196,7 @@ impl Stand {
             observer: Arc::new(|operation, _| panic!("{operation} was called")),
             pace: Pace::Governed {
                 settings: yagura::governor::Settings::default(),
-                waits: Arc::new(|_| {}),
+                waits: Arc::new(|_, _, _| {}),
             },
         })
         .await

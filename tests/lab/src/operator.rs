@@ -334,7 +334,7 @@ fn pace(settings: &Settings) -> Pace {
         settings: governor::Settings {
             share: settings.share,
         },
-        waits: Arc::new(|_| {}),
+        waits: Arc::new(|_, _, _| {}),
     }
 }
 

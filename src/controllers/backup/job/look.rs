@@ -62,6 +62,7 @@ pub(super) fn observe<C: Cluster>(
         listed: Vec::new(),
         snapshots: Observed::Unknown,
         snapshots_listed: None,
+        region_fault: scene.region_fault.clone(),
         call,
         kept: kept(backup),
     };

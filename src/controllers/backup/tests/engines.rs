@@ -82,7 +82,7 @@ async fn a_class_that_loses_its_vault_leaves_its_tenants_to_ec2() {
 
 #[tokio::test]
 async fn a_quota_without_room_is_said_before_the_run_and_stops_nothing() {
-    let (bed, instance) = Bed::new().await;
+    let (mut bed, instance) = Bed::new().await;
     let volumes = i32::try_from(instance.volumes.len()).unwrap();
     let quota = |snapshot_quota| ClassBackup {
         snapshot_quota: Some(snapshot_quota),
@@ -103,6 +103,11 @@ async fn a_quota_without_room_is_said_before_the_run_and_stops_nothing() {
     assert_eq!(condition(&bed, "Ready").0, "True");
     bed.until("2031-05-01T03:30:00Z").await;
     assert_eq!(bed.phase("web-203105010315"), Some(BackupPhase::Complete));
+    // Another process has not counted, and knows no better.
+    bed.restart();
+    bed.pass_time(Duration::from_secs(60)).await;
+    assert_eq!(condition(&bed, "QuotaSufficient").1, "QuotaShort");
+    bed.until("2031-05-02T02:20:00Z").await;
     // It was raised: the count of the day is judged anew, without another.
     class(&bed, Some(quota(5 * volumes)));
     bed.settle().await;

@@ -363,7 +363,10 @@ async fn a_locked_vault_keeps_more_than_the_good_days_and_that_is_said() {
     );
     assert_eq!(images(&bed).await.len(), 7);
     let told = method(&bed, FIRST).message.unwrap();
-    assert!(told.contains("AWS refuses to delete it"), "{told}");
+    assert!(
+        told.contains("it is not deleted, which is tried again daily"),
+        "{told}"
+    );
     assert!(bed.events().contains(&Reason::VaultRefuses));
 }
 
@@ -379,4 +382,34 @@ async fn a_deletion_that_aws_agrees_to_and_does_not_do_is_asked_for_again_the_ne
     bed.until("2031-05-05T18:30:00Z").await;
     assert_eq!(images(&bed).await.len(), 3);
     assert_eq!(bed.phase(FIRST), Some(BackupPhase::Expired));
+}
+
+#[tokio::test]
+async fn an_image_that_was_handed_to_somebody_else_is_said_to_be_and_not_asked_for_each_time() {
+    let (bed, _) = bed().await;
+    bed.by_hand("before-upgrade", "web");
+    bed.until("2031-05-01T15:00:00Z").await;
+    assert_eq!(bed.phase("before-upgrade"), Some(BackupPhase::Complete));
+    let image = images(&bed).await.remove(0);
+    let request = bed.stage.stranger().create_tags().resources(image.id.as_str());
+    let other = aws_sdk_ec2::types::Tag::builder().key(tags::UID).value("another");
+    request.tags(other.build()).send().await.unwrap();
+    bed.until("2031-05-03T18:00:00Z").await;
+    assert!(
+        bed.backup("before-upgrade")
+            .status
+            .clone()
+            .unwrap()
+            .expiring_since
+            .is_some()
+    );
+    let told = method(&bed, "before-upgrade").message.unwrap();
+    assert!(told.contains("its tags say that it is somebody else's"), "{told}");
+    assert!(images(&bed).await.iter().any(|other| other.id == image.id));
+    assert_eq!(bed.stage.calls_of(Operation::DeleteRecoveryPoint), 0);
+    let refused = bed
+        .events()
+        .into_iter()
+        .filter(|reason| *reason == Reason::VaultRefuses);
+    assert_eq!(refused.count(), 1, "once a day");
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use simaws::FaultKind;
+use simaws::{FaultKind, FaultSpec};
 
 use super::{bed::Bed, *};
 use crate::{
@@ -37,6 +37,12 @@ async fn unlock(bed: &Bed, id: &str) {
 /// The Backup of 03:15 UTC on this day of May.
 fn named(day: u32) -> String {
     format!("web-203105{day:02}0315")
+}
+
+/// When the first Backup is looked at again, if nothing wakes it.
+fn next_look(bed: &Bed) -> Timestamp {
+    let queue = bed.context().wakes.queue(ControllerName::Backup).unwrap();
+    queue.next_at().unwrap_or(Timestamp::MAX)
 }
 
 /// How many of the Backup's snapshots are there.
@@ -325,6 +331,10 @@ async fn more_than_a_day_brings_is_braked_until_a_person_says_so() {
             .count()
     };
     assert_eq!(gone(&bed), 5);
+    assert!(
+        elapsed(bed.now(), next_look(&bed)) > HOUR / 2,
+        "nothing looks again and again"
+    );
     let classes = Stepper::new(Arc::clone(bed.context()))
         .with(TenantClassReconciler::new(Arc::new(Subnets::default())));
     while classes.run_due().await > 0 {}
@@ -344,10 +354,10 @@ async fn more_than_a_day_brings_is_braked_until_a_person_says_so() {
         Some([("yagura.dev/resume-expiry".to_owned(), bed.now().to_string())].into());
     bed.cluster.put(&resumed);
     while classes.run_due().await > 0 {}
-    bed.pass_time(Duration::from_secs(60)).await;
-    while classes.run_due().await > 0 {}
-    bed.live(2 * HOUR).await;
+    // The class wakes them: nobody waits until they look by themselves.
+    bed.live(Duration::from_secs(300)).await;
     assert_eq!(gone(&bed), 10);
+    while classes.run_due().await > 0 {}
     let class = bed.cluster.cached::<TenantClass>(&key).unwrap();
     let conditions = class.status.clone().unwrap().conditions;
     assert_eq!(find_condition(&conditions, "Braked"), None);
@@ -378,4 +388,115 @@ async fn a_snapshot_that_an_image_uses_stays_and_is_tried_again_a_day_later() {
     bed.until("2031-05-06T12:00:00Z").await;
     assert_eq!(left(&bed, &named(1)).await, 0);
     assert_eq!(bed.phase(&named(1)), Some(BackupPhase::Expired));
+}
+
+#[tokio::test]
+async fn while_locks_cannot_be_listed_a_set_waits_for_the_listing_and_is_locked_then() {
+    let (bed, instance) = Bed::new().await;
+    let denied = FaultSpec::new("DescribeLockedSnapshots", FaultKind::Deny).forever();
+    bed.stage.sim.add_fault(denied);
+    bed.until("2031-05-01T00:30:00Z").await;
+    bed.daily_at("03:15", "UTC");
+    bed.until("2031-05-01T03:30:00Z").await;
+    assert_eq!(bed.phase(&named(1)), Some(BackupPhase::Complete));
+    assert_eq!(
+        bed.stage.calls_of(Operation::LockSnapshot),
+        0,
+        "unknown is not absent"
+    );
+    assert!(
+        elapsed(bed.now(), next_look(&bed)) > HOUR / 2,
+        "nothing looks again and again"
+    );
+    bed.stage.sim.clear_faults();
+    bed.live(Duration::from_secs(300)).await;
+    assert_eq!(locks(&bed).await.len(), instance.volumes.len());
+    assert!(
+        bed.backup(&named(1))
+            .status
+            .clone()
+            .unwrap()
+            .protected_at
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_lock_that_a_stranger_has_just_set_is_not_shortened() {
+    let (bed, instance) = Bed::new().await;
+    bed.daily_at("03:15", "UTC");
+    bed.until("2031-05-01T03:14:30Z").await;
+    while bed.stage.calls_of(Operation::CreateSnapshots) == 0 {
+        bed.pass_time(Duration::from_secs(1)).await;
+    }
+    let own = bed.snapshots().await[0].id.clone();
+    let month = bed.now() + jiff::SignedDuration::from_hours(30 * 24);
+    let request = bed.stage.stranger().lock_snapshot().snapshot_id(own.as_str());
+    let request = request.lock_mode(aws_sdk_ec2::types::LockMode::Governance);
+    let request = request.expiration_date(aws_smithy_types::DateTime::from_secs(month.as_second()));
+    request.send().await.unwrap();
+    // No listing shows it before the set is complete.
+    while bed.stage.calls_of(Operation::LockSnapshot) < instance.volumes.len() {
+        bed.stage
+            .error(Operation::DescribeLockedSnapshots, "InternalError", 500);
+        bed.pass_time(Duration::from_secs(30)).await;
+        assert!(bed.now() < at("2031-05-01T03:20:00Z"));
+    }
+    let lock = locks(&bed).await.into_iter().find(|lock| lock.id == own).unwrap();
+    assert_eq!(lock.until.unwrap().as_second(), month.as_second());
+    bed.stage.sim.clear_faults();
+    bed.live(Duration::from_secs(600)).await;
+    let status = bed.backup(&named(1)).status.clone().unwrap();
+    assert!(status.protected_at.is_some());
+    assert!(!bed.events().contains(&Reason::LockRestored));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_comes_back_out_of_the_recycle_bin_is_said_once_and_left_alone() {
+    let (bed, instance) = Bed::new().await;
+    bed.daily_at("03:15", "UTC");
+    bed.until("2031-05-05T06:00:00Z").await;
+    assert_eq!(bed.phase(&named(1)), Some(BackupPhase::Expired));
+    let carried = bed.snapshots().await;
+    let of_second = format!("acme/{}", named(2));
+    let like = carried
+        .iter()
+        .find(|snapshot| snapshot.tags.get(tags::BACKUP) == Some(&of_second))
+        .unwrap();
+    let mut restored = like.tags.clone();
+    restored.insert(tags::BACKUP.to_owned(), format!("acme/{}", named(1)));
+    restored.insert(tags::SLOT.to_owned(), "2031-05-01T03:15:00Z".to_owned());
+    let tags = restored.into_iter().map(|(key, value)| {
+        let tag = aws_sdk_ec2::types::Tag::builder().key(key).value(value);
+        tag.build()
+    });
+    let named_by = aws_sdk_ec2::types::TagSpecification::builder()
+        .resource_type(aws_sdk_ec2::types::ResourceType::Snapshot)
+        .set_tags(Some(tags.collect()));
+    let request = bed.stage.stranger().create_snapshot();
+    let request = request.volume_id(instance.volumes[0].id.as_str());
+    request.tag_specifications(named_by.build()).send().await.unwrap();
+    let deleted = bed.stage.calls_of(Operation::DeleteSnapshot);
+    bed.live(HOUR).await;
+    let status = bed.backup(&named(1)).status.clone().unwrap();
+    assert_eq!(status.phase, Some(BackupPhase::Expired));
+    assert!(status.gone_at.is_some());
+    let message = status.methods[0].message.clone().unwrap();
+    assert!(message.contains("shows in AWS again"), "{message}");
+    let told = |bed: &Bed| {
+        let events = bed.events().into_iter();
+        events.filter(|reason| *reason == Reason::SnapshotsBack).count()
+    };
+    assert_eq!(told(&bed), 1);
+    bed.until("2031-05-20T06:00:00Z").await;
+    assert_eq!(told(&bed), 1);
+    assert!(
+        bed.names().contains(&named(1)),
+        "it is there, so its object stays"
+    );
+    assert_eq!(left(&bed, &named(1)).await, 1);
+    assert!(
+        bed.stage.calls_of(Operation::DeleteSnapshot) > deleted,
+        "others go on"
+    );
 }

@@ -247,3 +247,20 @@ async fn at_rest_a_day_writes_nothing_but_its_backup() {
     bed.live(Duration::from_secs(23 * 3_600 + 30 * 60)).await;
     assert_eq!(bed.cluster.writes(), writes);
 }
+
+#[tokio::test]
+async fn a_set_that_failed_says_nothing_of_how_late_backups_begin() {
+    let (bed, _) = Bed::new().await;
+    bed.daily_at("03:15", "UTC");
+    for _ in 0..2 {
+        bed.stage
+            .fault(Operation::CreateSnapshots, simaws::FaultKind::Fail);
+    }
+    bed.until("2031-05-01T03:16:00Z").await;
+    assert_eq!(bed.phase("web-203105010315"), Some(BackupPhase::Running));
+    assert_eq!(bed.policy_status().max_skew_seconds, None);
+    bed.until("2031-05-01T04:00:00Z").await;
+    assert_eq!(bed.phase("web-203105010315"), Some(BackupPhase::Complete));
+    // The set that counts was begun after the pauses of two that failed.
+    assert!(bed.policy_status().max_skew_seconds.unwrap() >= 600);
+}

@@ -12,8 +12,8 @@ use crate::{
 /// The longest message that an event takes.
 const MESSAGE_MAX: usize = 1000;
 
-/// The reasons of `InstanceReady`, `Hardened` and `Separated` that are somebody's doing and worth an event.
-const TOLD: [Reason; 10] = [
+/// The reasons of `InstanceReady`, `Hardened`, `PlanApplied` and `Separated` that are somebody's doing and worth an event.
+const TOLD: [Reason; 11] = [
     Reason::Vanished,
     Reason::StoppedByHand,
     Reason::Stopped,
@@ -21,6 +21,7 @@ const TOLD: [Reason; 10] = [
     Reason::IsolatedByHand,
     Reason::Isolated,
     Reason::NoAccessPolicy,
+    Reason::NoWindow,
     Reason::SharedWithOthers,
     Reason::OpenToOthers,
     Reason::CopiesShared,
@@ -59,6 +60,7 @@ pub(super) fn of_edges(before: &TenantStatus, after: &TenantStatus) -> Vec<Happe
         ConditionType::InstanceReady,
         ConditionType::FirewallReady,
         ConditionType::Hardened,
+        ConditionType::PlanApplied,
         ConditionType::Separated,
         ConditionType::Stalled,
     ] {
@@ -95,7 +97,7 @@ fn turned_bad(type_: ConditionType, before: &TenantStatus, after: &TenantStatus)
 }
 
 /// The text, cut at a sign if it is too long.
-pub(super) fn shortened(text: &str, max: usize) -> String {
+pub(in crate::controllers::tenant) fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }

@@ -45,13 +45,15 @@ pub(super) struct Parts {
 }
 
 /// What keeps an instance from being ready, the gravest first.
-const INSTANCE_REASONS: [Reason; 8] = [
+const INSTANCE_REASONS: [Reason; 10] = [
     Reason::ForeignInstance,
     Reason::SeveralInstances,
     Reason::LaunchFailed,
     Reason::Vanished,
     Reason::StoppedByHand,
+    Reason::StoppedAsAsked,
     Reason::Stopped,
+    Reason::Resizing,
     Reason::Starting,
     Reason::Launching,
 ];
@@ -61,6 +63,7 @@ pub(super) fn passes_by_itself(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::Starting
+            | Reason::Resizing
             | Reason::Launching
             | Reason::GroupChanging
             | Reason::Drifted
@@ -241,7 +244,7 @@ impl Case<'_> {
             !matches!(
                 step.action,
                 TenantAction::CreateGroup(_) | TenantAction::ChangeRules { .. } | TenantAction::Bind(_)
-            )
+            ) && !step.action.is_change()
         };
         if let Some(by) = &self.by
             && self.held.iter().any(hardens)

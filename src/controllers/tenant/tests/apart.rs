@@ -219,8 +219,14 @@ async fn a_copy_of_one_customers_volume_under_the_others_name_is_said_of_both() 
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    env.someone("CreateSnapshot", &params);
+    let answer = env.someone("CreateSnapshot", &params);
     env.pass(SOON).await;
+    let view = env.ctx.inventories.of(&"ap-northeast-1".into()).view();
+    eprintln!(
+        "{answer}\n{:#?}\n{:#?}",
+        view.every_snapshot().collect::<Vec<_>>(),
+        view.every_volume().collect::<Vec<_>>()
+    );
     both_say(
         &env,
         "False SharedWithOthers",

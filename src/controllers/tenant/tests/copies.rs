@@ -161,3 +161,68 @@ async fn a_snapshot_that_a_stranger_can_use_is_named_until_it_is_private_again()
     assert_eq!(protected(&env).0, "MethodsMissing", "{:?}", protected(&env));
     assert_ne!(promise(&env, "P8").0, Verdict::Fail);
 }
+
+#[tokio::test]
+async fn after_a_restart_an_open_copy_stays_told_until_aws_says_that_it_is_closed() {
+    let mut env = ready().await;
+    let id = snapshot(&mut env).await;
+    backed_up(&env, &id, ("2026-11-24T00:10:00Z", None));
+    share(&env, &id, "Add");
+    env.sim
+        .add_fault(FaultSpec::new("ModifySnapshotAttribute", FaultKind::Deny).forever());
+    env.pass(JUDGED_WITHIN).await;
+    let told = protected(&env);
+    assert_eq!(told.0, "CopiesShared", "{told:?}");
+    // Nobody can read it any more.
+    env.sim
+        .add_fault(FaultSpec::new("DescribeSnapshotAttribute", FaultKind::Deny).forever());
+    env.restart().await;
+    env.pass(JUDGED_WITHIN).await;
+    assert_eq!(protected(&env), told);
+    env.sim.clear_faults();
+    env.pass(JUDGED_WITHIN).await;
+    assert_eq!(protected(&env).0, "MethodsMissing", "{:?}", protected(&env));
+}
+
+#[tokio::test]
+async fn the_right_is_named_without_which_nobody_knows_whether_copies_are_locked() {
+    let mut env = ready().await;
+    let id = snapshot(&mut env).await;
+    env.sim
+        .add_fault(FaultSpec::new("DescribeLockedSnapshots", FaultKind::Deny).forever());
+    backed_up(&env, &id, ("2026-11-24T00:10:00Z", None));
+    env.skip(6 * 3600).await;
+    env.pass(JUDGED_WITHIN).await;
+    let (reason, message) = protected(&env);
+    assert_eq!(reason, "LockNotRead", "{message}");
+    assert!(message.contains("lacks ec2:DescribeLockedSnapshots"), "{message}");
+}
+
+#[tokio::test]
+async fn a_day_that_aws_backup_took_is_judged_by_its_vault_whatever_takes_the_next() {
+    let mut env = ready().await;
+    env.aws_backup("PUT", "/backup-vaults/old", &json!({}));
+    env.put::<Backup>(json!({
+        "apiVersion": "yagura.dev/v1alpha1",
+        "kind": "Backup",
+        "metadata": {"name": "by-hand", "namespace": "acme"},
+        "spec": {"tenantRef": "jira", "reason": "test"},
+        "status": {
+            "phase": "Complete",
+            "engine": "AWSBackup",
+            "methods": [{
+                "method": "Snapshot", "state": "Complete", "vault": "old",
+                "startedAt": "2026-11-24T00:00:10Z", "finishedAt": "2026-11-24T00:00:20Z",
+                "recoveryPointArn": "arn:aws:ec2:ap-northeast-1::image/ami-0123456789abcdef1",
+            }],
+        },
+    }));
+    // Nobody is woken by a vault: it is asked for, and looked at ten minutes later.
+    env.pass(30).await;
+    env.skip(600).await;
+    let (reason, message) = protected(&env);
+    assert_eq!(reason, "VaultNotLocked", "{message}");
+    assert!(message.contains("vault old has no lock"), "{message}");
+    // Locks of snapshots it has none of.
+    assert!(!message.contains("snapshots are not locked"), "{message}");
+}

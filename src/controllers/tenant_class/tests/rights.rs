@@ -61,9 +61,9 @@ async fn every_right_is_asked_for_once_and_then_no_more() {
     let mut each = first.clone();
     each.dedup();
     assert_eq!(first, each, "asked twice");
-    assert_eq!(each.len(), 21);
+    assert_eq!(each.len(), 32);
     env.pass(1200).await;
-    assert_eq!(asked(&env).len(), 21, "at rest nothing is asked for");
+    assert_eq!(asked(&env).len(), 32, "at rest nothing is asked for");
 
     // The first backup brings what the rest is asked about; another process asks for everything again.
     let instance = env.tenant("jira").status.unwrap().instance_id.unwrap();
@@ -87,7 +87,7 @@ async fn every_right_is_asked_for_once_and_then_no_more() {
         of_tenant(&env).message,
         "every call that the operator makes is permitted"
     );
-    assert_eq!(asked(&env).len(), 21 + 25);
+    assert_eq!(asked(&env).len(), 32 + 36);
 }
 
 #[tokio::test]

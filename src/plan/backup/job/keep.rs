@@ -176,9 +176,7 @@ fn tried_before(tried: &Tried, now: Timestamp) -> Plan {
     match &tried.refusal {
         Some(error) => waits(
             Some(again),
-            Some(format!(
-                "AWS refuses to delete it, which is tried again daily: {error}"
-            )),
+            Some(format!("it is not deleted, which is tried again daily: {error}")),
         ),
         None if now < later(tried.at, DELETED) => waits(Some(later(tried.at, DELETED)), None),
         None => waits(

@@ -240,7 +240,7 @@ fn judge(set: &Set<'_>, world: &World) -> Judgement {
     if is_listing_behind || (unshown > 0 && !is_settled(set, world)) {
         return Judgement::Pending;
     }
-    checked(set, image, target, unshown)
+    checked(set, image, (target, world.region_fault.as_ref()), unshown)
 }
 
 /// Whether a listing of snapshots is so late that it shows all it will ever show.
@@ -249,7 +249,12 @@ fn is_settled(set: &Set<'_>, world: &World) -> bool {
     world.snapshots_listed.is_some_and(|listed| listed >= done)
 }
 
-fn checked(set: &Set<'_>, image: &Image, target: Option<&Target>, unshown: usize) -> Judgement {
+fn checked(
+    set: &Set<'_>,
+    image: &Image,
+    (target, region_fault): (Option<&Target>, Option<&String>),
+    unshown: usize,
+) -> Judgement {
     let attached: &[VolumeId] = target.map_or(&[], |target| &target.attached);
     let covered: BTreeSet<_> = set.shown.iter().map(|snapshot| &snapshot.volume_id).collect();
     let mut missing: Vec<_> = attached.iter().filter(|id| !covered.contains(id)).collect();
@@ -272,6 +277,7 @@ fn checked(set: &Set<'_>, image: &Image, target: Option<&Target>, unshown: usize
                 .public
                 .then(|| format!("everybody may use image {}", image.id)),
         ),
+        (CheckName::RegionOfTerms, region_fault.cloned()),
     ];
     let checks: Vec<_> = checks.map(|(name, fault)| Check { name, fault }).into();
     if checks.iter().all(|check| check.fault.is_none()) {

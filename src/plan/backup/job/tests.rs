@@ -50,6 +50,7 @@ fn world() -> World {
         listed: vec![at(-30), at(0)],
         snapshots: Observed::Absent,
         snapshots_listed: Some(at(0)),
+        region_fault: None,
         call: None,
         kept: Kept::default(),
     }
@@ -552,4 +553,14 @@ fn a_run_out_of_time_says_how_far_its_job_came() {
         panic!("still running");
     };
     assert_eq!(why, "job job-1 was RUNNING after 6 hours");
+}
+
+#[test]
+fn what_is_made_in_a_region_that_the_terms_do_not_allow_fails() {
+    let fault = "the terms do not allow region us-east-1";
+    let elsewhere = World {
+        region_fault: Some(fault.to_owned()),
+        ..whole()
+    };
+    assert_eq!(faults(&elsewhere), [(CheckName::RegionOfTerms, fault.to_owned())]);
 }

@@ -159,3 +159,28 @@ fn setting_what_is_missing_leaves_nothing_missing_and_shortens_nothing() {
         }
     }
 }
+
+#[test]
+fn a_lock_that_somebody_set_meanwhile_is_prolonged_in_its_mode_or_left() {
+    let step = LockStep {
+        id: "a".into(),
+        mode: LockMode::Governance,
+        until: at(96),
+        restores: false,
+    };
+    let there = |mode, until: Option<i64>| SnapshotLock {
+        id: "a".into(),
+        mode,
+        until: until.map(at),
+    };
+    assert_eq!(step.over(None), Some(LockMode::Governance));
+    let shorter = there(LockMode::Compliance, Some(95));
+    assert_eq!(step.over(Some(&shorter)), Some(LockMode::Compliance));
+    for kept in [Some(96), Some(97), None] {
+        assert_eq!(
+            step.over(Some(&there(LockMode::Governance, kept))),
+            None,
+            "{kept:?}"
+        );
+    }
+}

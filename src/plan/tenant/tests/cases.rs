@@ -21,6 +21,7 @@ pub(super) fn start() -> Timestamp {
 pub(super) fn desired() -> TenantDesired {
     TenantDesired {
         reins: Reins::default(),
+        change: ChangeWish::default(),
         identity: TenantIdentity {
             cluster: "prod".to_owned(),
             cluster_uid: "c-1".to_owned(),
@@ -57,6 +58,7 @@ pub(super) fn nothing() -> TenantWorld {
         instance: Observed::Absent,
         protected: Observed::Unknown,
         volumes: Observed::Present(Vec::new()),
+        foreign_volumes: BTreeSet::new(),
         group: Observed::Absent,
         previous_rules: None,
         launch: None,
@@ -69,6 +71,7 @@ pub(super) fn nothing() -> TenantWorld {
             quarantine: BTreeSet::from(["sg-quarantine".into()]),
             by_incident: false,
         },
+        change: ChangeFacts::default(),
     }
 }
 

@@ -311,3 +311,25 @@ fn a_label_belongs_to_whom_aws_names_then_to_the_older_then_by_name() {
     );
     assert_eq!(held(&[]), None);
 }
+
+#[test]
+fn a_volume_that_is_another_tenants_keeps_its_tags() {
+    let mut world = at_stage(Stage::Bound);
+    let Observed::Present(instance) = &mut world.instance else {
+        panic!("{world:?}")
+    };
+    let anothers = VolumeId::new("vol-anothers");
+    instance.volumes.push(AttachedVolume {
+        device: "/dev/sdz".to_owned(),
+        id: anothers.clone(),
+        delete_on_termination: false,
+    });
+    let is_tagged = |world: &TenantWorld| {
+        plan(world).steps.iter().any(|step| {
+            matches!(&step.action, TenantAction::SetTags { ids, .. } if ids.contains(&anothers.to_string()))
+        })
+    };
+    assert!(is_tagged(&world));
+    world.foreign_volumes.insert(anothers.clone());
+    assert!(!is_tagged(&world));
+}

@@ -15,6 +15,15 @@ fn touched(step: &TenantStep) -> Vec<String> {
         | TenantAction::SetMetadataOptions(id, _)
         | TenantAction::KeepVolumes(id, _) => vec![id.to_string()],
         TenantAction::SetInterfaceGroups(id, _) => vec![id.to_string()],
+        TenantAction::RecordChange(_)
+        | TenantAction::EndChange
+        | TenantAction::RecordGrowth { .. }
+        | TenantAction::RecordRestart(_) => Vec::new(),
+        TenantAction::Stop(id)
+        | TenantAction::SetInstanceType(id, _)
+        | TenantAction::Start(id)
+        | TenantAction::Reboot(id) => vec![id.to_string()],
+        TenantAction::GrowVolume { volume, .. } => vec![volume.to_string()],
     }
 }
 

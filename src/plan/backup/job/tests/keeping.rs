@@ -139,7 +139,11 @@ fn only_what_the_lock_lets_go_is_deleted() {
 #[test]
 fn a_refused_or_ignored_deletion_is_told_and_tried_again_a_day_later() {
     for refusal in [None, Some(refusal(ErrorKind::IncorrectState))] {
-        let word = if refusal.is_some() { "refuses" } else { "agreed" };
+        let word = if refusal.is_some() {
+            "is not deleted"
+        } else {
+            "agreed"
+        };
         let world = tried(5 * DAY, refusal, expiring(there(1)));
         let waits = plan(&ended(), &world, at(6 * DAY - 1));
         assert_eq!((waits.steps, waits.look_again), (Vec::new(), Some(at(6 * DAY))));
