@@ -368,7 +368,7 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ready_at: Option<Time>,
 
-    /// What would be changed in AWS and is held back: by the mode, or by a suspension. Absent when nothing is.
+    /// What would be changed in AWS and is held back: by the mode, a suspension or the maintenance window. Absent when nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<TenantPlan>,
 

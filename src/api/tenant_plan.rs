@@ -52,7 +52,7 @@ pub struct PlannedChange {
     pub permitted: Option<bool>,
 }
 
-/// What would be changed, and is held back by the mode or a suspension.
+/// What would be changed, and is held back by the mode, a suspension or the maintenance window.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantPlan {

@@ -44,7 +44,7 @@ use crate::{
     governor::{self, Share},
     inventory::Inventories,
     metrics::{Metrics, MetricsError},
-    plan::tenant::needs_a_person,
+    plan::{preview::Preview, tenant::needs_a_person},
     report::{
         conditions::{find_condition, is_true},
         failure,
@@ -402,7 +402,9 @@ impl Planner {
         } else {
             BTreeMap::new()
         };
-        shown.plan(preview, |operation| rights.get(&operation).copied());
+        let postponed = previewed.postponed.as_ref();
+        let postponed = postponed.map(Preview::changes).unwrap_or_default();
+        shown.plan(preview, postponed, |operation| rights.get(&operation).copied());
     }
 }
 

@@ -90,12 +90,17 @@ pub(super) struct Summary {
 }
 
 impl ShownTenant {
-    /// Takes the changes on, with what is known of the rights.
-    pub(super) fn plan(&mut self, preview: &Preview, permitted: impl Fn(Operation) -> Option<bool>) {
+    /// Takes the changes on, with those among them that wait for the window, and with what is known of the rights.
+    pub(super) fn plan(
+        &mut self,
+        preview: &Preview,
+        postponed: &[Change],
+        permitted: impl Fn(Operation) -> Option<bool>,
+    ) {
         self.lines = preview
             .changes()
             .iter()
-            .map(|change| line(change, permitted(change.operation)))
+            .map(|change| line(change, postponed.contains(change), permitted(change.operation)))
             .collect();
         let denied = preview.changes().iter().map(|change| change.operation);
         let mut denied: Vec<_> = denied
@@ -227,7 +232,7 @@ fn block(tenant: &ShownTenant) -> String {
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-…";
 
 /// One change in one line: its sign, what, and what is to be known about it.
-fn line(change: &Change, permitted: Option<bool>) -> String {
+fn line(change: &Change, is_postponed: bool, permitted: Option<bool>) -> String {
     let Change {
         op,
         resource,
@@ -252,6 +257,9 @@ fn line(change: &Change, permitted: Option<bool>) -> String {
     let mut marks = Vec::new();
     if change.disruptive {
         marks.push("disruptive".to_owned());
+    }
+    if is_postponed {
+        marks.push("waits for the window".to_owned());
     }
     if permitted == Some(false) {
         marks.push(format!("denied: {}", change.operation.action()));

@@ -12,7 +12,7 @@ use crate::{
     plan::{
         Plan, Waiting,
         preview::{Preview, Scope, foresee, probes},
-        tenant::TenantStep,
+        tenant::{Reins, TenantStep},
     },
 };
 
@@ -25,6 +25,8 @@ pub struct Previewed {
     pub waiting_for: Vec<Waiting>,
     /// Every change in AWS, those that a mode or a suspension holds back included; `None` where there is none.
     pub preview: Option<Preview>,
+    /// Those of the changes that wait for the maintenance window.
+    pub postponed: Option<Preview>,
     /// The steps behind the changes.
     pub steps: Vec<TenantStep>,
     /// Where its environment stands; `None` without a class.
@@ -44,8 +46,8 @@ pub async fn preview<C: Cluster>(
     look_at_protection(reconciler, ctx, tenant, &mut world).await?;
     let resolved = Reconciler::<C>::resolve(reconciler, ctx, tenant, &world);
     let now = ctx.now();
-    let (plan, steps, preview) = match &resolved.desired {
-        None => (Plan::default(), Vec::new(), None),
+    let (plan, steps, preview, postponed) = match &resolved.desired {
+        None => (Plan::default(), Vec::new(), None, None),
         Some(desired) => {
             let plan = Reconciler::<C>::plan(reconciler, tenant, desired, &world, now);
             let steps = match (desired, &world.aws) {
@@ -60,13 +62,21 @@ pub async fn preview<C: Cluster>(
                 .aws
                 .as_ref()
                 .and_then(|aws| Preview::of(identity, aws, &steps));
-            (plan, steps, preview)
+            let postponed = match (desired, &world.aws) {
+                // Nothing else holds anything back in mode Enforce.
+                (Desired::Kept(desired, _), Some(aws)) if desired.reins == Reins::Enforce => {
+                    Preview::of(identity, aws, &plan.held)
+                }
+                _ => None,
+            };
+            (plan, steps, preview, postponed)
         }
     };
     Ok(Previewed {
         refusals: resolved.refusals,
         waiting_for: plan.waiting_for,
         preview,
+        postponed,
         steps,
         site: world.site,
     })

@@ -11,7 +11,7 @@ use crate::{
     },
     plan::{
         firewall::{RuleChange, RuleStep, describe},
-        tenant::{TenantAction, TenantIdentity, TenantWorld},
+        tenant::{ChangeRecord, TenantAction, TenantIdentity, TenantWorld},
     },
 };
 
@@ -44,8 +44,8 @@ pub(super) fn of(identity: &TenantIdentity, world: &TenantWorld, action: &Tenant
             })
             .collect(),
         TenantAction::SetInterfaceGroups(id, groups) => of_interface(world, id, groups),
-        TenantAction::RecordChange(_)
-        | TenantAction::Stop(_)
+        TenantAction::RecordChange(record) => of_record(world, record),
+        TenantAction::Stop(_)
         | TenantAction::SetInstanceType(..)
         | TenantAction::Start(_)
         | TenantAction::EndChange
@@ -56,18 +56,26 @@ pub(super) fn of(identity: &TenantIdentity, world: &TenantWorld, action: &Tenant
     }
 }
 
+/// What is written down before a stop: type and start are later passes', and belong to the same change, so that it reads
+/// alike whether its window is open or not.
+fn of_record(world: &TenantWorld, record: &ChangeRecord) -> Vec<Change> {
+    let (Some(id), Some(to)) = (&world.bound, &record.to) else {
+        return Vec::new();
+    };
+    let follow = [
+        TenantAction::SetInstanceType(id.clone(), to.clone()),
+        TenantAction::Start(id.clone()),
+    ];
+    follow
+        .iter()
+        .filter_map(|action| of_change(world, action))
+        .collect()
+}
+
 /// What the spec asks of an instance that runs.
 fn of_change(world: &TenantWorld, action: &TenantAction) -> Option<Change> {
     let power = |operation, id: &InstanceId| Item::of(operation, id.as_str(), "power");
     Some(match action {
-        // The type itself is set by a later pass, once the instance is stopped.
-        TenantAction::RecordChange(record) => {
-            let id = world.bound.as_ref()?;
-            let to = record.to.clone()?;
-            let item = Item::of(Operation::ModifyInstanceAttribute, id.as_str(), "instanceType");
-            item.disruptive(true)
-                .change(PlanOp::Change, record.from.clone(), Some(to))
-        }
         TenantAction::SetInstanceType(id, to) => {
             let found = instance(world, id.as_str()).map(|instance| instance.instance_type.clone());
             let item = Item::of(Operation::ModifyInstanceAttribute, id.as_str(), "instanceType");

@@ -4,9 +4,12 @@ use proptest::prelude::*;
 
 use super::{super::*, cases::*};
 use crate::{
-    api::PlanOp,
+    api::{MaintenanceWindow, PlanOp, Weekday},
     cloud::Operation,
-    plan::preview::{Change, Preview, Scope, foresee},
+    plan::{
+        preview::{Change, Preview, Scope, foresee},
+        window::Window,
+    },
 };
 
 fn preview_of(world: &TenantWorld) -> Option<Preview> {
@@ -99,6 +102,44 @@ fn a_group_that_was_deleted_is_previewed_whole() {
 }
 
 #[test]
+fn a_change_of_type_reads_alike_whether_its_window_is_open_or_not() {
+    let window = MaintenanceWindow {
+        days: vec![Weekday::Sun],
+        from: "02:00".to_owned(),
+        duration: "3h".to_owned(),
+        time_zone: "Asia/Tokyo".to_owned(),
+    };
+    let mut desired = desired();
+    desired.reins = Reins::Observe;
+    desired.change = ChangeWish {
+        size: Some(Size {
+            plan: "large".to_owned(),
+            instance_type: "m6i.xlarge".to_owned(),
+            volumes: BTreeMap::from([("/dev/sdf".to_owned(), 8)]),
+        }),
+        window: Some(Window::new(&window).unwrap()),
+        ..ChangeWish::default()
+    };
+    let mut world = at_stage(Stage::Bound);
+    world.change.plan = Some("standard".to_owned());
+    for now in ["2026-11-28T17:30:00Z", "2026-11-28T12:00:00Z"] {
+        let now: Timestamp = now.parse().unwrap();
+        let plan = plan_tenant(&desired, &world, now);
+        let steps = foresee(&desired, &world, &plan, (Scope::Held, now));
+        let preview = Preview::of(&desired.identity, &world, &steps).unwrap();
+        assert_eq!(
+            lines(&preview),
+            [
+                "~ i-1 instanceType m6i.large -> m6i.xlarge !",
+                "~ i-1 power running -> stopped !",
+                "~ i-1 power stopped -> running",
+            ],
+            "at {now}"
+        );
+    }
+}
+
+#[test]
 fn of_many_changes_a_status_shows_the_disruptive_ones_and_counts_the_others() {
     let mut world = at_stage(Stage::Bound);
     if let Observed::Present(group) = &mut world.group {
@@ -174,7 +215,14 @@ proptest! {
     fn every_step_that_writes_to_aws_is_in_the_preview_and_no_other(world in worlds()) {
         let desired = desired();
         for step in plan_tenant(&desired, &world, start()).steps {
-            let is_write = !matches!(step.action, TenantAction::RecordLaunch(_) | TenantAction::Bind(_));
+            let is_write = !matches!(
+                step.action,
+                TenantAction::RecordLaunch(_)
+                    | TenantAction::Bind(_)
+                    | TenantAction::RecordGrowth { .. }
+                    | TenantAction::RecordRestart(_)
+                    | TenantAction::EndChange
+            );
             let preview = Preview::of(&desired.identity, &world, std::slice::from_ref(&step));
             prop_assert_eq!(preview.is_some(), is_write, "{:?}", step);
         }
