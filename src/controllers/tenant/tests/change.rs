@@ -297,11 +297,12 @@ async fn calls_that_are_denied_are_made_seldom_and_cost_few_writes() {
             .add_fault(FaultSpec::new(operation, FaultKind::Deny).forever());
     }
     let asked_at = env.ctx.now().to_string();
+    // A restart first: it waits while a stop that was asked for may still come.
     for change in [
+        json!({"restart": {"requestedAt": asked_at, "reason": "it hangs"}}),
         json!({"plan": "large"}),
         json!({"plan": "roomy"}),
         json!({"powerState": "Stopped", "powerReason": "winter"}),
-        json!({"restart": {"requestedAt": asked_at, "reason": "it hangs"}}),
     ] {
         wish(&env, change.clone());
         env.pass(10).await;
