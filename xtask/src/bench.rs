@@ -22,8 +22,8 @@ const LARGE: [&[&str]; 4] = [
     &["week", "--tenants", "100"],
 ];
 
-/// What is ours runs three times as fast with some optimisation, and the lab runs nothing but what is ours: at full size
-/// that is worth the minutes of compiling it so. The AWS SDK stays as it is.
+/// What is ours, which is most of what the lab runs: with some optimisation it is faster by more than the compiling takes.
+/// The AWS SDK stays as it is.
 const OPTIMISED: [&str; 3] = ["yagura", "lab", "simaws"];
 
 /// What a run with sweeps does besides; these take hours.

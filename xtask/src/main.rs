@@ -68,7 +68,7 @@ enum Task {
     },
     /// Measure the bars: pace under AWS's limits, the slot of every day, calls at rest, memory. Some minutes.
     Bench {
-        /// Then at the sizes that the bars are stated for: ten thousand environments, and a week of a hundred. An hour.
+        /// Then at the sizes that the bars are stated for: ten thousand environments, and a week of a hundred. Long.
         #[arg(long)]
         large: bool,
         /// Then every sweep of crashes, faults, stale reads and second operators. Hours.
