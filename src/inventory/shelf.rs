@@ -101,10 +101,11 @@ impl<T: Resource> Shelf<T> {
         let (items, mut missed) = compare(known, in_order(found, T::id), changed);
         let is_same = before.as_ref().is_some_and(|before| {
             // What is as it was stays the same allocation.
-            let items = before.items().iter().zip(&items);
-            let is_same =
-                before.items().len() == items.len() && items.clone().all(|(a, b)| Arc::ptr_eq(a, b));
-            is_same && before.missed.items().is_empty() && before.is_confirmed()
+            let is_same = |(was, is): (&Arc<T>, &Arc<T>)| Arc::ptr_eq(was, is);
+            before.items().len() == items.len()
+                && before.items().iter().zip(&items).all(is_same)
+                && before.missed.items().is_empty()
+                && before.is_confirmed()
         });
         if !is_same || !self.pending.is_empty() {
             self.version += 1;

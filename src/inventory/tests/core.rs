@@ -196,6 +196,35 @@ fn a_sweep_that_found_what_was_known_changes_nothing() {
 }
 
 #[test]
+fn the_version_of_a_view_rises_with_what_is_new_and_with_nothing_else() {
+    let mut state = State::default();
+    let at = |second| later(T, Duration::from_secs(second));
+    let version = |state: &State, second| state.view(at(second)).version();
+    for second in [0, 30, 60] {
+        sweep(&mut state, at(second), listed(vec![group("a")]));
+    }
+    let known = version(&state, 60);
+    sweep(&mut state, at(90), listed(vec![group("a")]));
+    sweep(&mut state, at(120), failed());
+    assert_eq!(version(&state, 120), known);
+    let mut seen = BTreeSet::from([known]);
+    let mut changed = group("a");
+    changed.tags.clear();
+    for (second, found) in [
+        (150, vec![group("a"), group("b")]),
+        (180, vec![group("a")]),
+        // Missed for the second time: now it is absent.
+        (210, vec![group("a")]),
+        (270, vec![changed]),
+    ] {
+        sweep(&mut state, at(second), listed(found));
+        assert!(seen.insert(version(&state, second)), "at {second}");
+    }
+    state.record(Effect::GroupCreated(group("c")), at(280));
+    assert!(seen.insert(version(&state, 280)));
+}
+
+#[test]
 fn a_resource_that_came_on_two_pages_is_one_and_wakes_nobody_again() {
     let mut state = State::default();
     let twice = vec![group("a"), group("b"), group("a")];

@@ -472,6 +472,28 @@ fn what_thousands_share_is_one_finding_that_names_a_few() {
     assert!(Arc::ptr_eq(&row("t0000"), &row("t2999")));
 }
 
+/// By pairs that would be fifty million comparisons.
+#[test]
+fn ten_thousand_are_compared_by_index_and_only_the_two_are_told() {
+    let parties = (0..10_000).map(|number| party(&format!("c{}", number / 4), &format!("t{number}")));
+    let mut fleet = Fleet::of(parties.collect());
+    for (number, instance) in (0_u32..).zip(&mut fleet.instances) {
+        instance.private_ip = Some(format!("10.0.{}.{}", number / 256, number % 256));
+    }
+    let before = fleet.compare();
+    assert_eq!(
+        before.differing(&Matrix::default()).len(),
+        10_000,
+        "each is compared"
+    );
+    let opened = rule(Direction::Ingress, cidr("10.0.30.40/32"));
+    fleet.groups[5].rules.insert(opened);
+    assert_eq!(
+        fleet.compare().differing(&before),
+        BTreeSet::from(["t5", "t7720"])
+    );
+}
+
 #[test]
 fn only_a_few_of_many_findings_are_kept() {
     let mut fleet = acme_and_globex();

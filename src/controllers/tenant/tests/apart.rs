@@ -219,19 +219,64 @@ async fn a_copy_of_one_customers_volume_under_the_others_name_is_said_of_both() 
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let answer = env.someone("CreateSnapshot", &params);
+    env.someone("CreateSnapshot", &params);
     env.pass(SOON).await;
-    let view = env.ctx.inventories.of(&"ap-northeast-1".into()).view();
-    eprintln!(
-        "{answer}\n{:#?}\n{:#?}",
-        view.every_snapshot().collect::<Vec<_>>(),
-        view.every_volume().collect::<Vec<_>>()
-    );
     both_say(
         &env,
         "False SharedWithOthers",
         &format!("of {volume} is shared by"),
     );
+}
+
+/// A volume of one that a stranger took to the other's instance: nobody gives it other tags, so that it stays known
+/// whose it is.
+#[tokio::test]
+async fn a_volume_that_was_taken_to_the_other_is_said_of_both_and_keeps_its_tags() {
+    let mut env = two().await;
+    let ours = status(&env, &jira()).instance_id.unwrap();
+    let theirs = status(&env, &globex()).instance_id.unwrap();
+    let view = env.ctx.inventories.of(&"ap-northeast-1".into()).view();
+    let instance = view.instance(&ours.as_str().into());
+    let mut volumes = instance.present().unwrap().volumes.iter();
+    let data = volumes.find(|volume| volume.device == "/dev/sdf").unwrap();
+    let volume = data.id.to_string();
+    env.someone("DetachVolume", &[("VolumeId", &volume)]);
+    env.pass(5).await;
+    let params = [
+        ("VolumeId", volume.as_str()),
+        ("InstanceId", theirs.as_str()),
+        ("Device", "/dev/sdz"),
+    ];
+    env.someone("AttachVolume", &params);
+    env.pass(60).await;
+    both_say(
+        &env,
+        "False SharedWithOthers",
+        &format!("volume {volume} is shared by"),
+    );
+    assert_eq!(tag_of(&env, &volume, tags::CUSTOMER), "acme");
+    assert!(!status(&env, &globex()).volume_ids.contains(&volume));
+    // Of its own volume a changed tag is put back, whoever it names.
+    let own = status(&env, &globex()).volume_ids.remove(0);
+    let uid = found(&env, &jira()).uid().to_owned();
+    env.someone(
+        "CreateTags",
+        &[
+            ("ResourceId.1", own.as_str()),
+            ("Tag.1.Key", tags::UID),
+            ("Tag.1.Value", &uid),
+            ("Tag.2.Key", tags::TENANT),
+            ("Tag.2.Value", "acme/jira"),
+        ],
+    );
+    env.pass(30).await;
+    assert_eq!(tag_of(&env, &own, tags::TENANT), "globex/wiki");
+}
+
+fn tag_of(env: &Env, volume: &str, key: &str) -> String {
+    let view = env.ctx.inventories.of(&"ap-northeast-1".into()).view();
+    let seen = view.volume(&volume.into());
+    seen.present().unwrap().tags[key].clone()
 }
 
 #[tokio::test]
