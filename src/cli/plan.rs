@@ -256,7 +256,7 @@ impl Planner {
         .await;
         let account = sites.identity().await.map_err(PlanError::Aws)?;
         tell(&format!("reading AWS as you, in account {account}"));
-        let sites = Arc::new(ReadOnly::new(sites));
+        let sites = Arc::new(ReadOnly::new(Arc::new(sites)));
         let inventories = Inventories::new(sites, Arc::clone(&clock), identity.cluster_id.clone());
         let services = Services {
             terms: Arc::new(Registry::built_in()?),

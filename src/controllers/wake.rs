@@ -10,7 +10,10 @@ use std::{
 };
 
 use crate::{
-    api::{AccessPolicy, Backup, BackupPolicy, ConditionType, Incident, Key, Reason, Tenant, TenantClass},
+    api::{
+        AccessPolicy, AccessPolicyStatus, Backup, BackupPolicy, BackupPolicyStatus, ConditionType, Incident,
+        Key, Reason, Tenant, TenantClass,
+    },
     clock::later,
     cloud::Site,
     cluster::{Cluster, Index, Kind, KindName},
@@ -30,6 +33,9 @@ pub struct Waker {
     /// What of each class its Tenants were last woken for. A class's status counts its Tenants, so waking them for
     /// every change of the status would make the first rollout of N Tenants N² passes.
     classes: Mutex<HashMap<Key, SeenClass>>,
+    /// The same of policies, which count the Tenants of their namespace.
+    access_policies: Mutex<HashMap<Key, SeenPolicy<AccessPolicyStatus>>>,
+    backup_policies: Mutex<HashMap<Key, SeenPolicy<BackupPolicyStatus>>>,
 }
 
 /// What of a class matters to its Tenants.
@@ -51,6 +57,72 @@ impl SeenClass {
     }
 }
 
+/// What of a policy matters to others than itself.
+#[derive(Clone, Debug, PartialEq)]
+struct SeenPolicy<Status> {
+    uid: String,
+    generation: i64,
+    /// Without what it counts.
+    status: Option<Status>,
+    /// Type and status of its conditions. Their messages count, too.
+    conditions: Vec<(String, String)>,
+}
+
+impl<Status> SeenPolicy<Status> {
+    /// `without` leaves out of the status what it counts.
+    fn of<K: Kind<Status = Status>>(policy: &K, without: impl Fn(&Status) -> Status) -> Self {
+        let conditions = policy.status().map(K::conditions).unwrap_or_default();
+        Self {
+            uid: policy.uid().to_owned(),
+            generation: policy.generation(),
+            status: policy.status().map(without),
+            conditions: conditions
+                .iter()
+                .map(|condition| (condition.type_.clone(), condition.status.clone()))
+                .collect(),
+        }
+    }
+}
+
+fn seen_access(policy: &AccessPolicy) -> SeenPolicy<AccessPolicyStatus> {
+    SeenPolicy::of(policy, |status| AccessPolicyStatus {
+        observed_generation: None,
+        last_handled_request_at: None,
+        conditions: Vec::new(),
+        rules: None,
+        last_tampering: None,
+        tenants: None,
+        ..status.clone()
+    })
+}
+
+fn seen_backup(policy: &BackupPolicy) -> SeenPolicy<BackupPolicyStatus> {
+    SeenPolicy::of(policy, |status| BackupPolicyStatus {
+        observed_generation: None,
+        last_handled_request_at: None,
+        conditions: Vec::new(),
+        next_run_time: None,
+        last_run: None,
+        tenants: None,
+        good_days_held: None,
+        max_skew_seconds: None,
+        ..status.clone()
+    })
+}
+
+/// Whether this is not what was last seen of the object; `None`: it is gone, or cannot be read.
+fn is_news<S: PartialEq>(seen: &Mutex<HashMap<Key, S>>, key: &Key, now: Option<S>) -> bool {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if now.is_some() && seen.get(key) == now.as_ref() {
+        return false;
+    }
+    match now {
+        Some(now) => drop(seen.insert(key.clone(), now)),
+        None => drop(seen.remove(key)),
+    }
+    true
+}
+
 impl Waker {
     /// An object of a kind is new, different or gone.
     pub fn object_changed<C: Cluster>(&self, ctx: &Context<C>, kind: KindName, key: &Key) {
@@ -58,13 +130,23 @@ impl Waker {
             KindName::TenantClass => self.class_changed(ctx, key),
             KindName::Tenant => tenant_changed(ctx, key),
             KindName::AccessPolicy => {
-                wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
-                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                let policy = ctx.cluster.cached::<AccessPolicy>(key);
+                if is_news(&self.access_policies, key, policy.as_deref().map(seen_access)) {
+                    wake_namespace::<C, AccessPolicy>(ctx, key, &[ControllerName::AccessPolicy]);
+                    wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Tenant]);
+                }
                 wake(ctx, ControllerName::AccessPolicy, key);
             }
             KindName::BackupPolicy => {
-                wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
-                wake_namespace::<C, Tenant>(ctx, key, &[ControllerName::Schedule, ControllerName::Tenant]);
+                let policy = ctx.cluster.cached::<BackupPolicy>(key);
+                if is_news(&self.backup_policies, key, policy.as_deref().map(seen_backup)) {
+                    wake_namespace::<C, BackupPolicy>(ctx, key, &[ControllerName::BackupPolicy]);
+                    wake_namespace::<C, Tenant>(
+                        ctx,
+                        key,
+                        &[ControllerName::Schedule, ControllerName::Tenant],
+                    );
+                }
                 wake(ctx, ControllerName::BackupPolicy, key);
             }
             KindName::Backup => backup_changed(ctx, key),
@@ -207,16 +289,17 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     let party = tenant.as_ref().map(|tenant| separation::party(tenant));
     if ctx.separation.note(key, party.as_ref()) {
         // Any class may have Tenants in the namespace, and says whether another customer has too.
-        wake_all::<C, TenantClass>(ctx, ControllerName::TenantClass);
+        for class in ctx.cluster.cached_all::<TenantClass>() {
+            wake_to_count(ctx, class.key());
+        }
     }
     if let Some(tenant) = tenant {
-        wake_to_count(ctx, &tenant);
+        wake_to_count(ctx, Key::new("", &tenant.spec.class_name));
     }
 }
 
-/// The class of a Tenant counts its Tenants, in a while.
-fn wake_to_count<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) {
-    let class = Key::new("", &tenant.spec.class_name);
+/// A class counts its Tenants, in a while.
+fn wake_to_count<C: Cluster>(ctx: &Context<C>, class: Key) {
     let at = later(ctx.now(), COUNTED_WITHIN);
     ctx.wakes.wake_at(ControllerName::TenantClass, class, at);
 }
@@ -252,7 +335,7 @@ fn wake_class_of_denied<C: Cluster>(ctx: &Context<C>, backup: &Backup, tenant: &
     if stalled.is_some_and(|stalled| stalled.reason == Reason::Denied.as_str())
         && let Some(tenant) = ctx.cluster.cached::<Tenant>(tenant)
     {
-        wake_to_count(ctx, &tenant);
+        wake_to_count(ctx, Key::new("", &tenant.spec.class_name));
     }
 }
 

@@ -202,10 +202,11 @@ async fn live_instances_are_found_by_any_tag_of_anybody() {
     let ids =
         |found: Vec<crate::cloud::Instance>| -> Vec<_> { found.into_iter().map(|one| one.id).collect() };
     let found = cloud.find_tagged("Customer", "acme").await.unwrap();
-    assert_eq!(ids(found), [theirs.id.clone()]);
+    let expected = std::slice::from_ref(&theirs.id);
+    assert_eq!(ids(found), expected);
     assert_eq!(cloud.find_tagged("Customer", "ac*").await, Ok(Vec::new()));
     let having = cloud.list_having("Customer").await.unwrap().items;
-    assert_eq!(ids(having), [theirs.id.clone()]);
+    assert_eq!(ids(having), expected);
     stage.terminate(&theirs.id).await;
     stage.advance(Duration::from_secs(120));
     assert_eq!(cloud.find_tagged("Customer", "acme").await, Ok(Vec::new()));

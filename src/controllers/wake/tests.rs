@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::{COUNTED_WITHIN, Waker, swept};
 use crate::{
-    api::{Incident, Key, Tenant, TenantClass},
+    api::{
+        BackupPolicy, BackupPolicyStatus, Incident, Key, Suspension, Tenant, TenantClass, TenantCounts, time,
+    },
     clock::{Clock, later},
     cloud::Site,
-    cluster::KindName,
+    cluster::{Cluster, KindName},
     controllers::testing::{Env, class, tenant},
     engine::ControllerName,
     inventory::{Owner, Swept},
@@ -146,4 +148,67 @@ async fn of_tenants_that_change_at_once_their_class_counts_all_in_one_pass_soon(
     );
     assert_eq!(queue.pop(later(now, COUNTED_WITHIN)), Some(Key::new("", "tokyo")));
     assert_eq!(queue.pop(Timestamp::MAX), None);
+}
+
+fn midnight() -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Time {
+    time(Timestamp::UNIX_EPOCH)
+}
+
+fn suspension() -> Suspension {
+    Suspension {
+        since: midnight(),
+        until: midnight(),
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_only_counts_anew_wakes_nobody_but_itself() {
+    let env = Env::new().await;
+    for name in ["confluence", "jira"] {
+        env.put::<Tenant>(tenant(name));
+    }
+    let policy = json!({
+        "apiVersion": "yagura.dev/v1alpha1", "kind": "BackupPolicy",
+        "metadata": {"name": "daily", "namespace": "acme"}, "spec": {},
+    });
+    env.put::<BackupPolicy>(policy);
+    let key = Key::new("acme", "daily");
+    let waker = Waker::default();
+    let all = only([
+        (ControllerName::BackupPolicy, "acme/daily"),
+        (ControllerName::Schedule, "acme/confluence"),
+        (ControllerName::Schedule, "acme/jira"),
+        (ControllerName::Tenant, "acme/confluence"),
+        (ControllerName::Tenant, "acme/jira"),
+    ]);
+    waker.object_changed(&env.ctx, KindName::BackupPolicy, &key);
+    assert_eq!(woken(&env), all, "it is new");
+    let status = async |change: fn(&mut BackupPolicyStatus)| {
+        let policy = env.cluster.cached::<BackupPolicy>(&key).unwrap();
+        let mut status = policy.status.clone().unwrap_or_default();
+        change(&mut status);
+        let version = policy.metadata.resource_version.as_deref().unwrap();
+        let written = env.cluster.apply_status::<BackupPolicy>(&key, version, &status);
+        written.await.unwrap();
+        waker.object_changed(&env.ctx, KindName::BackupPolicy, &key);
+        woken(&env)
+    };
+    assert_eq!(
+        status(|status| status.accepted_schedule_at = Some(midnight())).await,
+        all
+    );
+    let itself = only([(ControllerName::BackupPolicy, "acme/daily")]);
+    let counts: [fn(&mut BackupPolicyStatus); 4] = [
+        |status| status.max_skew_seconds = Some(7),
+        |status| status.good_days_held = Some(3),
+        |status| status.next_run_time = Some(midnight()),
+        |status| status.tenants = Some(TenantCounts::default()),
+    ];
+    for count in counts {
+        assert_eq!(status(count).await, itself);
+    }
+    assert_eq!(status(|status| status.suspension = Some(suspension())).await, all);
+    env.cluster.delete::<BackupPolicy>(&key);
+    waker.object_changed(&env.ctx, KindName::BackupPolicy, &key);
+    assert_eq!(woken(&env), all, "it is gone");
 }

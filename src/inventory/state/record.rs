@@ -22,20 +22,15 @@ impl State {
     pub(in crate::inventory) fn record(&mut self, effect: Effect, now: Timestamp) {
         let done = self.begin(now);
         match effect {
-            Effect::Launched(instance) => {
-                self.protection.write(&instance.id, true, done.turn);
-                whole(&mut self.instances, instance, done);
-            }
+            Effect::Launched(instance) => self.launched(instance, done),
             Effect::Seen(instance) => whole(&mut self.instances, instance, done),
             Effect::GroupCreated(group) | Effect::SeenGroup(group) => whole(&mut self.groups, group, done),
-            Effect::SnapshotsCreated(snapshots) => {
-                for snapshot in snapshots {
-                    whole(&mut self.snapshots, snapshot, done);
-                }
-            }
-            Effect::RulesChanged { group, rules } => {
-                edit(&mut self.groups, &group, done, move |group| {
-                    group.rules.clone_from(&rules);
+            Effect::SnapshotsCreated(snapshots) => snapshots
+                .into_iter()
+                .for_each(|snapshot| whole(&mut self.snapshots, snapshot, done)),
+            Effect::RulesChanged { group: id, rules } => {
+                edit(&mut self.groups, &id, done, move |one| {
+                    one.rules.clone_from(&rules);
                 });
             }
             Effect::InterfaceGroups {
@@ -55,33 +50,32 @@ impl State {
             Effect::InstanceStarted(id) => edit(&mut self.instances, &id, done, told_to_start),
             Effect::InstanceTerminated(id) => edit(&mut self.instances, &id, done, told_to_terminate),
             Effect::TypeChanged {
-                instance,
+                instance: id,
                 instance_type,
-            } => edit(&mut self.instances, &instance, done, move |instance| {
-                instance.instance_type.clone_from(&instance_type);
+            } => edit(&mut self.instances, &id, done, move |one| {
+                one.instance_type.clone_from(&instance_type);
             }),
-            Effect::AddressChanged { instance, public_ip } => {
-                edit(&mut self.instances, &instance, done, move |instance| {
-                    instance.public_ip.clone_from(&public_ip);
-                });
-            }
-            Effect::VolumeGrown { volume, size_gib } => {
-                edit(&mut self.volumes, &volume, done, move |volume| {
-                    volume.size_gib = size_gib
-                });
+            Effect::AddressChanged {
+                instance: id,
+                public_ip,
+            } => edit(&mut self.instances, &id, done, move |one| {
+                one.public_ip.clone_from(&public_ip);
+            }),
+            Effect::VolumeGrown { volume: id, size_gib } => {
+                edit(&mut self.volumes, &id, done, move |one| one.size_gib = size_gib);
             }
             Effect::VolumeDeleted(id) => self.volumes.write(&id, Change::Gone, done),
             Effect::GroupDeleted(id) => self.groups.write(&id, Change::Gone, done),
-            Effect::MetadataOptions { instance, options } => {
-                edit(&mut self.instances, &instance, done, move |instance| {
-                    instance.metadata = options;
-                });
-            }
-            Effect::VolumesKept { instance, volumes } => {
-                edit(&mut self.instances, &instance, done, move |instance| {
-                    keep_volumes(instance, &volumes);
-                });
-            }
+            Effect::MetadataOptions {
+                instance: id,
+                options,
+            } => edit(&mut self.instances, &id, done, move |one| one.metadata = options),
+            Effect::VolumesKept {
+                instance: id,
+                volumes,
+            } => edit(&mut self.instances, &id, done, move |one| {
+                keep_volumes(one, &volumes);
+            }),
             Effect::Deleted(id) => {
                 self.snapshots.write(&id, Change::Gone, done);
                 self.copies.snapshot_closed(&id, done);
@@ -94,6 +88,11 @@ impl State {
                 edit(&mut self.images, &id, done, |image| image.public = false);
             }
         }
+    }
+
+    fn launched(&mut self, instance: Instance, done: Begun) {
+        self.protection.write(&instance.id, true, done.turn);
+        whole(&mut self.instances, instance, done);
     }
 
     fn change_tags(&mut self, id: &str, change: impl Fn(&mut Tags) + Send + Sync + 'static, done: Begun) {

@@ -107,6 +107,31 @@ pub(super) const BROKEN: &[Broken] = &[
         reason: "DescribeInstanceStatus leaves its filters by check out of account, and nothing there ever fails",
     },
     Broken {
+        guarantee: "lifecycle::a_type_is_changed_while_stopped_only",
+        shows: "on an `Ok` value",
+        reason: "ModifyInstanceAttribute changes the type of a running instance",
+    },
+    Broken {
+        guarantee: "lifecycle::a_type_that_is_none_is_the_users_mistake",
+        shows: "on an `Ok` value",
+        reason: "ModifyInstanceAttribute takes any word for a type",
+    },
+    Broken {
+        guarantee: "lifecycle::one_that_is_gone_does_not_start",
+        shows: "on an `Ok` value",
+        reason: "StartInstances brings a terminated instance back",
+    },
+    Broken {
+        guarantee: "addresses::one_is_put_on_an_interface_twice",
+        shows: "right: Some(InstanceId",
+        reason: "an address that was put on an interface does not say whose instance that is",
+    },
+    Broken {
+        guarantee: "addresses::one_is_taken_from_nobody",
+        shows: "right: Some(InstanceId",
+        reason: "an address that was put on an interface does not say whose instance that is",
+    },
+    Broken {
         guarantee: "launch::the_same_again_gives_the_same_instance",
         shows: "InstanceId",
         reason: "RunInstances keeps the client token and makes another instance all the same",
@@ -140,6 +165,21 @@ pub(super) const BROKEN: &[Broken] = &[
         guarantee: "launch::a_lost_one_is_found_by_its_token",
         shows: "an AWS that can be told to fail",
         reason: "it loses no answers",
+    },
+    Broken {
+        guarantee: "network::a_group_in_use_is_not_deleted_and_a_free_one_is_gone",
+        shows: "on an `Ok` value",
+        reason: "DeleteSecurityGroup looks at nothing that uses the group",
+    },
+    Broken {
+        guarantee: "storage::a_volume_grows_and_does_not_shrink",
+        shows: "on an `Ok` value",
+        reason: "ModifyVolume makes a volume smaller",
+    },
+    Broken {
+        guarantee: "storage::what_the_recycle_bin_keeps_is_listed",
+        shows: "an AWS with rules of the Recycle Bin",
+        reason: "it knows no Recycle Bin",
     },
     Broken {
         guarantee: "network::an_interface_takes_a_whole_set_of_groups_twice",

@@ -111,7 +111,7 @@ fn a_volume_that_goes_with_its_instance_goes_into_the_bin() {
     call(&sim, "TerminateInstances", &[("InstanceId.1", &instance)]);
     advance(&sim, 2);
     let listed = call(&sim, "ListVolumesInRecycleBin", &[]);
-    assert_eq!(listed.all("volumeId"), [volume.clone()]);
+    assert_eq!(listed.text("volumeId"), volume);
     call(&sim, "RestoreVolumeFromRecycleBin", &[("VolumeId", &volume)]);
     let restored = call(&sim, "DescribeVolumes", &[("VolumeId.1", &volume)]);
     assert_eq!(restored.text("status"), "available");
