@@ -1,10 +1,10 @@
 //! Whether Tenants of several customers are in one namespace, where whoever may read one may read the others'.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     api::{ConditionType, Reason, Tenant, TenantClass, TenantClassStatus},
-    cluster::{Cluster, Happened, Kind},
+    cluster::{Cluster, Happened, Index, Kind},
     engine::Context,
     promises::list,
     report::{
@@ -45,25 +45,25 @@ pub(super) fn edges(before: &TenantClassStatus, after: &TenantClassStatus) -> Op
 
 /// The namespaces, each with its customers.
 fn shared<C: Cluster>(ctx: &Context<C>, class: &str) -> Vec<String> {
-    let tenants = ctx.cluster.cached_all::<Tenant>();
-    let mut used: BTreeMap<&str, (bool, BTreeSet<&str>)> = BTreeMap::new();
-    for tenant in &tenants {
-        let namespace = tenant.metadata.namespace.as_deref().unwrap_or_default();
-        let (is_ours, customers) = used.entry(namespace).or_default();
-        *is_ours |= tenant.spec.class_name == class;
-        customers.insert(&tenant.spec.customer);
-    }
-    let shared = used
-        .into_iter()
-        .filter(|(_, (is_ours, customers))| *is_ours && customers.len() > 1);
-    shared
-        .map(|(namespace, (_, customers))| {
+    let own = ctx.cluster.cached_by::<Tenant>(Index::Class, class);
+    let namespaces: BTreeSet<&str> = own
+        .iter()
+        .filter_map(|tenant| tenant.metadata.namespace.as_deref())
+        .collect();
+    let used = namespaces.into_iter().filter_map(|namespace| {
+        let tenants = ctx.cluster.cached_in::<Tenant>(namespace);
+        let customers: BTreeSet<&str> = tenants
+            .iter()
+            .map(|tenant| tenant.spec.customer.as_str())
+            .collect();
+        (customers.len() > 1).then(|| {
             format!(
                 "namespace {namespace} is used by the customers {}",
                 list(customers)
             )
         })
-        .collect()
+    });
+    used.collect()
 }
 
 #[cfg(test)]

@@ -49,8 +49,11 @@ struct Held<'a> {
     /// Whose each volume is by its tags.
     owners: HashMap<&'a VolumeId, Arc<Party>>,
     /// Where whose instances stand.
-    addresses: BTreeMap<IpAddr, Vec<(Option<&'a VpcId>, Arc<Party>)>>,
+    addresses: BTreeMap<IpAddr, Vec<Standing<'a>>>,
 }
+
+/// In which VPC an instance stands, as far as that is known, and whose it is.
+type Standing<'a> = (Option<&'a VpcId>, Arc<Party>);
 
 struct Comparing<'a> {
     ground: &'a Ground<'a>,
