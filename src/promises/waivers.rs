@@ -43,14 +43,14 @@ impl Scoreboard {
         for exception in exceptions {
             let mut results = self.results.iter_mut();
             if let Some(result) = results.find(|result| result.id.to_string() == exception.promise) {
-                waive(result, exception, void(exception, approvers, now));
+                waive(result, exception, void(exception, approvers, now).as_ref());
             }
         }
         tally(terms, self.results)
     }
 }
 
-fn waive(result: &mut Judgement, exception: &PromiseException, void: Option<Void>) {
+fn waive(result: &mut Judgement, exception: &PromiseException, void: Option<&Void>) {
     let PromiseException {
         reason,
         approver,

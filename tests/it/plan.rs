@@ -132,29 +132,38 @@ async fn a_folder_is_planned_as_a_reviewer_wants_it_and_nothing_is_changed() {
         assert!(lost.iter().all(|item| item["op"] == "Remove" && item["permitted"] == true));
         changed_nothing(&env);
 
-        // A source inside the VPC is refused, and so is a plan that the class has not.
-        write("jira.yaml", &JIRA.replace("203.0.113.0/24", "172.31.0.0/16"));
-        write("wiki.yaml", &new.replace("plan: small", "plan: huge"));
-        let output = plan(&env, User::Alice, dir.path(), &[]).await;
-        let shown = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(1), "{shown}");
-        for part in ["CidrOverlapsVpc: spec.ingress.cidrs", "error: UnknownPlan: spec.plan"] {
-            assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
-        }
-
-        // A file that cannot be read, and a user who may not look.
-        write("wiki.yaml", &new.replace("plan: small, ", ""));
-        let output = plan(&env, User::Alice, dir.path(), &[]).await;
-        assert_eq!(output.status.code(), Some(1));
-        let told = text(&output.stderr);
-        assert!(told.contains("wiki.yaml, document 1 (Tenant wiki): "), "{told}");
-        write("wiki.yaml", new);
-        let output = plan(&env, User::Bob, dir.path(), &[]).await;
-        assert_eq!(output.status.code(), Some(1));
-        let told = text(&output.stderr);
-        assert!(told.contains("you could not list namespaces"), "{told}");
+        refused(&env, dir.path(), new).await;
         changed_nothing(&env);
         env
     })
     .await;
+}
+
+/// What cannot be planned is said of each, and of the file that has it.
+async fn refused(env: &Env, dir: &Path, new: &str) {
+    let write = |name: &str, text: &str| fs::write(dir.join(name), text).expect("a file can be written");
+    // A source inside the VPC is refused, and so is a plan that the class has not.
+    write("jira.yaml", &JIRA.replace("203.0.113.0/24", "172.31.0.0/16"));
+    write("wiki.yaml", &new.replace("plan: small", "plan: huge"));
+    let output = plan(env, User::Alice, dir, &[]).await;
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    for part in [
+        "CidrOverlapsVpc: spec.ingress.cidrs",
+        "error: UnknownPlan: spec.plan",
+    ] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
+
+    // A file that cannot be read, and a user who may not look.
+    write("wiki.yaml", &new.replace("plan: small, ", ""));
+    let output = plan(env, User::Alice, dir, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("wiki.yaml, document 1 (Tenant wiki): "), "{told}");
+    write("wiki.yaml", new);
+    let output = plan(env, User::Bob, dir, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("you could not list namespaces"), "{told}");
 }

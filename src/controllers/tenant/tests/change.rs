@@ -44,7 +44,7 @@ async fn ready_with(window: Option<Value>) -> Env {
     env
 }
 
-fn wish(env: &Env, change: Value) {
+fn wish(env: &Env, change: &Value) {
     let mut tenant = tenant("jira");
     for (field, value) in change.as_object().unwrap() {
         tenant["spec"][field] = value.clone();
@@ -100,7 +100,7 @@ fn changes(env: &Env) -> Vec<String> {
 async fn in_the_window_another_plan_is_a_stop_a_type_and_a_start() {
     let mut env = ready_with(Some(tuesday())).await;
     let id = instance_of(&env);
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.settle().await;
     assert_eq!(
         env.tenant_is("jira", ConditionType::InstanceReady),
@@ -132,7 +132,7 @@ async fn in_the_window_another_plan_is_a_stop_a_type_and_a_start() {
         env.events()
     );
     // And back.
-    wish(&env, json!({"plan": "standard"}));
+    wish(&env, &json!({"plan": "standard"}));
     env.pass(60).await;
     assert_eq!(instance(&env).await, running("m6i.large"));
     let before = changes(&env).len();
@@ -143,7 +143,7 @@ async fn in_the_window_another_plan_is_a_stop_a_type_and_a_start() {
 #[tokio::test]
 async fn outside_its_window_a_plan_waits_and_says_for_when() {
     let mut env = ready_with(Some(sunday())).await;
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(30).await;
     assert_eq!(changes(&env), Vec::<String>::new());
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), "True WaitsForWindow");
@@ -166,7 +166,7 @@ async fn outside_its_window_a_plan_waits_and_says_for_when() {
 #[tokio::test]
 async fn without_a_window_a_plan_waits_until_the_tenant_has_one_of_its_own() {
     let mut env = ready_with(None).await;
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(30).await;
     assert_eq!(changes(&env), Vec::<String>::new());
     assert_eq!(
@@ -174,7 +174,7 @@ async fn without_a_window_a_plan_waits_until_the_tenant_has_one_of_its_own() {
         "False NoWindow"
     );
     assert_eq!(env.events().matches("NoWindow").count(), 1, "{}", env.events());
-    wish(&env, json!({"plan": "large", "maintenanceWindow": tuesday()}));
+    wish(&env, &json!({"plan": "large", "maintenanceWindow": tuesday()}));
     env.pass(60).await;
     assert_eq!(instance(&env).await, running("m6i.xlarge"));
 }
@@ -184,7 +184,7 @@ async fn a_window_in_a_zone_that_nobody_knows_stalls_the_tenant() {
     let mut env = ready_with(Some(tuesday())).await;
     let mut window = sunday();
     window["timeZone"] = json!("Asia/Edo");
-    wish(&env, json!({"plan": "large", "maintenanceWindow": window}));
+    wish(&env, &json!({"plan": "large", "maintenanceWindow": window}));
     env.pass(30).await;
     assert_eq!(
         env.tenant_is("jira", ConditionType::Stalled),
@@ -203,7 +203,7 @@ async fn a_crash_at_any_step_of_a_change_is_gone_on_from() {
             lost.code = Some("InternalError".to_owned());
             lost.status = Some(500);
             env.sim.add_fault(lost.forever());
-            wish(&env, json!({"plan": "large"}));
+            wish(&env, &json!({"plan": "large"}));
             // Until the call was made, and its answer lost; then the process dies.
             for _ in 0..60 {
                 let calls = env.sim.calls();
@@ -233,7 +233,7 @@ async fn a_type_that_aws_refuses_leaves_the_instance_running_as_it_was() {
     refused.code = Some("InvalidInstanceAttributeValue".to_owned());
     refused.status = Some(400);
     env.sim.add_fault(refused);
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(90).await;
     assert_eq!(changes(&env), ["StopInstances", "StartInstances"]);
     assert_eq!(instance(&env).await, running("m6i.large"));
@@ -245,10 +245,10 @@ async fn a_type_that_aws_refuses_leaves_the_instance_running_as_it_was() {
     // It is not tried again until the plan was another one.
     env.pass(900).await;
     assert_eq!(changes(&env).len(), 2);
-    wish(&env, json!({}));
+    wish(&env, &json!({}));
     env.pass(30).await;
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(90).await;
     assert_eq!(instance(&env).await, running("m6i.xlarge"));
 }
@@ -258,7 +258,7 @@ async fn a_type_that_aws_neither_takes_nor_refuses_is_given_up_after_half_an_hou
     let mut env = ready_with(Some(tuesday())).await;
     env.sim
         .add_fault(FaultSpec::new("ModifyInstanceAttribute", FaultKind::Unavailable).forever());
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(120).await;
     assert_eq!(changes(&env), ["StopInstances"]);
     env.skip(1_800).await;
@@ -275,7 +275,7 @@ async fn a_type_that_there_is_no_room_for_is_taken_back() {
     full.code = Some("InsufficientInstanceCapacity".to_owned());
     full.status = Some(500);
     env.sim.add_fault(full);
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(90).await;
     let back = [
         "StopInstances",
@@ -304,7 +304,7 @@ async fn calls_that_are_denied_are_made_seldom_and_cost_few_writes() {
         json!({"plan": "roomy"}),
         json!({"powerState": "Stopped", "powerReason": "winter"}),
     ] {
-        wish(&env, change.clone());
+        wish(&env, &change);
         env.pass(10).await;
         assert_eq!(
             env.tenant_is("jira", ConditionType::Stalled),
@@ -326,7 +326,7 @@ async fn a_change_that_never_came_is_not_taken_for_a_stop_by_a_person_later() {
     let mut env = ready_with(Some(tuesday())).await;
     env.sim
         .add_fault(FaultSpec::new("StopInstances", FaultKind::Deny).forever());
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.settle().await;
     env.put::<TenantClass>(class_with(Some(sunday())));
     env.pass(10).await;
@@ -345,11 +345,11 @@ async fn a_change_that_never_came_is_not_taken_for_a_stop_by_a_person_later() {
 #[tokio::test]
 async fn a_volume_grows_at_once_and_waits_for_the_second_time() {
     let mut env = ready_with(None).await;
-    wish(&env, json!({"plan": "roomy"}));
+    wish(&env, &json!({"plan": "roomy"}));
     env.pass(30).await;
     assert_eq!(changes(&env), ["ModifyVolume"]);
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
-    wish(&env, json!({"plan": "huge"}));
+    wish(&env, &json!({"plan": "huge"}));
     env.pass(30).await;
     assert_eq!(changes(&env), ["ModifyVolume"]);
     assert_eq!(
@@ -364,7 +364,7 @@ async fn a_volume_grows_at_once_and_waits_for_the_second_time() {
     assert_eq!(changes(&env), ["ModifyVolume", "ModifyVolume"]);
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
     // Smaller again: refused as a whole.
-    wish(&env, json!({"plan": "large", "maintenanceWindow": tuesday()}));
+    wish(&env, &json!({"plan": "large", "maintenanceWindow": tuesday()}));
     env.pass(30).await;
     assert_eq!(
         env.tenant_is("jira", ConditionType::Stalled),
@@ -381,7 +381,7 @@ async fn a_volume_that_somebody_else_changed_a_moment_ago_waits_too() {
         env.someone("ModifyVolume", &[("VolumeId", volume), ("Size", "30")]);
     }
     env.pass(10).await;
-    wish(&env, json!({"plan": "roomy"}));
+    wish(&env, &json!({"plan": "roomy"}));
     env.pass(30).await;
     assert_eq!(
         env.tenant_is("jira", ConditionType::Ready),
@@ -398,7 +398,7 @@ async fn a_person_stops_the_instance_by_power_state_and_starts_it_again() {
     let mut env = ready_with(None).await;
     wish(
         &env,
-        json!({"powerState": "Stopped", "powerReason": "the customer is away"}),
+        &json!({"powerState": "Stopped", "powerReason": "the customer is away"}),
     );
     env.pass(30).await;
     assert_eq!(
@@ -416,7 +416,7 @@ async fn a_person_stops_the_instance_by_power_state_and_starts_it_again() {
     env.restart().await;
     env.pass(600).await;
     assert_eq!(changes(&env), ["StopInstances"]);
-    wish(&env, json!({}));
+    wish(&env, &json!({}));
     env.pass(60).await;
     assert_eq!(changes(&env), ["StopInstances", "StartInstances"]);
     assert_eq!(env.tenant_is("jira", ConditionType::Ready), READY);
@@ -430,7 +430,7 @@ async fn a_restart_by_hand_is_one_reboot_though_the_operator_dies_over_it() {
     let at = env.ctx.now();
     wish(
         &env,
-        json!({"restart": {"requestedAt": at.to_string(), "reason": "it hangs"}}),
+        &json!({"restart": {"requestedAt": at.to_string(), "reason": "it hangs"}}),
     );
     env.settle().await;
     assert_eq!(changes(&env), ["RebootInstances"]);
@@ -453,7 +453,7 @@ async fn a_restart_by_hand_is_one_reboot_though_the_operator_dies_over_it() {
     let at = env.ctx.now();
     wish(
         &env,
-        json!({"restart": {"requestedAt": at.to_string(), "reason": "again"}}),
+        &json!({"restart": {"requestedAt": at.to_string(), "reason": "again"}}),
     );
     env.pass(30).await;
     assert_eq!(changes(&env), ["RebootInstances"]);
@@ -467,7 +467,7 @@ async fn a_restart_by_hand_is_one_reboot_though_the_operator_dies_over_it() {
 async fn a_suspended_or_isolated_tenant_is_not_changed() {
     let mut env = ready_with(Some(tuesday())).await;
     let suspended = json!({"plan": "large", "suspend": true, "suspendReason": "moved"});
-    wish(&env, suspended);
+    wish(&env, &suspended);
     env.pass(30).await;
     assert_eq!(changes(&env), Vec::<String>::new());
     assert_eq!(
@@ -487,7 +487,7 @@ async fn a_suspended_or_isolated_tenant_is_not_changed() {
         },
     });
     env.put::<Incident>(incident);
-    wish(&env, json!({"plan": "large"}));
+    wish(&env, &json!({"plan": "large"}));
     env.pass(30).await;
     assert_eq!(changes(&env), Vec::<String>::new());
     assert_eq!(
