@@ -24,11 +24,11 @@ pub(super) fn volumes_of_others<C: Cluster>(
     let foreign = volumes
         .iter()
         .filter(|volume| !known.contains(volume.id.as_str()))
-        .filter(|volume| is_anothers(ctx, tenant, volume));
+        .filter(|volume| is_of_another(ctx, tenant, volume));
     foreign.map(|volume| volume.id.clone()).collect()
 }
 
-fn is_anothers<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, volume: &Volume) -> bool {
+fn is_of_another<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, volume: &Volume) -> bool {
     let (Some(uid), Some(key)) = (volume.tags.get(tags::UID), volume.tags.get(tags::TENANT)) else {
         return false;
     };

@@ -228,7 +228,7 @@ fn a_group_on_interfaces_of_two_customers_is_told_to_both() {
 }
 
 #[test]
-fn a_group_that_only_anothers_interface_carries_is_still_its_owners() {
+fn a_group_that_only_of_another_interface_carries_is_still_its_owners() {
     let mut fleet = acme_and_globex();
     fleet.instances[0].interfaces.clear();
     fleet.attach(1, "sg-a");
@@ -253,7 +253,7 @@ fn a_strangers_group_on_two_customers_is_shared_and_its_rules_are_not_known() {
 }
 
 #[test]
-fn a_volume_on_anothers_instance_is_told_to_both() {
+fn a_volume_on_of_another_instance_is_told_to_both() {
     let mut fleet = acme_and_globex();
     let moved = fleet.instances[0].volumes.remove(0);
     fleet.instances[1].volumes.push(moved);
@@ -277,7 +277,7 @@ fn a_volume_on_two_instances_is_told_though_no_listing_shows_it() {
 }
 
 #[test]
-fn a_snapshot_of_anothers_volume_is_told_to_both() {
+fn a_snapshot_of_of_another_volume_is_told_to_both() {
     let mut fleet = acme_and_globex();
     fleet.snapshots[1].volume_id = "vol-a".into();
     says_to_both(
@@ -309,7 +309,7 @@ fn what_carries_the_tags_of_two_is_told_to_both() {
 }
 
 #[test]
-fn a_rule_that_refers_to_anothers_group_is_told_to_both() {
+fn a_rule_that_refers_to_of_another_group_is_told_to_both() {
     for direction in [Direction::Ingress, Direction::Egress] {
         let mut fleet = acme_and_globex();
         let peer = Peer::Group("sg-g".into());
@@ -328,7 +328,7 @@ fn a_rule_that_refers_to_anothers_group_is_told_to_both() {
 }
 
 #[test]
-fn a_range_with_anothers_private_address_is_told_to_both() {
+fn a_range_with_of_another_private_address_is_told_to_both() {
     for range in ["10.0.0.11/32", "10.0.0.11/31"] {
         let mut fleet = acme_and_globex();
         // Its own address is in the second range too, which is nobody's business.

@@ -318,18 +318,18 @@ fn a_volume_that_is_another_tenants_keeps_its_tags() {
     let Observed::Present(instance) = &mut world.instance else {
         panic!("{world:?}")
     };
-    let anothers = VolumeId::new("vol-anothers");
+    let foreign = VolumeId::new("vol-foreign");
     instance.volumes.push(AttachedVolume {
         device: "/dev/sdz".to_owned(),
-        id: anothers.clone(),
+        id: foreign.clone(),
         delete_on_termination: false,
     });
     let is_tagged = |world: &TenantWorld| {
         plan(world).steps.iter().any(|step| {
-            matches!(&step.action, TenantAction::SetTags { ids, .. } if ids.contains(&anothers.to_string()))
+            matches!(&step.action, TenantAction::SetTags { ids, .. } if ids.contains(&foreign.to_string()))
         })
     };
     assert!(is_tagged(&world));
-    world.foreign_volumes.insert(anothers.clone());
+    world.foreign_volumes.insert(foreign.clone());
     assert!(!is_tagged(&world));
 }
