@@ -89,7 +89,7 @@ vocabulary! {
         Deleting,
         /// What stands in AWS was tagged as released and is touched no more.
         Released,
-        /// AWS was not reachable, so what it holds was left as it is.
+        /// What AWS holds was left as it is, without a tag: it was not reachable, or nothing may be written.
         ReleasedUntagged,
 
         /// The spec cannot be honoured as it stands.

@@ -10,6 +10,8 @@ mod retire;
 mod scene;
 mod status;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use self::{
@@ -20,6 +22,7 @@ use self::{
 };
 use crate::{
     api::{Backup, BackupStatus, Engine, Mode, Reason},
+    clock::later,
     cloud::Lane,
     cluster::Cluster,
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Refusal, Report, Resolved},
@@ -30,6 +33,10 @@ use crate::{
 };
 
 use status::run_of;
+
+/// How often a Backup is looked at whose Tenant is in mode Observe: a change of the mode wakes no Backup, and one that
+/// waits is begun so much later.
+const OBSERVED_LOOK: Duration = Duration::from_secs(5 * 60);
 
 /// The reconciler.
 #[derive(Debug, Default)]
@@ -148,6 +155,8 @@ impl<C: Cluster> Reconciler<C> for Backups {
         }
         if is_observed(&world.scene) {
             plan.hold_all();
+            // Nothing comes of what is held back, and no more than this is lost when the mode changes.
+            plan.look_again = Some(later(now, OBSERVED_LOOK));
         }
         plan
     }
@@ -203,6 +212,9 @@ impl<C: Cluster> Reconciler<C> for Backups {
                 self.jobs.report(backup, world, (failed, now))
             }
         };
+        if is_observed(&world.scene) {
+            report.look_again = None;
+        }
         let status = report.status.get_or_insert_with(|| status::started(backup));
         retire::amend(backup, status, &world.scene, &world.keeping);
         let returned = retire::tell_return(backup, status, &world.keeping, now);

@@ -29,7 +29,7 @@ pub use self::preview::{Previewed, preview};
 use self::report::RELEASE_PATIENCE;
 use super::Subnets;
 use crate::{
-    api::{AccessPolicy, Reason, Tenant, TenantClass, TenantStatus},
+    api::{AccessPolicy, Mode, Reason, Tenant, TenantClass, TenantStatus},
     cloud::{Lane, Observed, Site, StatusCheck, Subnet, SubnetId},
     cluster::{Cluster, Kind},
     engine::{Context, ControllerName, Failure, OutcomeOf, Pass, Reconciler, Report, Resolved},
@@ -129,7 +129,10 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
         resolve::resolve(&ctx.identity, object, world)
     }
 
-    fn plan(&self, _: &Tenant, desired: &Desired, world: &World, now: Timestamp) -> Plan<TenantStep> {
+    fn plan(&self, tenant: &Tenant, desired: &Desired, world: &World, now: Timestamp) -> Plan<TenantStep> {
+        if matches!(desired, Desired::Released(_)) && is_untouched(tenant, world) {
+            return Plan::default();
+        }
         let Some(aws) = &world.aws else {
             let mut plan = Plan::default();
             plan.wait(Reason::ViewStale, "what AWS holds is not known at the moment");
@@ -159,6 +162,12 @@ impl<C: Cluster> Reconciler<C> for TenantReconciler {
     ) -> Report<TenantStatus> {
         report::report(ctx, object, outcome, (&self.memory, now))
     }
+}
+
+/// Whether nothing may be written to AWS for it, not even the tag of a release.
+fn is_untouched(tenant: &Tenant, world: &World) -> bool {
+    let class = world.references.class.as_ref();
+    tenant.mode() == Mode::Observe || class.is_some_and(|class| tenant.suspended(class).is_some())
 }
 
 #[cfg(test)]

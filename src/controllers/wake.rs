@@ -202,13 +202,15 @@ fn forget_sites<C: Cluster>(ctx: &Context<C>) {
 /// Wakes those to whom it matters what a sweep of a site brought: the owners of what changed, and nobody else. Only
 /// when it can be told for the first time what is absent, everything of the site is woken, once.
 pub fn swept<C: Cluster>(ctx: &Context<C>, site: &Site, swept: &Swept) {
-    separation::compare_site(ctx, site);
+    let classes = ctx.cluster.cached_all::<TenantClass>();
+    if classes.iter().any(|class| class.site() == *site) {
+        separation::compare_site(ctx, site);
+    } else {
+        // It may be listed on for the copies that it holds, and nobody's row is looked up there.
+        forget_sites(ctx);
+    }
     if swept.became_conclusive {
         wake_site(ctx, site);
-    }
-    let classes = ctx.cluster.cached_all::<TenantClass>();
-    if !classes.iter().any(|class| class.site() == *site) {
-        forget_sites(ctx);
     }
     for owner in &swept.changed {
         owner_changed(ctx, owner);

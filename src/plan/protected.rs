@@ -284,8 +284,11 @@ fn is_exposed(facts: &Protection<'_>, _: Timestamp) -> Option<Lack> {
             unread_copies: Some(unread),
             ..
         }) => {
-            // One that was read since then is not open any more.
-            let is_unread = |text: &String| unread.iter().any(|id| text.contains(id.as_str()));
+            // One that was read since then is not open any more. Of many only a few were named.
+            let is_unread = |text: &String| {
+                let is_cut = text.ends_with(" more") && !unread.is_empty();
+                is_cut || unread.iter().any(|id| text.contains(id.as_str()))
+            };
             last_told().filter(is_unread)
         }
         Some(_) | None => last_told(),

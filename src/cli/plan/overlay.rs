@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt, api::ListParams};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -19,6 +20,36 @@ use crate::{
 
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
+
+/// The fields that people set by hand and that are to be left out of Git: where a manifest does not name one, it stays.
+const HAND_SET: [&str; 7] = [
+    "mode",
+    "suspend",
+    "suspendReason",
+    "powerState",
+    "powerReason",
+    "restart",
+    "exceptions",
+];
+
+/// A manifest with what people set by hand in the cluster.
+fn with_hand_set<K: Kind>(declared: K, live: &K) -> K {
+    let (Ok(mut whole), Ok(live)) = (serde_json::to_value(&declared), serde_json::to_value(live)) else {
+        return declared;
+    };
+    let spec = whole.get_mut("spec").and_then(Value::as_object_mut);
+    let (Some(spec), Some(found)) = (spec, live.get("spec")) else {
+        return declared;
+    };
+    for field in HAND_SET {
+        if let Some(value) = found.get(field)
+            && !spec.contains_key(field)
+        {
+            spec.insert(field.to_owned(), value.clone());
+        }
+    }
+    serde_json::from_value(whole).unwrap_or(declared)
+}
 
 /// The cluster as it would be.
 pub(super) struct Overlay {
@@ -122,8 +153,8 @@ impl Overlay {
         let mut new = Vec::new();
         for Declared { mut object, .. } in declared {
             let key = object.key();
-            if self.cluster.cached::<K>(&key).is_some() {
-                self.cluster.put(&object);
+            if let Some(live) = self.cluster.cached::<K>(&key) {
+                self.cluster.put(&with_hand_set(object, &live));
                 continue;
             }
             let uid = placeholder(&format!("{}/{key}", K::NAME));

@@ -6,6 +6,7 @@ mod engines;
 mod jobs;
 mod keeping;
 mod lost;
+mod modes;
 mod policies;
 mod suspensions;
 

@@ -19,7 +19,7 @@ use self::{
     planned::Planned,
 };
 use super::{
-    Desired, InForce, World, change,
+    Desired, InForce, World, change, is_untouched,
     judge::{Judged, judge},
     memory::Memory,
 };
@@ -365,7 +365,15 @@ fn report_release(tenant: &Tenant, outcome: &TenantOutcome, now: Timestamp) -> R
             .is_some_and(|plan| plan.steps.is_empty() && plan.waiting_for.is_empty());
     let is_out_of_patience = elapsed(deleted_at, now) >= RELEASE_PATIENCE;
     let has_no_class = outcome.world.as_ref().is_ok_and(|world| world.site.is_none());
+    let is_untouched = outcome
+        .world
+        .as_ref()
+        .is_ok_and(|world| is_untouched(tenant, world));
     let event = match (is_done, is_out_of_patience) {
+        (true, _) if was_made && is_untouched => Some(Happened::normal(
+            Reason::ReleasedUntagged,
+            "everything in AWS stays as it is, without a tag: the mode or a suspension lets nothing be written",
+        )),
         (true, _) if was_made => Some(Happened::normal(
             Reason::Released,
             "everything in AWS stays as it is and carries the tag yagura.dev/released",

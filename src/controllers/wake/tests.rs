@@ -93,6 +93,20 @@ async fn a_tag_that_names_no_object_wakes_nobody() {
 }
 
 #[tokio::test]
+async fn a_site_that_is_listed_on_without_a_class_wakes_nobody_elsewhere() {
+    let env = Env::new().await;
+    env.class();
+    env.put::<Tenant>(tenant("jira"));
+    woken(&env);
+    let retired: Site = "ap-northeast-3".into();
+    for _ in 0..3 {
+        swept(&env.ctx, &retired, &Swept::default());
+        let woken = woken(&env);
+        assert!(woken.is_empty(), "{woken:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_can_be_told_absent_at_last_wakes_everything_of_its_site_once() {
     let env = ten_thousand().await;
     let mut elsewhere = class();

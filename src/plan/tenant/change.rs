@@ -150,16 +150,18 @@ pub(super) fn plan_change(
             case.plan.look_again_at(soon(now));
         }
         InstanceState::Running => {
-            let is_whole = case.volumes();
+            let (is_whole, growth) = case.growth();
             match &case.wish.power {
                 Power::Stopped(why) => case.stop(why),
                 Power::Running => case.running(record, is_whole),
             }
+            case.plan.steps.extend(growth);
         }
         InstanceState::Stopping => case.stopping(record),
         InstanceState::Stopped => {
-            let is_whole = case.volumes();
-            case.stopped(record, is_whole);
+            let (_, growth) = case.growth();
+            case.stopped(record);
+            case.plan.steps.extend(growth);
         }
         InstanceState::ShuttingDown | InstanceState::Terminated => {}
     }
@@ -189,6 +191,14 @@ impl<'a> Case<'a> {
         let record = self.facts.record.as_ref()?;
         let refused = record.refused.as_deref()?;
         (record.to.as_deref() == Some(wanted)).then_some(refused)
+    }
+
+    /// Whether the volumes can be as they are wished for, and the steps that make them larger. They come after all else: a
+    /// failed step stops those behind it, and an instance must not stay stopped for want of room on a disk.
+    fn growth(&mut self) -> (bool, Vec<TenantStep>) {
+        let before = self.plan.steps.len();
+        let is_whole = self.volumes();
+        (is_whole, self.plan.steps.split_off(before))
     }
 
     fn push(&mut self, action: TenantAction) {
@@ -317,6 +327,15 @@ impl<'a> Case<'a> {
         if self.tell_refusal(wanted) {
             return self.restart();
         }
+        if let Some(record) = self.facts.under_way() {
+            // Each try writes it down anew. One as old never came to AWS: a person who stops the instance now is not taken
+            // for us.
+            let settled_at = later(record.at, SETTLED);
+            if self.now >= settled_at {
+                return self.push(TenantAction::EndChange);
+            }
+            self.plan.look_again_at(settled_at);
+        }
         if !is_whole {
             return self.restart();
         }
@@ -332,14 +351,6 @@ impl<'a> Case<'a> {
                 TenantAction::Start(id),
             ];
             self.plan.held.extend(held.map(TenantStep::from));
-            if let Some(record) = self.facts.under_way() {
-                // It was written down and never came: a person who stops the instance now is not taken for us.
-                let settled_at = later(record.at, SETTLED);
-                if self.now >= settled_at {
-                    return self.push(TenantAction::EndChange);
-                }
-                self.plan.look_again_at(settled_at);
-            }
             return self.restart();
         }
         if self.is_in_use() || self.is_behind_others() {
@@ -436,7 +447,7 @@ impl<'a> Case<'a> {
         self.plan.look_again_at(soon(self.now));
     }
 
-    fn stopped(&mut self, record: Option<&ChangeRecord>, is_whole: bool) {
+    fn stopped(&mut self, record: Option<&ChangeRecord>) {
         let id = self.instance.id.clone();
         match (record, &self.wish.power) {
             (None, Power::Running) => self.stopped_by_others(),
@@ -447,7 +458,7 @@ impl<'a> Case<'a> {
                     .wait(Reason::StoppedAsAsked, format!("instance {id} is stopped: {why}"));
             }
             (Some(record), Power::Stopped(why)) => {
-                self.set_type(record, is_whole);
+                self.set_type(record);
                 if record.kind != ChangeKind::Stop {
                     self.push(TenantAction::RecordChange(self.stop_record()));
                 }
@@ -463,7 +474,7 @@ impl<'a> Case<'a> {
                         ),
                     );
                 }
-                self.set_type(record, is_whole);
+                self.set_type(record);
                 self.push(TenantAction::Start(id.clone()));
                 if self.is_held {
                     return self.plan.wait(
@@ -476,13 +487,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// A stopped instance gets the type that is wished for by now, or the one that it had where AWS did not take that.
-    fn set_type(&mut self, record: &ChangeRecord, is_whole: bool) {
-        let wished = self.wish.size.as_ref().filter(|_| is_whole);
-        let wished = wished
-            .map(|size| size.instance_type.as_str())
-            .or(record.to.as_deref());
-        let Some(wished) = wished else { return };
+    /// An instance that was stopped for another type gets that one, or the one that it had where AWS did not take it. What is
+    /// wished for since comes when it runs again, in its turn; so does what is wished for of one that was stopped for
+    /// good: AWS may have no room for another type, and then it could not be started at all.
+    fn set_type(&mut self, record: &ChangeRecord) {
+        let Some(wished) = record.to.as_deref() else {
+            return;
+        };
         let target = match self.refusal_of(wished) {
             Some(_) => record.from.as_deref(),
             None => Some(wished),

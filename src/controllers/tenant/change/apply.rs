@@ -53,7 +53,10 @@ pub(in crate::controllers::tenant) async fn apply<C: Cluster>(
             status.restart = Some(RestartStatus {
                 handled_at: Some(time(*at)),
             });
-            pass.write_ahead(status).await
+            pass.write_ahead(status).await?;
+            // Whatever came of an earlier one: this one is dealt with, unless its call fails.
+            reconciler.memory.restart_made(pass.object.uid());
+            Ok(())
         }
         TenantAction::Reboot(id) => reboot(reconciler, pass, site, id).await,
         _ => Ok(()),
@@ -160,7 +163,10 @@ async fn start<C: Cluster>(
                 .record(Effect::InstanceStarted(id.clone()));
             Ok(())
         }
-        Err(error) if is_refusal(&error) && !error.lacks_right() && has_new_type(pass, site, id) => {
+        Err(error)
+            if ((is_refusal(&error) && !error.lacks_right()) || is_given_up(pass))
+                && has_new_type(pass, site, id) =>
+        {
             write_refusal(pass, None, &error).await
         }
         Err(error) => Err(error.into()),
@@ -278,7 +284,10 @@ async fn reboot<C: Cluster>(
     site: &Site,
     id: &InstanceId,
 ) -> Result<(), Failure> {
-    yield_to_incidents(pass)?;
+    if let Err(failure) = yield_to_incidents(pass) {
+        reconciler.memory.restart_refused(pass.object.uid());
+        return Err(failure);
+    }
     match pass.cloud(site).reboot(id).await {
         Ok(()) => {
             reconciler.memory.restart_made(pass.object.uid());

@@ -544,3 +544,37 @@ async fn a_request_by_annotation_is_honoured_and_echoed() {
     let status = env.policy("office").status.unwrap();
     assert_eq!(status.last_handled_request_at.as_deref(), Some("now, please"));
 }
+
+#[tokio::test]
+async fn a_volume_that_cannot_grow_keeps_no_instance_stopped() {
+    let mut env = ready_with(Some(tuesday())).await;
+    wish(&env, &json!({"powerState": "Stopped", "powerReason": "winter"}));
+    env.pass(60).await;
+    assert_eq!(instance(&env).await.1, InstanceState::Stopped);
+    env.sim
+        .add_fault(FaultSpec::new("ModifyVolume", FaultKind::Deny).forever());
+    wish(&env, &json!({"plan": "roomy"}));
+    env.pass(120).await;
+    assert_eq!(instance(&env).await.1, InstanceState::Running);
+    assert_eq!(env.tenant_is("jira", ConditionType::Stalled), "True Denied");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_edited_while_an_instance_is_stopped_comes_when_it_runs_again() {
+    let mut env = ready_with(Some(tuesday())).await;
+    wish(&env, &json!({"powerState": "Stopped", "powerReason": "winter"}));
+    env.pass(60).await;
+    wish(
+        &env,
+        &json!({"plan": "large", "powerState": "Stopped", "powerReason": "winter"}),
+    );
+    env.pass(60).await;
+    assert_eq!(
+        instance(&env).await,
+        ("m6i.large".to_owned(), InstanceState::Stopped)
+    );
+    wish(&env, &json!({"plan": "large"}));
+    // What was stopped is started first, and changed in the window that is open.
+    env.pass(1_200).await;
+    assert_eq!(instance(&env).await, running("m6i.xlarge"));
+}

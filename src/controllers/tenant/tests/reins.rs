@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{READY, group_of, instance_of, ready};
 use crate::{
-    api::{AccessPolicy, ConditionType, Tenant, TenantClass, TenantPhase},
+    api::{AccessPolicy, ConditionType, Key, Tenant, TenantClass, TenantPhase},
+    cluster::Cluster,
     controllers::testing::{Env, class, policy, tenant},
 };
 
@@ -159,4 +160,24 @@ async fn one_switch_of_a_class_suspends_all_its_tenants() {
         .iter()
         .find(|condition| condition.type_ == "Suspended");
     assert!(told.unwrap().message.contains("the account is moved"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_deleted_in_mode_observe_or_suspended_leaves_aws_without_a_tag() {
+    for (field, value) in [("mode", json!("Observe")), ("suspend", json!(true))] {
+        let mut env = ready().await;
+        let mut held = tenant("jira");
+        held["spec"][field] = value;
+        if field == "suspend" {
+            held["spec"]["suspendReason"] = json!("the network team works on it");
+        }
+        env.put::<Tenant>(held);
+        env.pass(10).await;
+        let before = changes(&env);
+        env.cluster.delete::<Tenant>(&Key::new("acme", "jira"));
+        env.pass(10).await;
+        assert_eq!(changes(&env), before, "{field}");
+        assert!(env.cluster.cached::<Tenant>(&Key::new("acme", "jira")).is_none());
+        assert!(env.events().contains("without a tag"), "{}", env.events());
+    }
 }

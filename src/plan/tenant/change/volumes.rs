@@ -86,6 +86,10 @@ impl Case<'_> {
         let Some(volumes) = self.world.volumes.present() else {
             return true;
         };
+        // One that is another Tenant's is not ours to change, wherever it is attached.
+        let foreign = &self.world.foreign_volumes;
+        let own = volumes.iter().filter(|volume| !foreign.contains(&volume.id));
+        let volumes = &own.cloned().collect::<Vec<_>>();
         let smaller = unlike(size, self.instance, volumes).find(|volume| volume.wants < volume.has);
         if let Some(volume) = smaller {
             self.plan.wait(

@@ -161,6 +161,10 @@ impl Trial {
             | Operation::ListBackupJobs => {
                 Some("what was read last stays for minutes, and a run goes on by what else shows")
             }
+            // The image carries the tags of the run, and a listing shows it.
+            Operation::StartBackupJob if matches!(self.fault, Fault::LostAnswer | Fault::HeldAnswer) => {
+                Some("what the job makes shows before its answer is missed")
+            }
             // AWS Backup answers it with no body at all.
             Operation::DeleteRecoveryPoint if self.fault == Fault::Truncate => {
                 Some("half of an empty answer is the whole of it")
