@@ -300,9 +300,16 @@ fn tenant_changed<C: Cluster>(ctx: &Context<C>, key: &Key) {
     }
 }
 
-/// A class counts its Tenants, in a while.
+/// A class counts its Tenants, in a while; the first one at once, as with it comes what a class makes in AWS.
 fn wake_to_count<C: Cluster>(ctx: &Context<C>, class: Key) {
-    let at = later(ctx.now(), COUNTED_WITHIN);
+    let known = ctx.cluster.cached::<TenantClass>(&class);
+    let counted = known.and_then(|class| class.status.as_ref()?.tenants);
+    let is_first = counted.is_none_or(|tenants| tenants == 0);
+    let at = if is_first {
+        ctx.now()
+    } else {
+        later(ctx.now(), COUNTED_WITHIN)
+    };
     ctx.wakes.wake_at(ControllerName::TenantClass, class, at);
 }
 

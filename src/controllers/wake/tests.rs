@@ -146,9 +146,22 @@ async fn a_changed_incident_wakes_its_namespace_alone() {
 
 #[tokio::test]
 async fn of_tenants_that_change_at_once_their_class_counts_all_in_one_pass_soon() {
-    let env = Env::new().await;
+    let mut env = Env::new().await;
     env.class();
+    env.put::<Tenant>(tenant("first"));
     let waker = Waker::default();
+    waker.object_changed(&env.ctx, KindName::Tenant, &Key::new("acme", "first"));
+    let first = {
+        let queue = env.ctx.wakes.queue(ControllerName::TenantClass).unwrap();
+        queue.pop(env.clock.now())
+    };
+    assert_eq!(
+        first,
+        Some(Key::new("", "tokyo")),
+        "it makes what the first one needs"
+    );
+    env.pass(30).await;
+    woken(&env);
     for name in ["confluence", "jira", "wiki"] {
         env.put::<Tenant>(tenant(name));
         waker.object_changed(&env.ctx, KindName::Tenant, &Key::new("acme", name));
