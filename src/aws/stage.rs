@@ -7,10 +7,11 @@ use std::{
 
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, AttributeValue, BlockDeviceMapping, EbsBlockDevice,
-    EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, InstanceType, ResourceType,
-    Tag,
+    EbsInstanceBlockDeviceSpecification, InstanceBlockDeviceMappingSpecification, InstanceType, LockMode,
+    ResourceType, Tag,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::{AwsSites, Connection, Pace, Transport};
@@ -19,7 +20,8 @@ use crate::{
     clock::ManualClock,
     cloud::{
         Account, AllocationId, Cloud, ClusterId, Direction, ImageId, Instance, InstanceId, Lane, Launch,
-        NewGroup, NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, Tags,
+        NewGroup, NewVolume, Operation, Peer, Protocol, Rule, SecurityGroup, Site, Sites, SnapshotId, Tags,
+        VolumeId,
     },
 };
 
@@ -208,6 +210,21 @@ impl Stage {
         let request = self.stranger().create_tags().resources(id);
         let tag = Tag::builder().key(key).value(value).build();
         request.tags(tag).send().await.unwrap();
+    }
+
+    /// Someone else locks a snapshot until then.
+    pub(crate) async fn lock(&self, id: &SnapshotId, until: Timestamp) {
+        let request = self.stranger().lock_snapshot().snapshot_id(id.as_str());
+        let request = request.lock_mode(LockMode::Governance);
+        let request = request.expiration_date(DateTime::from_secs(until.as_second()));
+        request.send().await.unwrap();
+    }
+
+    /// Someone else makes a snapshot of a volume, with these tags.
+    pub(crate) async fn snapshot(&self, volume: &VolumeId, tags: &Tags) {
+        let tags = super::convert::tag_specification(ResourceType::Snapshot, tags);
+        let request = self.stranger().create_snapshot().volume_id(volume.as_str());
+        request.tag_specifications(tags).send().await.unwrap();
     }
 
     /// Someone gets an Elastic IP with these tags: its allocation and the address.

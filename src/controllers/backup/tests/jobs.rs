@@ -391,9 +391,7 @@ async fn an_image_that_was_handed_to_somebody_else_is_said_to_be_and_not_asked_f
     bed.until("2031-05-01T15:00:00Z").await;
     assert_eq!(bed.phase("before-upgrade"), Some(BackupPhase::Complete));
     let image = images(&bed).await.remove(0);
-    let request = bed.stage.stranger().create_tags().resources(image.id.as_str());
-    let other = aws_sdk_ec2::types::Tag::builder().key(tags::UID).value("another");
-    request.tags(other.build()).send().await.unwrap();
+    bed.stage.tag(image.id.as_str(), tags::UID, "another").await;
     bed.until("2031-05-03T18:00:00Z").await;
     assert!(
         bed.backup("before-upgrade")

@@ -431,10 +431,7 @@ async fn a_lock_that_a_stranger_has_just_set_is_not_shortened() {
     }
     let own = bed.snapshots().await[0].id.clone();
     let month = bed.now() + jiff::SignedDuration::from_hours(30 * 24);
-    let request = bed.stage.stranger().lock_snapshot().snapshot_id(own.as_str());
-    let request = request.lock_mode(aws_sdk_ec2::types::LockMode::Governance);
-    let request = request.expiration_date(aws_smithy_types::DateTime::from_secs(month.as_second()));
-    request.send().await.unwrap();
+    bed.stage.lock(&own, month).await;
     // No listing shows it before the set is complete.
     while bed.stage.calls_of(Operation::LockSnapshot) < instance.volumes.len() {
         bed.stage
@@ -466,16 +463,7 @@ async fn a_snapshot_that_comes_back_out_of_the_recycle_bin_is_said_once_and_left
     let mut restored = like.tags.clone();
     restored.insert(tags::BACKUP.to_owned(), format!("acme/{}", named(1)));
     restored.insert(tags::SLOT.to_owned(), "2031-05-01T03:15:00Z".to_owned());
-    let tags = restored.into_iter().map(|(key, value)| {
-        let tag = aws_sdk_ec2::types::Tag::builder().key(key).value(value);
-        tag.build()
-    });
-    let named_by = aws_sdk_ec2::types::TagSpecification::builder()
-        .resource_type(aws_sdk_ec2::types::ResourceType::Snapshot)
-        .set_tags(Some(tags.collect()));
-    let request = bed.stage.stranger().create_snapshot();
-    let request = request.volume_id(instance.volumes[0].id.as_str());
-    request.tag_specifications(named_by.build()).send().await.unwrap();
+    bed.stage.snapshot(&instance.volumes[0].id, &restored).await;
     let deleted = bed.stage.calls_of(Operation::DeleteSnapshot);
     bed.live(HOUR).await;
     let status = bed.backup(&named(1)).status.clone().unwrap();
