@@ -197,6 +197,16 @@ fn complain(message: &str) {
     eprintln!("yagura: {message}");
 }
 
+#[expect(clippy::print_stdout, reason = "what a command was asked for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "how it goes, beside what was asked for")]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}
+
 /// An error with its causes, outermost first.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();

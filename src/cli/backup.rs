@@ -22,7 +22,7 @@ use kube::{
 use super::{
     chain, complain,
     connect::{ANSWER_WITHIN, BadConfig, config_of},
-    span,
+    say, span, tell,
 };
 use crate::{
     api::{Backup, BackupPhase, BackupSpec, Tenant},
@@ -406,16 +406,6 @@ fn span_of_wait(text: &str) -> Result<Duration, String> {
     } else {
         Err("from 1s to 24h".to_owned())
     }
-}
-
-#[expect(clippy::print_stdout, reason = "what the command was asked for")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "how it goes, beside what was asked for")]
-fn tell(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]

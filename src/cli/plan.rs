@@ -29,6 +29,7 @@ use self::{
 use super::{
     chain, cluster_id, complain,
     connect::{ANSWER_WITHIN, BadConfig, config_of},
+    say, tell,
 };
 use crate::{
     api::{AccessPolicy, ConditionType, Key, Reason, Tenant, TenantClass},
@@ -414,16 +415,6 @@ fn is_on_its_way(reason: Reason) -> bool {
         reason,
         Reason::GroupChanging | Reason::Launching | Reason::Starting
     )
-}
-
-#[expect(clippy::print_stdout, reason = "what the command was asked for")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "how it goes, beside what was asked for")]
-fn tell(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]

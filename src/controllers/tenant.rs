@@ -23,10 +23,13 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use self::access::{InForce, Origin, candidate};
-pub(super) use self::apply::{change_rules, create_group};
 use self::memory::Memory;
 pub use self::preview::{Previewed, preview};
 use self::report::RELEASE_PATIENCE;
+pub(super) use self::{
+    apply::{change_rules, create_group},
+    resolve::identity_of,
+};
 use super::Subnets;
 use crate::{
     api::{AccessPolicy, Mode, Reason, Tenant, TenantClass, TenantStatus},

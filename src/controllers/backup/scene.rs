@@ -13,9 +13,10 @@ use crate::{
     controllers::{
         backup_sources::{class_of, is_of, terms_of},
         schedule::in_force,
+        tenant::identity_of,
     },
     engine::{Context, Failure},
-    plan::{backup::Gone, backup_policy::BackupRules, tenant::TenantIdentity},
+    plan::{backup::Gone, backup_policy::BackupRules},
 };
 
 /// What does not depend on the engine.
@@ -69,19 +70,8 @@ impl Place {
     fn of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant, site: Site) -> Self {
         Self {
             site,
-            owner: identity_of(ctx, tenant).tags(),
+            owner: identity_of(&ctx.identity, tenant).tags(),
         }
-    }
-}
-
-pub(super) fn identity_of<C: Cluster>(ctx: &Context<C>, tenant: &Tenant) -> TenantIdentity {
-    TenantIdentity {
-        cluster: ctx.identity.cluster_id.to_string(),
-        cluster_uid: ctx.identity.cluster_uid.clone(),
-        tenant: tenant.key(),
-        uid: tenant.uid().to_owned(),
-        label: tenant.spec.label.to_string(),
-        customer: tenant.spec.customer.clone(),
     }
 }
 

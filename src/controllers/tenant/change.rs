@@ -28,15 +28,7 @@ pub(super) fn wish_of(tenant: &Tenant, class: &TenantClass) -> ChangeWish {
     let spec = &tenant.spec;
     let restart = spec.restart.as_ref();
     ChangeWish {
-        size: class.spec.plans.get(&spec.plan).map(|plan| Size {
-            plan: spec.plan.clone(),
-            instance_type: plan.instance_type.clone(),
-            volumes: plan
-                .volumes
-                .iter()
-                .map(|volume| (volume.device.clone(), volume.size_gib))
-                .collect(),
-        }),
+        size: size_of(tenant, class),
         window: window_of(tenant, class).ok().flatten(),
         power: match spec.power_state.unwrap_or_default() {
             PowerState::Running => Power::Running,
@@ -47,6 +39,19 @@ pub(super) fn wish_of(tenant: &Tenant, class: &TenantClass) -> ChangeWish {
             .and_then(|restart| restart.requested_at.as_ref())
             .map(|at| time(at.0).0),
     }
+}
+
+fn size_of(tenant: &Tenant, class: &TenantClass) -> Option<Size> {
+    let name = &tenant.spec.plan;
+    let plan = class.spec.plans.get(name)?;
+    let volumes = plan.volumes.iter();
+    Some(Size {
+        plan: name.clone(),
+        instance_type: plan.instance_type.clone(),
+        volumes: volumes
+            .map(|volume| (volume.device.clone(), volume.size_gib))
+            .collect(),
+    })
 }
 
 /// The window in which the Tenant may be interrupted, its own before its class's; or what must be corrected in it.
@@ -95,12 +100,15 @@ pub(super) fn look<C: Cluster>(
         backup: backup_under_way(ctx, tenant),
         turn_at: None,
     };
-    let wish = wish_of(tenant, class);
-    let volumes = aws.volumes.present().map_or(&[][..], Vec::as_slice);
+    // Whether it may be interrupted is not asked here.
+    let wish = ChangeWish {
+        size: size_of(tenant, class),
+        ..ChangeWish::default()
+    };
     let is_waiting = aws
         .instance
         .present()
-        .is_some_and(|instance| wish.is_by_class(&facts) && wish.differs(instance, volumes));
+        .is_some_and(|instance| wish.is_by_class(&facts) && wish.differs(instance, aws));
     if is_waiting {
         let now = ctx.now();
         count(ctx, &tenant.spec.class_name, now);

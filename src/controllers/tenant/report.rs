@@ -8,7 +8,7 @@ mod parts;
 mod planned;
 mod rights;
 
-pub(super) use self::events::shortened;
+pub(super) use self::{events::shortened, parts::in_words};
 
 use std::time::Duration;
 
@@ -24,13 +24,15 @@ use super::{
     memory::Memory,
 };
 use crate::{
-    api::{ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantPhase, TenantStatus, time},
+    api::{
+        ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantClass, TenantPhase, TenantStatus, time,
+    },
     clock::{elapsed, later},
     cloud::Site,
     cluster::{Cluster, Happened, Kind},
     controllers::subnets::LOOK_AFTER_FAILURE,
     engine::{Context, Outcome, Report},
-    plan::tenant::{Claim, Finding, TenantStep, needs_a_person},
+    plan::tenant::{Claim, Finding, TenantDesired, TenantStep, TenantWorld, needs_a_person},
     report::{
         failure,
         standing::{Because, Conditions, Standing},
@@ -67,10 +69,8 @@ pub(super) fn report<C: Cluster>(
 
     let planned = Planned::of(outcome, now);
     let parts = Parts::of(tenant, outcome, planned.summary().as_deref());
-    let class = outcome.world.as_ref().ok();
-    let class = class.and_then(|world| world.references.class.as_deref());
     planned.tell(&mut status, |operation| {
-        ctx.permissions.permits(class?.uid(), operation)
+        ctx.permissions.permits(class_of(outcome)?.uid(), operation)
     });
     let mut conditions = Conditions::over(&before.conditions, tenant.generation(), now);
     for (type_, part) in parts.each() {
@@ -135,6 +135,24 @@ pub(super) fn in_progress(status: &mut TenantStatus, tenant: &Tenant, now: Times
     status.conditions = Conditions::over(&[], tenant.generation(), now).settle(&Standing::Working(because));
 }
 
+/// The class, where the pass knows one.
+fn class_of(outcome: &TenantOutcome) -> Option<&TenantClass> {
+    outcome.world.as_ref().ok()?.references.class.as_deref()
+}
+
+/// What the pass saw in AWS, where it looked.
+pub(super) fn aws_of(outcome: &TenantOutcome) -> Option<&TenantWorld> {
+    outcome.world.as_ref().ok()?.aws.as_ref()
+}
+
+/// The environment that is wanted, and its firewall; `None` where it is let go, or nothing is known of it.
+pub(super) fn kept(outcome: &TenantOutcome) -> Option<(&TenantDesired, &InForce)> {
+    match outcome.resolved.as_ref()?.desired.as_ref()? {
+        Desired::Kept(desired, in_force) => Some((desired, in_force)),
+        Desired::Released(_) => None,
+    }
+}
+
 /// What the pass learned that no cache shows: whose the label is, and which firewall is in force.
 fn known(outcome: &TenantOutcome) -> (Option<&[Claim]>, Option<&InForce>) {
     let claims = outcome
@@ -142,15 +160,7 @@ fn known(outcome: &TenantOutcome) -> (Option<&[Claim]>, Option<&InForce>) {
         .as_ref()
         .ok()
         .map(|world| world.references.claims.as_slice());
-    let desired = outcome
-        .resolved
-        .as_ref()
-        .and_then(|resolved| resolved.desired.as_ref());
-    let in_force = match desired {
-        Some(Desired::Kept(_, in_force)) => Some(in_force),
-        Some(Desired::Released(_)) | None => None,
-    };
-    (claims, in_force)
+    (claims, kept(outcome).map(|(_, in_force)| in_force))
 }
 
 /// The site whose first sweep is all that is missing.
@@ -173,10 +183,8 @@ fn unjudged_until(outcome: &TenantOutcome, now: Timestamp) -> Option<Timestamp> 
 /// What was seen in AWS, and what the steps made of it.
 fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcome) {
     status.label = Some(tenant.spec.label.clone());
-    let Some(aws) = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref()) else {
-        return;
-    };
-    if let Some(Desired::Kept(_, in_force)) = outcome.resolved.as_ref().and_then(|r| r.desired.as_ref())
+    let Some(aws) = aws_of(outcome) else { return };
+    if let Some((_, in_force)) = kept(outcome)
         && !in_force.access.policy.is_empty()
     {
         status.access = Some(in_force.access.clone());
@@ -273,10 +281,7 @@ fn is_by_mode(standing: &Standing) -> bool {
 
 /// Says whether somebody suspended the Tenant; nothing where nobody ever did.
 fn tell_suspension(conditions: &mut Conditions, tenant: &Tenant, outcome: &TenantOutcome) {
-    let class = outcome.world.as_ref().ok();
-    let Some(class) = class.and_then(|world| world.references.class.as_ref()) else {
-        return;
-    };
+    let Some(class) = class_of(outcome) else { return };
     match tenant.suspended(class) {
         Some(why) => conditions.set(
             ConditionType::Suspended,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Who the environment is.
-pub(super) fn identity_of(us: &Identity, tenant: &Tenant) -> TenantIdentity {
+pub(in crate::controllers) fn identity_of(us: &Identity, tenant: &Tenant) -> TenantIdentity {
     TenantIdentity {
         cluster: us.cluster_id.to_string(),
         cluster_uid: us.cluster_uid.clone(),

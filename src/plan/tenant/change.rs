@@ -18,7 +18,7 @@ use super::{Reins, TenantAction, TenantDesired, TenantStep, TenantWorld, launch:
 use crate::{
     api::{ChangeKind, Reason},
     clock::later,
-    cloud::{Instance, InstanceState, Volume, VolumeId},
+    cloud::{Instance, InstanceState, VolumeId},
     plan::{Plan, window::Window},
 };
 
@@ -118,10 +118,9 @@ impl ChangeWish {
     }
 
     /// Whether the instance is another than its size says.
-    pub fn differs(&self, instance: &Instance, volumes: &[Volume]) -> bool {
+    pub fn differs(&self, instance: &Instance, world: &TenantWorld) -> bool {
         let Some(size) = &self.size else { return false };
-        instance.instance_type != size.instance_type
-            || volumes::grow(size, instance, volumes).next().is_some()
+        instance.instance_type != size.instance_type || volumes::grow(size, instance, world).next().is_some()
     }
 }
 

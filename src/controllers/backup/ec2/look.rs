@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use super::super::{
     retire::Made,
-    scene::{Place, Scene, identity_of},
+    scene::{Place, Scene},
     status::{has_attempts, is_found},
 };
 use crate::{
     api::{Backup, BackupPhase, Tenant, names::tags},
     cloud::{InstanceId, Lane, Observed, Snapshot, SnapshotId, SnapshotState, VolumeId},
     cluster::{Cluster, Kind},
+    controllers::tenant::identity_of,
     engine::{Context, Failure},
     inventory::View,
     plan::{
@@ -58,7 +59,7 @@ pub(super) fn observe<C: Cluster>(
         }
     };
     let view = ctx.inventories.of(&place.site).view();
-    match target(&view, tenant, &identity_of(ctx, tenant)) {
+    match target(&view, tenant, &identity_of(&ctx.identity, tenant)) {
         Some(target) => world.target = target,
         None => (world.target, world.is_foreign) = (Observed::Absent, true),
     }

@@ -8,7 +8,7 @@ use super::{
     super::{
         ec2,
         retire::{self, Made},
-        scene::{Place, Scene, identity_of},
+        scene::{Place, Scene},
         status::{accepted, has_attempts, is_found},
     },
     METHOD,
@@ -17,7 +17,7 @@ use crate::{
     api::{Backup, BackupPhase, ClassBackup, MethodStatus, names::tags, time},
     cloud::{BackupJobId, Image, ImageId, ImageState, Observed, Snapshot, SnapshotId, VaultName},
     cluster::{Cluster, Kind},
-    controllers::backup_sources::class_of,
+    controllers::{backup_sources::class_of, tenant::identity_of},
     engine::Context,
     inventory::{Inventory, Owner, View},
     plan::{
@@ -84,7 +84,7 @@ pub(super) fn observe<C: Cluster>(
     let inventory = ctx.inventories.of(&place.site);
     watch(&inventory, backup, run, &world);
     let view = inventory.view();
-    match ec2::target(&view, tenant, &identity_of(ctx, tenant)) {
+    match ec2::target(&view, tenant, &identity_of(&ctx.identity, tenant)) {
         Some(target) => world.target = target,
         None => (world.target, world.is_foreign) = (Observed::Absent, true),
     }

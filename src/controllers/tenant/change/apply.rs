@@ -4,7 +4,7 @@
 
 use super::{takes_its_turn, written};
 use crate::{
-    api::{ChangeKind, Reason, RestartStatus, Tenant, TenantStatus, VolumeGrowth, time},
+    api::{ChangeKind, InstanceChange, Reason, RestartStatus, Tenant, TenantStatus, VolumeGrowth, time},
     clock::elapsed,
     cloud::{CloudError, Disposition, ErrorKind, InstanceId, Site, VolumeId},
     cluster::{Cluster, Happened, Kind},
@@ -65,6 +65,11 @@ pub(in crate::controllers::tenant) async fn apply<C: Cluster>(
 
 fn status_of<C>(pass: &Pass<'_, C, Tenant>) -> TenantStatus {
     pass.object.status.clone().unwrap_or_default()
+}
+
+/// The change that the object's status tells of.
+fn change_of<'a, C>(pass: &'a Pass<'_, C, Tenant>) -> Option<&'a InstanceChange> {
+    pass.object.status.as_ref()?.change.as_ref()
 }
 
 fn not_its_turn() -> Failure {
@@ -180,33 +185,18 @@ fn is_refusal(error: &CloudError) -> bool {
 
 /// Whether the customer has waited for so long that the instance is to start as it was.
 fn is_given_up<C>(pass: &Pass<'_, C, Tenant>) -> bool {
-    let change = pass
-        .object
-        .status
-        .as_ref()
-        .and_then(|status| status.change.as_ref());
-    change
+    change_of(pass)
         .is_some_and(|change| change.kind == ChangeKind::Resize && elapsed(change.at.0, pass.now) >= PATIENCE)
 }
 
 fn is_the_old_one<C>(pass: &Pass<'_, C, Tenant>, instance_type: &str) -> bool {
-    let change = pass
-        .object
-        .status
-        .as_ref()
-        .and_then(|status| status.change.as_ref());
-    change.is_some_and(|change| change.from.as_deref() == Some(instance_type))
+    change_of(pass).is_some_and(|change| change.from.as_deref() == Some(instance_type))
 }
 
 /// Whether the instance has just been given the type that it was stopped for.
 fn has_new_type<C: Cluster>(pass: &Pass<'_, C, Tenant>, site: &Site, id: &InstanceId) -> bool {
     let view = pass.ctx.inventories.of(site).view();
-    let change = pass
-        .object
-        .status
-        .as_ref()
-        .and_then(|status| status.change.as_ref());
-    change.is_some_and(|change| {
+    change_of(pass).is_some_and(|change| {
         let is_new = |instance: &crate::cloud::Instance| change.to.as_ref() == Some(&instance.instance_type);
         change.kind == ChangeKind::Resize
             && change.refused.is_none()
@@ -290,7 +280,6 @@ async fn reboot<C: Cluster>(
     }
     match pass.cloud(site).reboot(id).await {
         Ok(()) => {
-            reconciler.memory.restart_made(pass.object.uid());
             let restart = pass.object.spec.restart.as_ref();
             let why = restart
                 .and_then(|restart| restart.reason.as_deref())
@@ -311,12 +300,7 @@ async fn reboot<C: Cluster>(
 }
 
 fn tell_stop<C>(pass: &mut Pass<'_, C, Tenant>, id: &InstanceId) {
-    let change = pass
-        .object
-        .status
-        .as_ref()
-        .and_then(|status| status.change.as_ref());
-    let Some(change) = change else { return };
+    let Some(change) = change_of(pass) else { return };
     let told = match change.kind {
         ChangeKind::Stop => {
             let why = pass.object.spec.power_reason.as_deref().unwrap_or_default();
@@ -333,10 +317,8 @@ fn tell_stop<C>(pass: &mut Pass<'_, C, Tenant>, id: &InstanceId) {
 }
 
 fn tell_end<C: Cluster>(pass: &mut Pass<'_, C, Tenant>, site: &Site) {
+    let Some(change) = change_of(pass) else { return };
     let status = pass.object.status.as_ref();
-    let Some(change) = status.and_then(|status| status.change.as_ref()) else {
-        return;
-    };
     let id = status
         .and_then(|status| status.instance_id.as_deref())
         .unwrap_or_default();

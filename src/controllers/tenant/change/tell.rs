@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::{ConditionType, PlanInForce, Reason, TenantStatus, time},
-    controllers::tenant::{Desired, report::TenantOutcome},
+    controllers::tenant::report::{TenantOutcome, aws_of, in_words, kept},
     plan::{
         Waiting,
         tenant::{ChangeWish, Reins, TenantAction, TenantWorld},
@@ -50,11 +50,8 @@ pub(in crate::controllers::tenant) fn waits(outcome: &TenantOutcome) -> Option<B
 
 /// What is known of the instance, with what is wished of it.
 fn known(outcome: &TenantOutcome) -> Option<(&ChangeWish, &Reins, &TenantWorld)> {
-    let aws = outcome.world.as_ref().ok()?.aws.as_ref()?;
-    match outcome.resolved.as_ref()?.desired.as_ref()? {
-        Desired::Kept(desired, _) => Some((&desired.change, &desired.reins, aws)),
-        Desired::Released(_) => None,
-    }
+    let (desired, _) = kept(outcome)?;
+    Some((&desired.change, &desired.reins, aws_of(outcome)?))
 }
 
 /// Takes into the status what became of a change.
@@ -102,7 +99,6 @@ pub(in crate::controllers::tenant) fn tell(conditions: &mut Conditions, outcome:
         return;
     };
     let type_ = ConditionType::PlanApplied;
-    let volumes = aws.volumes.present().map_or(&[][..], Vec::as_slice);
     let told = first_of(outcome, &NOT_APPLIED);
     let is_hopeless = told.is_some_and(|told| {
         matches!(
@@ -110,17 +106,11 @@ pub(in crate::controllers::tenant) fn tell(conditions: &mut Conditions, outcome:
             Reason::TypeRefused | Reason::VolumeWouldShrink | Reason::Unsupported
         )
     });
-    if wish.differs(instance, volumes) || is_hopeless {
-        let because = match (told, reins) {
-            (Some(told), _) => Because::new(told.reason, told.message.clone()),
-            (None, Reins::Observe) => Because::new(Reason::Observing, "mode Observe writes nothing to AWS"),
-            (None, Reins::Protect) => Because::new(
-                Reason::Protecting,
-                "mode Protect writes tags, snapshots and locks only",
-            ),
-            (None, Reins::Suspended(why)) => Because::new(Reason::Suspended, why.clone()),
-            (None, Reins::Enforce) => Because::new(Reason::Progressing, "the change is under way"),
-        };
+    if wish.differs(instance, aws) || is_hopeless {
+        let told = told.map(|told| Because::new(told.reason, told.message.clone()));
+        let because = told
+            .or_else(|| in_words(reins))
+            .unwrap_or_else(|| Because::new(Reason::Progressing, "the change is under way"));
         conditions.set(type_, Some(false), &because);
     } else if conditions.find(type_).is_some() {
         let because = Because::new(

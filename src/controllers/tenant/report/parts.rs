@@ -1,11 +1,11 @@
 //! The three conditions that `Ready` is made of. Each is a chain of questions: the first answer counts, and its
 //! reason goes to the condition unchanged.
 
-use super::TenantOutcome;
+use super::{TenantOutcome, aws_of, kept};
 use crate::{
     api::{ConditionType, Reason, Tenant},
     cloud::{InstanceId, Observed},
-    controllers::tenant::{Desired, InForce, access::Origin},
+    controllers::tenant::{InForce, access::Origin},
     plan::{
         Waiting,
         tenant::{Reins, TenantAction, TenantStep, TenantWorld},
@@ -80,12 +80,8 @@ impl Parts {
             .iter()
             .flat_map(|resolved| &resolved.refusals)
             .next();
-        let aws = outcome.world.as_ref().ok().and_then(|world| world.aws.as_ref());
-        let desired = outcome
-            .resolved
-            .as_ref()
-            .and_then(|resolved| resolved.desired.as_ref());
-        let (Some(aws), Some(Desired::Kept(desired, in_force)), Some(plan)) = (aws, desired, &outcome.plan)
+        let (Some(aws), Some((desired, in_force)), Some(plan)) =
+            (aws_of(outcome), kept(outcome), &outcome.plan)
         else {
             // Nothing was looked at. An environment that never was is said not to be; any other stays as it was.
             let never_was = tenant
@@ -261,17 +257,25 @@ impl Case<'_> {
     }
 }
 
-/// What keeps steps from being taken.
-fn by_reins(reins: &Reins, planned: Option<&str>) -> Option<Because> {
-    let mut because = match reins {
+/// What a mode or a suspension lets be written.
+pub(in crate::controllers::tenant) fn in_words(reins: &Reins) -> Option<Because> {
+    Some(match reins {
         Reins::Enforce => return None,
         Reins::Observe => Because::new(Reason::Observing, "mode Observe writes nothing to AWS"),
         Reins::Protect => Because::new(
             Reason::Protecting,
             "mode Protect writes tags, snapshots and locks only",
         ),
-        Reins::Suspended(why) => Because::new(Reason::Suspended, format!("nothing is written to AWS: {why}")),
-    };
+        Reins::Suspended(why) => Because::new(Reason::Suspended, why.clone()),
+    })
+}
+
+/// What keeps steps from being taken.
+fn by_reins(reins: &Reins, planned: Option<&str>) -> Option<Because> {
+    let mut because = in_words(reins)?;
+    if matches!(reins, Reins::Suspended(_)) {
+        because.message = format!("nothing is written to AWS: {}", because.message);
+    }
     if let Some(planned) = planned {
         because.message = format!("{} ({planned})", because.message);
     }

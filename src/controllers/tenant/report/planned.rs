@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::TenantOutcome;
+use super::{TenantOutcome, aws_of, kept};
 use crate::{
     api::{TenantPlan, TenantStatus},
     cloud::Operation,
-    controllers::tenant::Desired,
     plan::preview::{Preview, Scope, foresee},
 };
 
@@ -24,13 +23,8 @@ pub(super) enum Planned {
 impl Planned {
     /// What this pass holds back, and what would follow from it.
     pub(super) fn of(outcome: &TenantOutcome, now: Timestamp) -> Self {
-        let world = outcome.world.as_ref().ok();
-        let aws = world.and_then(|world| world.aws.as_ref());
-        let desired = outcome
-            .resolved
-            .as_ref()
-            .and_then(|resolved| resolved.desired.as_ref());
-        let (Some(aws), Some(Desired::Kept(desired, _)), Some(plan)) = (aws, desired, &outcome.plan) else {
+        let (Some(aws), Some((desired, _)), Some(plan)) = (aws_of(outcome), kept(outcome), &outcome.plan)
+        else {
             return Self::Unknown;
         };
         if plan.held.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! Its class asks, and here the answer is only passed on; but a step that was just denied knows better.
 
-use super::TenantOutcome;
+use super::{TenantOutcome, class_of};
 use crate::{
     api::{ConditionType, Reason},
     engine::Failure,
@@ -24,9 +24,7 @@ pub(super) fn tell(conditions: &mut Conditions, outcome: &TenantOutcome) {
         conditions.set(ConditionType::Permitted, Some(false), &because);
         return;
     }
-    let class = outcome.world.as_ref().ok();
-    let class = class.and_then(|world| world.references.class.as_ref());
-    let status = class.and_then(|class| class.status.as_ref());
+    let status = class_of(outcome).and_then(|class| class.status.as_ref());
     let type_ = ConditionType::Permitted;
     let Some(known) = status.and_then(|status| find_condition(&status.conditions, type_.as_str())) else {
         return;

@@ -8,8 +8,8 @@ use super::{Case, FRESH, Size};
 use crate::{
     api::Reason,
     clock::later,
-    cloud::{Instance, Volume, VolumeId},
-    plan::tenant::{TenantAction, listed},
+    cloud::{Instance, VolumeId},
+    plan::tenant::{TenantAction, TenantWorld, listed},
 };
 
 /// AWS takes one change of a volume in six hours.
@@ -33,14 +33,18 @@ pub(super) struct Unlike<'a> {
     pub(super) wants: i32,
 }
 
-/// The data volumes whose sizes are known and differ, in the order of devices.
+/// The data volumes whose sizes are known and differ, in the order of devices. One that is another Tenant's is not ours to
+/// change, wherever it is attached.
 fn unlike<'a>(
     size: &'a Size,
     instance: &'a Instance,
-    volumes: &'a [Volume],
+    world: &'a TenantWorld,
 ) -> impl Iterator<Item = Unlike<'a>> {
-    size.volumes.iter().filter_map(|(device, wants)| {
-        let attached = instance.volumes.iter().find(|volume| volume.device == *device)?;
+    let volumes = world.volumes.present().map_or(&[][..], Vec::as_slice);
+    let is_foreign = |id| world.foreign_volumes.contains(id);
+    size.volumes.iter().filter_map(move |(device, wants)| {
+        let mut attached = instance.volumes.iter();
+        let attached = attached.find(|volume| volume.device == *device && !is_foreign(&volume.id))?;
         let has = listed(volumes, &attached.id)?.size_gib;
         // One that no listing showed yet has no size.
         (has > 0 && has != *wants).then_some(Unlike {
@@ -56,9 +60,9 @@ fn unlike<'a>(
 pub(super) fn grow<'a>(
     size: &'a Size,
     instance: &'a Instance,
-    volumes: &'a [Volume],
+    world: &'a TenantWorld,
 ) -> impl Iterator<Item = Unlike<'a>> {
-    unlike(size, instance, volumes).filter(|volume| volume.wants > volume.has)
+    unlike(size, instance, world).filter(|volume| volume.wants > volume.has)
 }
 
 impl Case<'_> {
@@ -83,14 +87,7 @@ impl Case<'_> {
             );
             return false;
         }
-        let Some(volumes) = self.world.volumes.present() else {
-            return true;
-        };
-        // One that is another Tenant's is not ours to change, wherever it is attached.
-        let foreign = &self.world.foreign_volumes;
-        let own = volumes.iter().filter(|volume| !foreign.contains(&volume.id));
-        let volumes = &own.cloned().collect::<Vec<_>>();
-        let smaller = unlike(size, self.instance, volumes).find(|volume| volume.wants < volume.has);
+        let smaller = unlike(size, self.instance, self.world).find(|volume| volume.wants < volume.has);
         if let Some(volume) = smaller {
             self.plan.wait(
                 Reason::VolumeWouldShrink,
@@ -101,8 +98,7 @@ impl Case<'_> {
             );
             return false;
         }
-        let (wish, instance) = (self.wish, self.instance);
-        for volume in wish.size.iter().flat_map(|size| grow(size, instance, volumes)) {
+        for volume in grow(size, self.instance, self.world) {
             self.grow(&volume);
         }
         true

@@ -358,6 +358,21 @@ fn volumes_grow_at_once_and_never_shrink() {
 }
 
 #[test]
+fn a_volume_of_another_tenant_is_not_grown_wherever_it_is_attached() {
+    let (desired, mut world) = (wishing("m6i.large", 20), bound());
+    assert_eq!(calls(&run(&desired, &mut world.clone(), open())), ["grow"]);
+    let instance = world.instance.present().unwrap();
+    let attached = instance.volumes.iter().find(|volume| volume.device == "/dev/sdf");
+    world.foreign_volumes.insert(attached.unwrap().id.clone());
+    assert_eq!(
+        calls(&run(&desired, &mut world.clone(), open())),
+        Vec::<&str>::new()
+    );
+    let instance = world.instance.present().unwrap();
+    assert!(!desired.change.differs(instance, &world));
+}
+
+#[test]
 fn a_volume_that_the_instance_has_not_is_not_attached_to_it() {
     let mut desired = wishing("m6i.xlarge", 8);
     let volumes = &mut desired.change.size.as_mut().unwrap().volumes;
