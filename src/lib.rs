@@ -25,3 +25,4 @@ pub mod report;
 pub mod rollouts;
 pub mod separation;
 pub mod terms;
+pub mod text;

@@ -18,7 +18,7 @@ use jiff::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cloud::Region;
+use crate::{cloud::Region, text::hexadecimal};
 
 /// How many promises the shape of a sheet has: the judges are numbered after them.
 pub const PROMISES: u8 = 52;
@@ -383,10 +383,6 @@ impl Registry {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sheets.keys().map(String::as_str)
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 mod items;
 mod probes;
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 pub use probes::probes;
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     api::{PlanOp, PlannedChange, TenantPlan},
     cloud::{Observed, Operation, SecurityGroup},
+    text::hexadecimal,
 };
 
 /// How many changes a status shows.
@@ -132,12 +133,7 @@ impl Preview {
                 digest.update(format!("{length}:{}\n", part.unwrap_or_default()));
             }
         }
-        let mut hash = String::with_capacity(64);
-        for byte in digest.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        hash
+        hexadecimal(&digest.finalize())
     }
 
     /// The changes as a status shows them, all of them, with what `permitted` says of each call.

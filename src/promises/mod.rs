@@ -25,7 +25,10 @@ pub use records::{BackupCalendar, CopiesSeen};
 pub use waivers::next_edge;
 
 pub use crate::api::Verdict;
-use crate::terms::{PromiseId, Terms};
+use crate::{
+    terms::{PromiseId, Terms},
+    text::shortened,
+};
 
 /// One promise with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ pub fn judge_all(terms: &Terms, facts: &Facts) -> Scoreboard {
             Judgement {
                 id: promise.id,
                 verdict,
-                reason: fitting(reason),
+                reason: shortened(&reason, REASON_MAX),
             }
         })
         .collect();
@@ -163,14 +166,6 @@ fn idle(reason: impl Into<String>) -> Finding {
 
 /// The longest reason that fits a status, in bytes: long names of Tenants and customers make long sentences.
 const REASON_MAX: usize = 512;
-
-fn fitting(mut reason: String) -> String {
-    if reason.len() > REASON_MAX {
-        reason.truncate(reason.floor_char_boundary(REASON_MAX - " …".len()));
-        reason.push_str(" …");
-    }
-    reason
-}
 
 /// What a judge says while the operator sees nothing of AWS.
 fn unseen() -> Finding {

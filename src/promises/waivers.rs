@@ -4,11 +4,8 @@
 
 use jiff::Timestamp;
 
-use super::{Judgement, Scoreboard, Verdict, tally};
-use crate::{api::PromiseException, terms::Terms};
-
-/// How long a reason may be.
-const REASON_MAX: usize = 512;
+use super::{Judgement, REASON_MAX, Scoreboard, Verdict, tally};
+use crate::{api::PromiseException, terms::Terms, text::shortened};
 
 /// Why an exception does not count.
 enum Void {
@@ -60,10 +57,11 @@ fn waive(result: &mut Judgement, exception: &PromiseException, void: Option<&Voi
     } = exception;
     let but = match void {
         None => {
-            result.reason = shortened(&format!(
+            let reason = format!(
                 "waived by {approver} until {}: {reason}; without that {}: {}",
                 until.0, result.verdict, result.reason
-            ));
+            );
+            result.reason = shortened(&reason, REASON_MAX);
             result.verdict = Verdict::Waived;
             return;
         }
@@ -77,12 +75,7 @@ fn waive(result: &mut Judgement, exception: &PromiseException, void: Option<&Voi
         Some(Void::Early) => format!("the exception is in force from {} on", approved_at.0),
         Some(Void::Over) => format!("the exception of {approver} ended at {}", until.0),
     };
-    result.reason = shortened(&format!("{}; {but}", result.reason));
-}
-
-/// What fits into a status.
-fn shortened(text: &str) -> String {
-    text.chars().take(REASON_MAX).collect()
+    result.reason = shortened(&format!("{}; {but}", result.reason), REASON_MAX);
 }
 
 /// When exceptions begin or end to count next.

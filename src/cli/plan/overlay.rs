@@ -16,6 +16,7 @@ use crate::{
     api::{AccessPolicy, Incident, Key, Tenant, TenantClass, Time},
     clock::Clock,
     cluster::{Cluster, Kind, MemoryCluster, NamespaceFacts, Seen},
+    text::hexadecimal,
 };
 
 /// How many objects are asked for at once.
@@ -179,6 +180,6 @@ fn keys<K: Kind>(declared: &[Declared<K>]) -> Vec<Key> {
 /// the same manifests make the same plan.
 fn placeholder(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
-    let end: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let end = hexadecimal(digest.get(..6).unwrap_or_default());
     format!("00000000-0000-0000-0000-{end}")
 }

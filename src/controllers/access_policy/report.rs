@@ -1,6 +1,6 @@
 //! Saying what a policy has in force, and for whom.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -24,6 +24,7 @@ use crate::{
         failure,
         standing::{Because, Conditions, Standing},
     },
+    text::hexadecimal,
 };
 
 /// How soon to look again for subnets, whose appearance nothing tells.
@@ -142,12 +143,7 @@ fn take_facts(status: &mut AccessPolicyStatus, world: &World) {
         text.push_str(&describe(rule));
         text.push('\n');
     }
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
-    status.rule_set_hash = Some(hash);
+    status.rule_set_hash = Some(hexadecimal(&Sha256::digest(text.as_bytes())));
     // While a group is not known, the last figures stand.
     if world.groups.iter().any(Observed::is_unknown) {
         return;

@@ -8,7 +8,7 @@ mod parts;
 mod planned;
 mod rights;
 
-pub(super) use self::{events::shortened, parts::in_words};
+pub(super) use self::parts::in_words;
 
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ use crate::{
         failure,
         standing::{Because, Conditions, Standing},
     },
+    text::shortened,
 };
 
 /// What a pass of a Tenant came to.
@@ -225,7 +226,7 @@ fn take_findings(status: &mut TenantStatus, findings: &[&Finding], now: Timestam
     drift.last_seen_at = Some(time(now));
     status.last_tampering = Some(Tampering {
         at: time(now),
-        found: events::shortened(&last.message, FOUND_MAX),
+        found: shortened(&last.message, FOUND_MAX),
     });
 }
 

@@ -4,7 +4,7 @@
 //! is found again by the token; the same call again gives the same instance. Only when a look shows that nothing
 //! came of it, long enough after the last call, is another incarnation begun.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use crate::{
     clock::later,
     cloud::{ImageId, Instance, InstanceState, Launch, NewVolume, Observed, SecurityGroupId, SubnetId},
     plan::Plan,
+    text::hexadecimal,
 };
 
 /// How often a launch is tried that ends before the instance ever ran. Where two repeats do not help (a bad image,
@@ -326,10 +327,5 @@ fn hash_of(launch: &Launch) -> String {
     for (key, value) in &launch.tags {
         text.push_str(&format!("{key}={value}\n"));
     }
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
+    hexadecimal(&Sha256::digest(text.as_bytes()))
 }

@@ -8,10 +8,11 @@ use crate::{
     clock::elapsed,
     cloud::{CloudError, Disposition, ErrorKind, InstanceId, Site, VolumeId},
     cluster::{Cluster, Happened, Kind},
-    controllers::tenant::{TenantReconciler, apply::yield_to_incidents, report::shortened},
+    controllers::tenant::{TenantReconciler, apply::yield_to_incidents},
     engine::{Failure, Pass},
     inventory::Effect,
     plan::tenant::{COOL_DOWN, ChangeRecord, PATIENCE, TenantAction},
+    text::shortened,
 };
 
 /// The longest refusal that fits the status.

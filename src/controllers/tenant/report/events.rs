@@ -7,6 +7,7 @@ use crate::{
     cluster::Happened,
     plan::tenant::TenantAction,
     report::conditions::{FALSE, find_condition, is_true},
+    text::shortened,
 };
 
 /// The longest message that an event takes.
@@ -94,16 +95,4 @@ fn turned_bad(type_: ConditionType, before: &TenantStatus, after: &TenantStatus)
         .find(|reason| reason.as_str() == new.reason)?;
     let is_told = is_stalled || (new.status == FALSE && TOLD.contains(&reason));
     is_told.then(|| Happened::warning(reason, shortened(&new.message, MESSAGE_MAX)))
-}
-
-/// The text, cut at a sign if it is too long.
-pub(in crate::controllers::tenant) fn shortened(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let mut end = max.saturating_sub(4);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{} …", text.get(..end).unwrap_or_default())
 }
