@@ -30,9 +30,9 @@ pub(super) fn facts<C: Cluster>(
     facts.is_compared = true;
     facts.unseen = row.unseen;
     let breaches = row.breaches.iter().map(|breach| BreachFact {
-        text: breach.told_to(uid),
-        is_between_customers: breach.is_between_customers(uid),
-        is_between_environments: breach.is_between_environments(uid),
+        text: breach.text.clone(),
+        is_between_customers: breach.is_between_customers,
+        is_between_environments: breach.is_between_environments,
         is_way_in: breach.thing.is_way_in(),
     });
     facts.breaches = breaches.collect();

@@ -1,6 +1,6 @@
 //! What is known of copies beside themselves.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use jiff::Timestamp;
 
@@ -173,8 +173,8 @@ impl View {
             (same, sharing)
         });
         let public: Vec<(&Snapshot, Sharing)> = public.collect();
-        let is_public = |id: &SnapshotId| public.iter().any(|(other, _)| other.id == *id);
-        let named = open.iter().filter(|(id, _)| !is_public(id));
+        let listed: HashSet<&SnapshotId> = public.iter().map(|(snapshot, _)| &snapshot.id).collect();
+        let named = open.iter().filter(|(id, _)| !listed.contains(id));
         let named = named.map(|(id, sharing)| (id, self.snapshots.last_known_by_id(id), sharing.clone()));
         let found = public
             .iter()

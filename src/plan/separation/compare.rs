@@ -9,47 +9,87 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Breach, Ground, Matrix, Parties, Party, Thing,
-    register::{Register, add},
+    Ground, Matrix, Party, Thing,
+    register::Register,
+    rows::rows,
+    sides::{Found, Side},
 };
 use crate::cloud::{Direction, Instance, Peer, SecurityGroup, SecurityGroupId, Tags, VolumeId, VpcId};
 
 /// Compares everything with everything, by index.
 pub fn compare(ground: &Ground<'_>) -> Matrix {
+    let (found, unseen) = find(ground);
+    let mut matrix = rows(&ground.parties, found);
+    for (uid, groups) in unseen {
+        if let Some(row) = matrix.rows.get_mut(&uid) {
+            row.unseen = groups;
+        }
+    }
+    matrix
+}
+
+/// By the uid of whose interfaces they are on: the groups whose rules are not known.
+type Unseen = HashMap<String, BTreeSet<SecurityGroupId>>;
+
+/// All that keeps somebody apart no longer, in no order.
+pub(super) fn find(ground: &Ground<'_>) -> (Vec<Found>, Unseen) {
+    let mut holding = Holding::default();
     let mut comparing = Comparing {
         ground,
         register: Register::new(&ground.parties),
-        matrix: Matrix::of(&ground.parties),
-        held: Held::default(),
         common: ground.base_groups.iter().collect(),
         found: Vec::new(),
+        unseen: Unseen::new(),
     };
-    let seen = comparing.take_groups();
+    let seen = comparing.take_groups(&mut holding);
     for instance in &ground.instances {
         if instance.state.is_live() {
-            comparing.take_instance(instance, &seen);
+            comparing.take_instance(instance, &seen, &mut holding);
         }
     }
-    comparing.take_volumes();
-    comparing.compare_copies();
-    comparing.compare_held();
+    comparing.take_volumes(&mut holding);
+    comparing.compare_copies(&holding);
+    let mut held = Held::of(holding);
+    comparing.compare_held(&held);
     for group in &ground.groups {
-        comparing.compare_rules(group);
+        comparing.compare_rules(group, &mut held);
     }
-    comparing.end()
+    (comparing.found, comparing.unseen)
 }
 
-/// Who holds what.
+/// Who holds what, while it is gathered.
 #[derive(Default)]
-struct Held<'a> {
+struct Holding<'a> {
     /// Whose each group is, and on whose interfaces it is; without those that all carry.
-    groups: HashMap<&'a SecurityGroupId, Parties>,
+    groups: HashMap<&'a SecurityGroupId, Vec<Arc<Party>>>,
     /// Whose each volume is, and on whose instance it is.
-    volumes: HashMap<&'a VolumeId, Parties>,
+    volumes: HashMap<&'a VolumeId, Vec<Arc<Party>>>,
     /// Whose each volume is by its tags.
     owners: HashMap<&'a VolumeId, Arc<Party>>,
     /// Where whose instances stand.
     addresses: BTreeMap<IpAddr, Vec<Standing<'a>>>,
+}
+
+/// Who holds what.
+struct Held<'a> {
+    groups: HashMap<&'a SecurityGroupId, Side>,
+    volumes: HashMap<&'a VolumeId, Side>,
+    addresses: BTreeMap<IpAddr, Vec<Standing<'a>>>,
+    /// Whose instances stand in each range of a VPC that was asked for: many groups let in the same.
+    ranges: HashMap<(&'a VpcId, IpNet), Side>,
+}
+
+impl<'a> Held<'a> {
+    fn of(holding: Holding<'a>) -> Self {
+        let groups = holding.groups.into_iter();
+        let volumes = holding.volumes.into_iter();
+        Self {
+            groups: groups.map(|(id, holders)| (id, Side::new(holders))).collect(),
+            volumes: volumes.map(|(id, holders)| (id, Side::new(holders))).collect(),
+            addresses: holding.addresses,
+            ranges: HashMap::new(),
+        }
+    }
 }
 
 /// In which VPC an instance stands, as far as that is known, and whose it is.
@@ -58,16 +98,15 @@ type Standing<'a> = (Option<&'a VpcId>, Arc<Party>);
 struct Comparing<'a> {
     ground: &'a Ground<'a>,
     register: Register,
-    matrix: Matrix,
-    held: Held<'a>,
     /// The groups that every customer carries by declaration.
     common: BTreeSet<&'a SecurityGroupId>,
-    found: Vec<Breach>,
+    found: Vec<Found>,
+    unseen: Unseen,
 }
 
 impl<'a> Comparing<'a> {
     /// Whose each group is; answers with all that were seen.
-    fn take_groups(&mut self) -> BTreeSet<&'a SecurityGroupId> {
+    fn take_groups(&mut self, holding: &mut Holding<'a>) -> BTreeSet<&'a SecurityGroupId> {
         let mut seen = BTreeSet::new();
         for group in &self.ground.groups {
             seen.insert(&group.id);
@@ -79,13 +118,18 @@ impl<'a> Comparing<'a> {
             }
             if let Some(owner) = self.register.of_group(group) {
                 self.compare_tags(group.id.as_str(), &owner, &group.tags);
-                add(self.held.groups.entry(&group.id).or_default(), &owner);
+                holding.groups.entry(&group.id).or_default().push(owner);
             }
         }
         seen
     }
 
-    fn take_instance(&mut self, instance: &'a Instance, seen: &BTreeSet<&'a SecurityGroupId>) {
+    fn take_instance(
+        &mut self,
+        instance: &'a Instance,
+        seen: &BTreeSet<&'a SecurityGroupId>,
+        holding: &mut Holding<'a>,
+    ) {
         let Some(owner) = self.register.of_instance(instance) else {
             return;
         };
@@ -95,45 +139,47 @@ impl<'a> Comparing<'a> {
             if self.common.contains(id) {
                 continue;
             }
-            add(self.held.groups.entry(id).or_default(), &owner);
-            if !seen.contains(id)
-                && let Some(row) = self.matrix.rows.get_mut(&owner.uid)
-            {
-                row.unseen.insert(id.clone());
+            let holders = holding.groups.entry(id).or_default();
+            holders.push(Arc::clone(&owner));
+            if !seen.contains(id) {
+                let unseen = self.unseen.entry(owner.uid.clone()).or_default();
+                unseen.insert(id.clone());
             }
         }
         for volume in &instance.volumes {
-            add(self.held.volumes.entry(&volume.id).or_default(), &owner);
+            let holders = holding.volumes.entry(&volume.id).or_default();
+            holders.push(Arc::clone(&owner));
         }
         let address = instance.private_ip.as_ref().and_then(|ip| ip.parse().ok());
         if let Some(address) = address {
-            let here = self.held.addresses.entry(address).or_default();
+            let here = holding.addresses.entry(address).or_default();
             here.push((instance.vpc_id.as_ref(), owner));
         }
     }
 
-    fn take_volumes(&mut self) {
+    fn take_volumes(&mut self, holding: &mut Holding<'a>) {
         for volume in &self.ground.volumes {
             let Some(owner) = self.register.of_tags(&volume.tags) else {
                 continue;
             };
             self.compare_tags(volume.id.as_str(), &owner, &volume.tags);
-            add(self.held.volumes.entry(&volume.id).or_default(), &owner);
-            self.held.owners.insert(&volume.id, owner);
+            let holders = holding.volumes.entry(&volume.id).or_default();
+            holders.push(Arc::clone(&owner));
+            holding.owners.insert(&volume.id, owner);
         }
     }
 
-    fn compare_copies(&mut self) {
+    fn compare_copies(&mut self, holding: &Holding<'a>) {
         for snapshot in &self.ground.snapshots {
             let Some(owner) = self.register.of_tags(&snapshot.tags) else {
                 continue;
             };
             self.compare_tags(snapshot.id.as_str(), &owner, &snapshot.tags);
-            let data = self.held.owners.get(&snapshot.volume_id);
+            let data = holding.owners.get(&snapshot.volume_id);
             if let Some(data) = data.filter(|data| !Arc::ptr_eq(data, &owner)) {
-                let both = vec![Arc::clone(data), owner];
+                let both = Side::new(vec![Arc::clone(data), owner]);
                 let thing = Thing::Snapshot(snapshot.id.to_string(), snapshot.volume_id.to_string());
-                self.found.extend(shared(thing, &both));
+                self.found.extend(Found::shared(thing, &both));
             }
         }
         for image in &self.ground.images {
@@ -145,23 +191,32 @@ impl<'a> Comparing<'a> {
 
     /// Whether the tags of what is this one's name others too.
     fn compare_tags(&mut self, id: &str, owner: &Arc<Party>, carried: &Tags) {
-        let mut named = self.register.named_beside(owner, carried);
-        if !named.is_empty() {
-            named.push(Arc::clone(owner));
-            self.found.extend(shared(Thing::Tagged(id.to_owned()), &named));
+        let named = self.register.named_beside(owner, carried);
+        let thing = || Thing::Tagged(id.to_owned());
+        if !named.parties.is_empty() {
+            let mut sharing = named.parties;
+            sharing.push(Arc::clone(owner));
+            self.found.extend(Found::shared(thing(), &Side::new(sharing)));
+        }
+        if let Some(customer) = named.customer {
+            self.found.push(Found {
+                thing: thing(),
+                these: Side::new(vec![Arc::clone(owner)]),
+                those: customer,
+            });
         }
     }
 
-    fn compare_held(&mut self) {
-        let volumes = self.held.volumes.iter();
-        let volumes = volumes.filter_map(|(id, holders)| shared(Thing::Volume(id.to_string()), holders));
-        let groups = self.held.groups.iter();
-        let groups = groups.filter_map(|(id, holders)| shared(Thing::Group(id.to_string()), holders));
-        self.found.extend(volumes.chain(groups));
+    fn compare_held(&mut self, held: &Held<'a>) {
+        let volumes = held.volumes.iter();
+        let volumes = volumes.map(|(id, holders)| Found::shared(Thing::Volume(id.to_string()), holders));
+        let groups = held.groups.iter();
+        let groups = groups.map(|(id, holders)| Found::shared(Thing::Group(id.to_string()), holders));
+        self.found.extend(volumes.chain(groups).flatten());
     }
 
-    fn compare_rules(&mut self, group: &SecurityGroup) {
-        let Some(these) = self.held.groups.get(&group.id) else {
+    fn compare_rules(&mut self, group: &'a SecurityGroup, held: &mut Held<'a>) {
+        let Some(these) = held.groups.get(&group.id).cloned() else {
             return;
         };
         let is_compared = |direction: Direction, peer: &Peer| match peer {
@@ -180,49 +235,32 @@ impl<'a> Comparing<'a> {
             let (thing, those) = match peer {
                 Peer::Group(other) => (
                     Thing::Rule(id.clone(), other.to_string()),
-                    self.held.groups.get(other).cloned().unwrap_or_default(),
+                    held.groups.get(other).cloned(),
                 ),
                 Peer::Cidr(range) => (
                     Thing::Range(id.clone(), *range),
-                    self.held.standing_in(range, &group.vpc_id),
+                    Some(held.standing_in(*range, &group.vpc_id)),
                 ),
                 Peer::PrefixList(_) => continue,
             };
-            if those
-                .iter()
-                .any(|other| these.iter().any(|one| one.customer != other.customer))
-            {
-                self.found.push(Breach::new(thing, these.clone(), those));
+            if let Some(those) = those.filter(|those| these.is_of_other_customers_than(those)) {
+                let these = these.clone();
+                self.found.push(Found { thing, these, those });
             }
         }
     }
-
-    fn end(mut self) -> Matrix {
-        // What is kept of many is the same whatever the order in which they were found.
-        self.found.sort();
-        for breach in self.found {
-            self.matrix.keep(&Arc::new(breach));
-        }
-        self.matrix
-    }
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
     /// Whose instances stand in this range of this VPC.
-    fn standing_in(&self, range: &IpNet, vpc: &VpcId) -> Parties {
-        let there = self.addresses.range(range.network()..=range.broadcast());
-        let standing = there.flat_map(|(_, standing)| standing);
-        // Addresses mean nothing outside of their VPC; where that is not known, this one is assumed.
-        let here = standing.filter(|(other, _)| other.is_none_or(|other| other == vpc));
-        here.map(|(_, party)| Arc::clone(party)).collect()
+    fn standing_in(&mut self, range: IpNet, vpc: &'a VpcId) -> Side {
+        let standing = || {
+            let there = self.addresses.range(range.network()..=range.broadcast());
+            let standing = there.flat_map(|(_, standing)| standing);
+            // Addresses mean nothing outside of their VPC; where that is not known, this one is assumed.
+            let here = standing.filter(|(other, _)| other.is_none_or(|other| other == vpc));
+            Side::new(here.map(|(_, party)| Arc::clone(party)).collect())
+        };
+        self.ranges.entry((vpc, range)).or_insert_with(standing).clone()
     }
-}
-
-/// The breach that it is to be these parties' in common; nothing where they may.
-fn shared(thing: Thing, parties: &Parties) -> Option<Breach> {
-    let (first, rest) = parties.split_first()?;
-    let differ = rest
-        .iter()
-        .any(|other| other.customer != first.customer || other.environment != first.environment);
-    differ.then(|| Breach::new(thing, parties.clone(), parties.clone()))
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Parties, Party};
+use super::{Party, sides::Side};
 use crate::{
     api::{Key, names::tags},
     cloud::{Instance, SecurityGroup, Tags},
@@ -14,7 +14,7 @@ pub(super) struct Register {
     by_uid: HashMap<String, Arc<Party>>,
     by_tenant: HashMap<String, Arc<Party>>,
     by_label: HashMap<String, Arc<Party>>,
-    by_customer: HashMap<String, Parties>,
+    by_customer: HashMap<String, Side>,
     /// The customers' environments that no Tenant is for any more, by the uid of the one that was.
     released: HashMap<String, Arc<Party>>,
 }
@@ -25,7 +25,7 @@ impl Register {
             let named = parties.iter().map(|party| (name(party), Arc::clone(party)));
             named.collect::<HashMap<_, _>>()
         };
-        let mut by_customer: HashMap<String, Parties> = HashMap::new();
+        let mut by_customer: HashMap<String, Vec<_>> = HashMap::new();
         for party in parties {
             let same = by_customer.entry(party.customer.clone()).or_default();
             same.push(Arc::clone(party));
@@ -34,7 +34,10 @@ impl Register {
             by_uid: by(|party| party.uid.clone()),
             by_tenant: by(|party| party.tenant.to_string()),
             by_label: by(|party| party.label.to_ascii_lowercase()),
-            by_customer,
+            by_customer: by_customer
+                .into_iter()
+                .map(|(customer, parties)| (customer, Side::new(parties)))
+                .collect(),
             released: HashMap::new(),
         }
     }
@@ -75,44 +78,39 @@ impl Register {
     }
 
     /// The live Tenants that the tags of something name beside the one whose it is.
-    pub(super) fn named_beside(&self, owner: &Party, carried: &Tags) -> Parties {
-        let mut named = Parties::new();
+    pub(super) fn named_beside(&self, owner: &Party, carried: &Tags) -> Named {
+        let mut named = Named::default();
         // What was let go may have left its name, and later its label, to somebody else.
         if owner.environment.is_none() {
             return named;
         }
         let value = |key: &str| carried.get(key).map(String::as_str).unwrap_or_default();
-        let uid = value(tags::UID);
-        if uid != owner.uid
-            && let Some(other) = self.by_uid.get(uid)
-        {
-            add(&mut named, other);
-        }
-        if let Some(tenant) = carried.get(tags::TENANT)
-            && let Some(other) = self.by_tenant.get(tenant)
-        {
-            add(&mut named, other);
-        }
-        if let Some(label) = carried.get(tags::LABEL)
-            && !label.eq_ignore_ascii_case(&owner.label)
-            && let Some(other) = self.by_label.get(&label.to_ascii_lowercase())
-        {
-            add(&mut named, other);
-        }
-        let customer = value(tags::CUSTOMER);
-        if customer != owner.customer {
-            for other in self.by_customer.get(customer).into_iter().flatten() {
-                add(&mut named, other);
+        let label = value(tags::LABEL).to_ascii_lowercase();
+        // A label that two ask for is the one's of whom it is.
+        let is_other = label != owner.label.to_ascii_lowercase();
+        let by_tags = [
+            self.by_uid.get(value(tags::UID)),
+            self.by_tenant.get(value(tags::TENANT)),
+            self.by_label.get(&label).filter(|_| is_other),
+        ];
+        for other in by_tags.into_iter().flatten() {
+            if other.uid != owner.uid {
+                named.parties.push(Arc::clone(other));
             }
         }
-        named.retain(|other| other.uid != owner.uid);
+        let customer = value(tags::CUSTOMER);
+        let is_named = |other: &Arc<Party>| other.customer == customer;
+        if customer != owner.customer && !named.parties.iter().any(is_named) {
+            named.customer = self.by_customer.get(customer).cloned();
+        }
         named
     }
 }
 
-/// Adds one that is not there yet.
-pub(super) fn add(parties: &mut Parties, party: &Arc<Party>) {
-    if !parties.iter().any(|known| Arc::ptr_eq(known, party)) {
-        parties.push(Arc::clone(party));
-    }
+/// Those whose tags something carries that is another's.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) parties: Vec<Arc<Party>>,
+    /// All of a customer, where no tag says more.
+    pub(super) customer: Option<Side>,
 }

@@ -114,40 +114,36 @@ fn tamper(fleet: &mut Fleet, tampering: &Tampering) {
     }
 }
 
-/// Who is said to have something in common with whom, by uid.
-fn pairs(fleet: &Fleet, matrix: &Matrix) -> BTreeSet<(Thing, String, String)> {
-    let mut pairs = BTreeSet::new();
-    for party in &fleet.parties {
-        for breach in &matrix.row(&party.uid).unwrap().breaches {
-            for (own, other) in breach.pairs(&party.uid) {
-                pairs.insert((breach.thing.clone(), own.uid.clone(), other.uid.clone()));
-            }
-        }
-    }
-    pairs
-}
-
 proptest! {
+    /// By all pairs, as the word says: what is told, of whom, and how much more there is.
     #[test]
-    fn what_one_is_told_of_another_the_other_is_told_of_the_one(fleet in fleet()) {
+    fn each_is_told_of_what_it_has_in_common_with_others_and_of_nothing_else(fleet in fleet()) {
         let matrix = fleet.compare();
-        let pairs = pairs(&fleet, &matrix);
-        let live: BTreeSet<_> = fleet.parties.iter().map(|party| party.uid.clone()).collect();
-        for (thing, own, other) in &pairs {
-            prop_assert_ne!(own, other);
-            let back = (thing.clone(), other.clone(), own.clone());
-            prop_assert!(!live.contains(other) || pairs.contains(&back), "{:?}", back);
-        }
-    }
-
-    #[test]
-    fn each_is_told_of_both_sides_and_the_thing(fleet in fleet()) {
-        let matrix = fleet.compare();
+        let pairs = fleet.pairs();
         for party in &fleet.parties {
-            for breach in &matrix.row(&party.uid).unwrap().breaches {
-                let text = breach.told_to(&party.uid);
-                let (_, other) = breach.pairs(&party.uid).next().unwrap();
-                prop_assert!(text.contains(&party.to_string()) && text.contains(&other.to_string()), "{}", text);
+            let row = matrix.row(&party.uid).unwrap();
+            let own: Vec<_> = pairs.iter().filter(|(_, one, ..)| *one == party.uid).collect();
+            let things: BTreeSet<_> = own.iter().map(|(thing, ..)| thing).collect();
+            let told: BTreeSet<_> = row.breaches.iter().map(|breach| &breach.thing).collect();
+            prop_assert!(told.is_subset(&things), "{:?}", told);
+            prop_assert_eq!(told.len(), things.len().min(rows::KEPT));
+            prop_assert!(row.breaches.len() + row.more >= things.len());
+            for breach in &row.breaches {
+                prop_assert!(breach.text.contains(&party.to_string()), "{}", breach.text);
+                let others: Vec<_> = own.iter().filter(|(thing, ..)| *thing == breach.thing).collect();
+                let by_uid = |uid: &String| fleet.parties.iter().find(|party| party.uid == *uid);
+                let live = others.iter().filter_map(|(_, _, other, _)| by_uid(other));
+                let named = |other: &Party| breach.text.contains(&other.to_string());
+                let is_cut = breach.text.contains(" and others");
+                prop_assert!(is_cut || live.clone().all(named), "{}", breach.text);
+                let customers = live.clone().any(|other| other.customer != party.customer);
+                let purposes = live.clone().any(|other| other.environment != party.environment);
+                // Of those that were let go the tags say the customer, and nothing their purpose.
+                let is_known = others.iter().all(|(_, _, other, _)| by_uid(other).is_some());
+                if is_known {
+                    prop_assert_eq!(breach.is_between_customers, customers, "{}", breach.text);
+                    prop_assert_eq!(breach.is_between_environments, purposes, "{}", breach.text);
+                }
             }
         }
     }
@@ -199,15 +195,17 @@ proptest! {
         fleet.groups.iter_mut().for_each(|item| own(&mut item.tags));
         fleet.snapshots.iter_mut().for_each(|item| own(&mut item.tags));
         fleet.images.iter_mut().for_each(|item| own(&mut item.tags));
+        prop_assert!(fleet.pairs().is_empty());
         let matrix = fleet.compare();
-        prop_assert!(pairs(&fleet, &matrix).is_empty());
+        prop_assert!(fleet.parties.iter().all(|party| matrix.row(&party.uid).unwrap().breaches.is_empty()));
     }
 
     #[test]
     fn a_fleet_that_nobody_touched_shares_nothing(kinds in vec(0..4_u8, 1..8)) {
         let parties = kinds.iter().enumerate().map(|(number, customer)| party(&format!("c{customer}"), &format!("t{number}")));
         let fleet = Fleet::of(parties.collect());
+        prop_assert!(fleet.pairs().is_empty());
         let matrix = fleet.compare();
-        prop_assert!(pairs(&fleet, &matrix).is_empty());
+        prop_assert!(fleet.parties.iter().all(|party| matrix.row(&party.uid).unwrap().breaches.is_empty()));
     }
 }
