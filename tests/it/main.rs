@@ -25,6 +25,7 @@ mod refusals_unreadable;
 mod rest;
 mod retain;
 mod rights;
+mod storm;
 mod support;
 mod sweeps;
 mod sweeps_faults;

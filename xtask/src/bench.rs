@@ -5,12 +5,13 @@ use crate::{repo, say};
 use std::process::Command;
 
 /// What every run measures, at sizes that one can wait for.
-const MEASURES: [&[&str]; 6] = [
+const MEASURES: [&[&str]; 7] = [
     &["converge", "--groups", "1000"],
     &["converge", "--isolate", "--groups", "10000"],
     &["rest", "--tenants", "100,1000"],
     &["memory", "--tenants", "1000"],
     &["herd", "--tenants", "1000"],
+    &["storm"],
     &["week", "--tenants", "10", "--naps"],
 ];
 

@@ -28,6 +28,7 @@ pub mod scenario;
 pub mod sets;
 pub mod stale;
 pub mod standing;
+pub mod storm;
 pub mod truth;
 pub mod twins;
 pub mod verdict;

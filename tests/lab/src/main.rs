@@ -29,6 +29,8 @@ enum Command {
     Run(commands::run::Run),
     /// Let AWS's listings answer from several changes ago, while people change things.
     Stale(commands::stale::Stale),
+    /// Let somebody change much of a fleet at AWS, and see that all is undone and all that could be seen is told.
+    Storm(commands::storm::StormArgs),
     /// Let two operators act at once in every scenario.
     Twins(commands::twins::Twins),
     /// Live through seven days: one slot each, with a volume that fails on one and outages over two.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Faults(faults) => faults.run(),
         Command::Run(run) => run.run(),
         Command::Stale(stale) => stale.run(),
+        Command::Storm(storm) => storm.run(),
         Command::Twins(twins) => twins.run(),
         Command::Week(week) => week.run(),
     }

@@ -8,6 +8,7 @@ pub(crate) mod memory;
 pub(crate) mod rest;
 pub(crate) mod run;
 pub(crate) mod stale;
+pub(crate) mod storm;
 pub(crate) mod twins;
 pub(crate) mod week;
 mod work;
