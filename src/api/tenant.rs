@@ -350,6 +350,11 @@ pub struct TenantStatus {
     #[schemars(length(max = 64))]
     pub security_group_id: Option<String>,
 
+    /// The shared groups of the class that the instance's interfaces were last left with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4), inner(length(max = 64)))]
+    pub base_group_ids: Option<Vec<String>>,
+
     /// The instance's private address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 45))]

@@ -104,6 +104,8 @@ pub struct TenantWorld {
     pub group: Observed<SecurityGroup>,
     /// The rules that we last left that group with, if we did: what differs from them is somebody else's doing.
     pub previous_rules: Option<BTreeSet<Rule>>,
+    /// The base groups that we last left its interfaces with, if we did.
+    pub previous_base_groups: Option<BTreeSet<SecurityGroupId>>,
     /// The launch that was recorded last.
     pub launch: Option<LaunchRecord>,
     /// The latest time at which a launch may have been asked for.

@@ -10,6 +10,7 @@ mod cluster;
 mod contract;
 mod crash;
 mod day;
+mod fields;
 mod herd;
 mod iam;
 mod incident;

@@ -298,6 +298,9 @@ impl Looking<'_> {
             },
             foreign_volumes: BTreeSet::new(),
             previous_rules: previous_rules(self.tenant),
+            previous_base_groups: status
+                .base_group_ids
+                .map(|ids| ids.iter().map(|id| id.as_str().into()).collect()),
             isolation: self.isolation(references, &instance, &group).await?,
             last_call_at: launch.as_ref().map(|_| last_call_at),
             kin: self.kin(),

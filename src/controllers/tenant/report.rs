@@ -28,11 +28,11 @@ use crate::{
         ConditionType, Drift, Mode, Reason, Tampering, Tenant, TenantClass, TenantPhase, TenantStatus, time,
     },
     clock::{elapsed, later},
-    cloud::Site,
+    cloud::{NetworkInterface, Site},
     cluster::{Cluster, Happened, Kind},
     controllers::subnets::LOOK_AFTER_FAILURE,
     engine::{Context, Outcome, Report},
-    plan::tenant::{Claim, Finding, TenantDesired, TenantStep, TenantWorld, needs_a_person},
+    plan::tenant::{Claim, Finding, TenantAction, TenantDesired, TenantStep, TenantWorld, needs_a_person},
     report::{
         failure,
         standing::{Because, Conditions, Standing},
@@ -204,9 +204,30 @@ fn take_facts(status: &mut TenantStatus, tenant: &Tenant, outcome: &TenantOutcom
         volumes.sort();
         status.volume_ids = volumes;
     }
+    if let Some(groups) = base_groups_left(outcome) {
+        status.base_group_ids = Some(groups);
+    }
     if let Some(id) = events::bound(outcome) {
         status.instance_id = Some(id.to_string());
     }
+}
+
+/// The base groups that every interface carries after this pass; `None` where one does not carry what it should.
+fn base_groups_left(outcome: &TenantOutcome) -> Option<Vec<String>> {
+    let (desired, _) = kept(outcome)?;
+    let aws = aws_of(outcome)?;
+    let (instance, own) = (aws.instance.present()?, aws.group.present()?);
+    let mut wanted = desired.base_groups.clone();
+    wanted.insert(own.id.clone());
+    let is_set = |interface: &NetworkInterface| {
+        outcome.done.iter().any(
+            |step| matches!(&step.action, TenantAction::SetInterfaceGroups(id, _) if *id == interface.id),
+        )
+    };
+    let mut interfaces = instance.interfaces.iter();
+    interfaces
+        .all(|interface| interface.groups == wanted || is_set(interface))
+        .then(|| desired.base_groups.iter().map(ToString::to_string).collect())
 }
 
 fn findings(outcome: &TenantOutcome) -> Vec<&Finding> {

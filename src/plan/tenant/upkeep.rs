@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::{Reason, names},
     clock::later,
-    cloud::{Instance, Observed, SecurityGroupId, Tags, VolumeId},
+    cloud::{Instance, NetworkInterface, Observed, SecurityGroupId, Tags, VolumeId},
     plan::Plan,
 };
 
@@ -183,27 +183,37 @@ fn plan_interfaces(
     let Some(own) = group else { return };
     let mut groups = desired.base_groups.clone();
     groups.insert(own.group.id.clone());
+    let previous = world.previous_base_groups.as_ref();
     for interface in connected {
-        let findings = interface_findings(interface.id.as_str(), &groups, &interface.groups);
-        if !findings.is_empty() {
+        if interface.groups != groups {
             plan.steps.push(TenantStep {
                 action: TenantAction::SetInterfaceGroups(interface.id.clone(), groups.clone()),
-                findings,
+                findings: interface_findings(interface, &groups, &own.group.id, previous),
             });
         }
     }
 }
 
+/// What others did to an interface. Base groups come and go with the class, which is nobody's tampering: that is told
+/// apart by those that we left it with. Where that is not known, only strangers and the own group are told.
 fn interface_findings(
-    id: &str,
-    desired: &BTreeSet<SecurityGroupId>,
-    found: &BTreeSet<SecurityGroupId>,
+    interface: &NetworkInterface,
+    wanted: &BTreeSet<SecurityGroupId>,
+    own: &SecurityGroupId,
+    previous: Option<&BTreeSet<SecurityGroupId>>,
 ) -> Vec<Finding> {
-    let foreign = found.difference(desired).map(|group| {
+    let id = &interface.id;
+    let was_base = |group: &SecurityGroupId| previous.is_some_and(|previous| previous.contains(group));
+    let foreign = interface
+        .groups
+        .difference(wanted)
+        .filter(|group| !was_base(group));
+    let foreign = foreign.map(|group| {
         format!("security group {group} on interface {id} does not belong there and was taken off")
     });
-    let missing = desired
-        .difference(found)
+    let missing = wanted.difference(&interface.groups);
+    let missing = missing.filter(|group| *group == own || was_base(group));
+    let missing = missing
         .map(|group| format!("security group {group} was missing on interface {id} and was put on again"));
     foreign.chain(missing).map(Finding::drift).collect()
 }

@@ -15,6 +15,7 @@ mod effects;
 mod engine;
 mod eye;
 pub mod faults;
+pub mod fields;
 pub mod fleet;
 pub mod herd;
 pub mod judge;

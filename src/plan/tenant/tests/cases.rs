@@ -61,6 +61,7 @@ pub(super) fn nothing() -> TenantWorld {
         foreign_volumes: BTreeSet::new(),
         group: Observed::Absent,
         previous_rules: None,
+        previous_base_groups: None,
         launch: None,
         last_call_at: None,
         token_refused: false,

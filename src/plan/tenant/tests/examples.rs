@@ -259,6 +259,30 @@ fn a_change_of_the_policy_is_no_tampering() {
 }
 
 #[test]
+fn a_change_of_the_classs_base_groups_is_no_tampering() {
+    let mut world = at_stage(Stage::Bound);
+    let mut more = desired();
+    more.base_groups.insert("sg-new".into());
+    let mut fewer = desired();
+    assert!(fewer.base_groups.pop_first().is_some());
+    // Until it is known what they were, nobody is blamed for what is missing.
+    for previous in [None, Some(desired().base_groups)] {
+        world.previous_base_groups = previous;
+        let plan = plan_tenant(&more, &world, start());
+        assert_eq!(plan.steps.len(), 1);
+        assert!(findings(&plan).is_empty());
+    }
+    let plan = plan_tenant(&fewer, &world, start());
+    assert_eq!(plan.steps.len(), 1);
+    assert!(findings(&plan).is_empty());
+    // One that was there, and is still declared, was taken off by somebody.
+    world.previous_base_groups = Some(more.base_groups.clone());
+    let plan = plan_tenant(&more, &world, start());
+    let taken_off = "security group sg-new was missing on interface eni-1 and was put on again";
+    assert_eq!(findings(&plan), [taken_off]);
+}
+
+#[test]
 fn two_live_instances_of_one_tenant_are_for_a_person_to_sort_out() {
     let mut world = at_stage(Stage::Bound);
     world.kin = Observed::Present(vec![
