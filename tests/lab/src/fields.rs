@@ -176,13 +176,14 @@ impl Place {
     /// What the Tenant, or the class, says of being stalled.
     fn stalled(&self) -> Option<String> {
         let [class, tenant] = self.objects();
-        let says = |object: &Value| {
+        let stalled = |object: &Value| {
             let conditions = object.pointer("/status/conditions")?.as_array()?;
-            let is = |condition: &&Value| condition["type"] == "Stalled" && condition["status"] == "True";
+            let is =
+                |condition: &&Value| says(condition, "type", "Stalled") && says(condition, "status", "True");
             let found = conditions.iter().find(is)?;
-            Some(found["message"].to_string())
+            Some(found.get("message")?.to_string())
         };
-        says(&class).or_else(|| says(&tenant))
+        stalled(&class).or_else(|| stalled(&tenant))
     }
 
     fn objects(&self) -> [Value; 2] {
@@ -205,7 +206,7 @@ impl Place {
     /// Everything that is said of it, with what must differ masked.
     fn told(&self) -> Vec<Value> {
         let told = self.objects().into_iter().map(|object| {
-            let mut status = masked(&object["status"]);
+            let mut status = object.get("status").map(masked).unwrap_or_default();
             if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut) {
                 conditions.retain(|condition| !is_of_the_past(condition));
             }
@@ -217,8 +218,12 @@ impl Place {
 
 /// That nothing is suspended any more, or that what was to change was changed, is said only of what once was so.
 fn is_of_the_past(condition: &Value) -> bool {
-    let is = |type_: &str, status: &str| condition["type"] == type_ && condition["status"] == status;
+    let is = |type_: &str, status: &str| says(condition, "type", type_) && says(condition, "status", status);
     is("Suspended", "False") || is("PlanApplied", "True")
+}
+
+fn says(object: &Value, name: &str, value: &str) -> bool {
+    object.get(name).is_some_and(|found| found == value)
 }
 
 fn value<K: Kind>(object: &K) -> Value {
@@ -239,12 +244,12 @@ fn names(world: &World) -> Result<Vec<(&'static str, String)>, Broken> {
     };
     let group = all("securityGroups")
         .into_iter()
-        .find(|one| one["name"] == "monitoring");
+        .find(|one| says(one, "name", "monitoring"));
     let subnet = all("subnets")
         .into_iter()
-        .find(|one| one["id"] != simaws::DEFAULT_SUBNET_ID);
+        .find(|one| !says(one, "id", simaws::DEFAULT_SUBNET_ID));
     let id = |found: Option<Value>, what: &str| {
-        let id = found.and_then(|one| one["id"].as_str().map(str::to_owned));
+        let id = found.and_then(|one| Some(one.get("id")?.as_str()?.to_owned()));
         id.ok_or_else(|| Broken::SetUp(format!("no {what}")))
     };
     Ok(vec![
@@ -261,7 +266,7 @@ fn compare(fresh: &Place, place: &Place, when: &str, wrong: &mut Wrong) -> Resul
     ];
     for (what, wanted, found) in pairs {
         let mut differing = Vec::new();
-        masked::differ(&json!(wanted), &json!(found), String::new(), &mut differing);
+        masked::differ(&json!(wanted), &json!(found), "", &mut differing);
         wrong.extend(differing.into_iter().map(|one| format!("{when}, {what}{one}")));
     }
     Ok(())

@@ -112,19 +112,19 @@ fn mask_word(word: &str) -> String {
 }
 
 /// Where two masked values differ, by path.
-pub(super) fn differ(wanted: &Value, found: &Value, path: String, told: &mut Vec<String>) {
+pub(super) fn differ(wanted: &Value, found: &Value, path: &str, told: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Object(one), Value::Object(other)) => {
             let names: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
             for name in names {
                 let none = Value::Null;
                 let (one, other) = (one.get(name).unwrap_or(&none), other.get(name).unwrap_or(&none));
-                differ(one, other, format!("{path}.{name}"), told);
+                differ(one, other, &format!("{path}.{name}"), told);
             }
         }
         (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
             for (number, (one, other)) in one.iter().zip(other).enumerate() {
-                differ(one, other, format!("{path}[{number}]"), told);
+                differ(one, other, &format!("{path}[{number}]"), told);
             }
         }
         _ if wanted == found => {}
@@ -162,12 +162,12 @@ mod tests {
         differ(
             &json!({"a": [1, {"b": 2}], "c": 3}),
             &json!({"a": [1, {"b": 4}]}),
-            String::new(),
+            "",
             &mut told,
         );
         assert_eq!(told, [".a[1].b is 4, not 2", ".c is null, not 3"]);
         let mut told = Vec::new();
-        differ(&json!([1]), &json!([1, 2]), String::new(), &mut told);
+        differ(&json!([1]), &json!([1, 2]), "", &mut told);
         assert_eq!(told, [" is [1,2], not [1]"]);
     }
 }

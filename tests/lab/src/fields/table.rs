@@ -133,6 +133,7 @@ pub fn fields() -> Vec<Field> {
     all
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn of_tenant() -> Vec<Field> {
     let tenant = |path, fate| field(Of::Tenant, path, fate);
     let excepting = |path, name: &str, value: Value| {
@@ -179,17 +180,17 @@ fn of_tenant() -> Vec<Field> {
         ),
         excepting(".exceptions[].until", "until", json!("2027-01-31T00:00:00Z")),
         tenant(".label", fixed(json!({"label": "other-prod"}))),
-        windowed(Of::Tenant, ".maintenanceWindow.days[]", json!({"days": ["Sun"]})),
+        windowed(Of::Tenant, ".maintenanceWindow.days[]", &json!({"days": ["Sun"]})),
         windowed(
             Of::Tenant,
             ".maintenanceWindow.duration",
-            json!({"duration": "3h"}),
+            &json!({"duration": "3h"}),
         ),
-        windowed(Of::Tenant, ".maintenanceWindow.from", json!({"from": "02:00"})),
+        windowed(Of::Tenant, ".maintenanceWindow.from", &json!({"from": "02:00"})),
         windowed(
             Of::Tenant,
             ".maintenanceWindow.timeZone",
-            json!({"timeZone": "Europe/Berlin"}),
+            &json!({"timeZone": "Europe/Berlin"}),
         )
         .refusing(json!({"maintenanceWindow": {"timeZone": "Mars/Base"}})),
         tenant(".mode", free(json!({"mode": "Observe"}))),
@@ -217,11 +218,12 @@ fn of_tenant() -> Vec<Field> {
     ]
 }
 
-fn windowed(of: Of, path: &'static str, other: Value) -> Field {
+fn windowed(of: Of, path: &'static str, other: &Value) -> Field {
     let needs = json!({"maintenanceWindow": window()});
     field(of, path, free(json!({"maintenanceWindow": other}))).needing(needs)
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn of_class() -> Vec<Field> {
     let class = |path, fate| field(Of::Class, path, fate);
     let account =
@@ -269,10 +271,10 @@ fn of_class() -> Vec<Field> {
         class(".encryption.kmsKeyId", free(json!({"encryption": {"kmsKeyId": OTHER_KEY}})))
             .needing(json!({"encryption": {"kmsKeyId": KEY}})),
         class(".exceptionApprovers[]", free(json!({"exceptionApprovers": ["cto@example.com"]}))),
-        windowed(Of::Class, ".maintenanceWindow.days[]", json!({"days": ["Sun"]})),
-        windowed(Of::Class, ".maintenanceWindow.duration", json!({"duration": "3h"})),
-        windowed(Of::Class, ".maintenanceWindow.from", json!({"from": "02:00"})),
-        windowed(Of::Class, ".maintenanceWindow.timeZone", json!({"timeZone": "Europe/Berlin"}))
+        windowed(Of::Class, ".maintenanceWindow.days[]", &json!({"days": ["Sun"]})),
+        windowed(Of::Class, ".maintenanceWindow.duration", &json!({"duration": "3h"})),
+        windowed(Of::Class, ".maintenanceWindow.from", &json!({"from": "02:00"})),
+        windowed(Of::Class, ".maintenanceWindow.timeZone", &json!({"timeZone": "Europe/Berlin"}))
             .refusing(json!({"maintenanceWindow": {"timeZone": "Mars/Base"}})),
         class(".network.baseGroupIds[]", free(json!({"network": {"baseGroupIds": [BASE_GROUP]}}))),
         class(
