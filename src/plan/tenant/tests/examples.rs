@@ -259,7 +259,7 @@ fn a_change_of_the_policy_is_no_tampering() {
 }
 
 #[test]
-fn a_change_of_the_classs_base_groups_is_no_tampering() {
+fn a_change_of_the_base_groups_of_a_class_is_no_tampering() {
     let mut world = at_stage(Stage::Bound);
     let mut more = desired();
     more.base_groups.insert("sg-new".into());
