@@ -120,25 +120,12 @@ fn until_over(
     world: &mut World,
     witness: &mut Witness,
 ) -> Result<(), Broken> {
-    let mut open = Vec::new();
-    let mut failed = None;
     let expected = scenario.expected(number);
-    let late = world.run_until("the end", scenario.patience(), |world| {
-        let looked = witness.look(world, &expected);
-        match looked.and_then(|()| scenario.open(number, world)) {
-            Ok(found) => open = found,
-            Err(error) => failed = Some(error),
-        }
-        open.is_empty() || failed.is_some()
-    });
-    match (failed, late) {
-        (Some(error), _) => Err(error),
-        (None, Err(Broken::Late { by, .. })) => Err(Broken::Late {
-            what: format!("the end of {scenario}: {}", open.join("; ")),
-            by,
-        }),
-        (None, other) => other,
-    }
+    let what = format!("the end of {scenario}: ");
+    world.run_until_nothing_is_open(&what, scenario.patience(), |world| {
+        witness.look(world, &expected)?;
+        scenario.open(number, world)
+    })
 }
 
 /// Lets time pass under the eyes of the witness.

@@ -147,22 +147,9 @@ fn finish(world: &mut World, people: &People, witness: Witness) -> Result<Vec<St
         cidrs: people.cidrs.clone(),
         without_gap: false,
     };
-    let (mut open, mut failed) = (Vec::new(), None);
-    let reached = world.run_until("the end", PATIENCE, |world| {
-        match judge::not_yet(world, &expected) {
-            Ok(found) => open = found,
-            Err(error) => failed = Some(error),
-        }
-        open.is_empty() || failed.is_some()
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    if let Err(Broken::Late { by, .. }) = reached {
-        let what = format!("what is declared: {}", open.join("; "));
-        return Err(Broken::Late { what, by });
-    }
-    reached?;
+    world.run_until_nothing_is_open("what is declared: ", PATIENCE, |world| {
+        judge::not_yet(world, &expected)
+    })?;
     let mut wrong = judge::never(world, &expected, &Keepsakes::default())?;
     wrong.extend(witness.found);
     Ok(wrong)

@@ -14,7 +14,7 @@ use std::{
 
 use yagura::{
     api::Tenant,
-    clock::{Clock, ManualClock, later},
+    clock::{Clock, ManualClock, elapsed, later},
     cluster::{Cluster, KindName},
 };
 
@@ -139,13 +139,14 @@ pub fn storm(setup: Setup) -> Result<Storm, Broken> {
 
     let mut result = Storm::default();
     for (number, at) in moments(setup, &world.clock, &mut chance).into_iter().enumerate() {
-        let span = at.duration_since(world.clock.now());
-        world.run_for(Duration::try_from(span).unwrap_or_default())?;
+        world.run_for(elapsed(world.clock.now(), at))?;
         tamper(&world, &acts, number, &mut chance, &mut result)?;
     }
     let end = world.clock.now();
-    let calm = until_calm(&mut world, &expected)?;
-    result.calm_after = Duration::try_from(calm.duration_since(end)).unwrap_or_default();
+    world.run_until_nothing_is_open("what is declared: ", PATIENCE, |world| {
+        judge::not_yet(world, &expected)
+    })?;
+    result.calm_after = elapsed(end, world.clock.now());
     // Events of the last repair may still be on their way.
     world.run_for(world.settings.sweep_every * 2)?;
     result.wrong = judge::never(&world, &expected, &keepsakes)?;
@@ -191,26 +192,6 @@ fn tamper(
         return Ok(());
     }
     Err(Broken::SetUp("nothing more can be changed".to_owned()))
-}
-
-fn until_calm(world: &mut World, expected: &Expected) -> Result<jiff::Timestamp, Broken> {
-    let (mut open, mut failed) = (Vec::new(), None);
-    let reached = world.run_until("what is declared", PATIENCE, |world| {
-        match judge::not_yet(world, expected) {
-            Ok(found) => open = found,
-            Err(error) => failed = Some(error),
-        }
-        open.is_empty() || failed.is_some()
-    });
-    match (failed, reached) {
-        (Some(error), _) => Err(error),
-        (None, Err(Broken::Late { by, .. })) => Err(Broken::Late {
-            what: format!("what is declared: {}", open.join("; ")),
-            by,
-        }),
-        (None, Err(error)) => Err(error),
-        (None, Ok(())) => Ok(world.clock.now()),
-    }
 }
 
 /// What the operator changed, and whether any of it was nobody's but the strangers'.

@@ -285,6 +285,34 @@ impl World {
         }
     }
 
+    /// Lets time pass until nothing is open any more; `look` says what is.
+    ///
+    /// # Errors
+    /// What `look` says, and [`Broken::Late`] with what is still open after `patience`; `what` comes before it.
+    pub fn run_until_nothing_is_open(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        mut look: impl FnMut(&Self) -> Result<Vec<String>, Broken>,
+    ) -> Result<(), Broken> {
+        let (mut open, mut failed) = (Vec::new(), None);
+        let reached = self.run_until("the end", patience, |world| {
+            match look(world) {
+                Ok(found) => open = found,
+                Err(error) => failed = Some(error),
+            }
+            open.is_empty() || failed.is_some()
+        });
+        match (failed, reached) {
+            (Some(error), _) => Err(error),
+            (None, Err(Broken::Late { by, .. })) => Err(Broken::Late {
+                what: format!("{what}{}", open.join("; ")),
+                by,
+            }),
+            (None, reached) => reached,
+        }
+    }
+
     /// Moves to the next instant at which something happens, `end` at most, and lets it happen.
     fn advance(&mut self, end: Timestamp) -> Result<(), Broken> {
         let own = self.places.iter().filter_map(|place| match place {

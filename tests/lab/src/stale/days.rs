@@ -52,27 +52,13 @@ fn play(scenario: Scenario, seed: u64) -> Result<Outcome, Broken> {
     outcome.untrue += untrue(&world);
     world.sim.clear_faults();
     world.sim.set_describe_lag(Duration::ZERO);
-    let (mut open, mut failed) = (Vec::new(), None);
-    let reached = world.run_until("the end", PATIENCE, |world| {
-        match scenario.copies_open(world) {
-            Ok(found) => open = found,
-            Err(error) => failed = Some(error),
-        }
-        open.is_empty() || failed.is_some()
-    });
+    let reached = world.run_until_nothing_is_open("", PATIENCE, |world| scenario.copies_open(world));
     outcome.seen = verdict.seen();
     // A wrong call comes before what it leads to.
     if !outcome.seen.wrong.is_empty() {
         return Err(Broken::Wrong(outcome.seen.wrong));
     }
-    match (failed, reached) {
-        (Some(error), _) => Err(error),
-        (None, Err(Broken::Late { by, .. })) => Err(Broken::Late {
-            what: open.join("; "),
-            by,
-        }),
-        (None, reached) => reached.map(|()| outcome),
-    }
+    reached.map(|()| outcome)
 }
 
 /// A stranger does something to a copy, and what; `None` where AWS does not let them.
