@@ -78,6 +78,15 @@ pub struct TenantDesired {
     pub change: ChangeWish,
 }
 
+impl TenantDesired {
+    /// The groups of each interface, given the environment's own.
+    pub fn interface_groups(&self, own: &SecurityGroupId) -> BTreeSet<SecurityGroupId> {
+        let mut groups = self.base_groups.clone();
+        groups.insert(own.clone());
+        groups
+    }
+}
+
 /// Who keeps an environment isolated, if anybody does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Isolation {

@@ -217,8 +217,7 @@ fn base_groups_left(outcome: &TenantOutcome) -> Option<Vec<String>> {
     let (desired, _) = kept(outcome)?;
     let aws = aws_of(outcome)?;
     let (instance, own) = (aws.instance.present()?, aws.group.present()?);
-    let mut wanted = desired.base_groups.clone();
-    wanted.insert(own.id.clone());
+    let wanted = desired.interface_groups(&own.id);
     let is_set = |interface: &NetworkInterface| {
         outcome.done.iter().any(
             |step| matches!(&step.action, TenantAction::SetInterfaceGroups(id, _) if *id == interface.id),

@@ -291,8 +291,7 @@ fn request(
     parameters: &LaunchParameters,
     group: &SecurityGroupId,
 ) -> Launch {
-    let mut groups = desired.base_groups.clone();
-    groups.insert(group.clone());
+    let groups = desired.interface_groups(group);
     let mut volumes = parameters.volumes.clone();
     volumes.sort_by(|one, other| one.device.cmp(&other.device));
     let mut tags = desired.identity.instance_tags(incarnation);

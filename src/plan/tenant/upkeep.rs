@@ -181,8 +181,7 @@ fn plan_interfaces(
         );
     }
     let Some(own) = group else { return };
-    let mut groups = desired.base_groups.clone();
-    groups.insert(own.group.id.clone());
+    let groups = desired.interface_groups(&own.group.id);
     let previous = world.previous_base_groups.as_ref();
     for interface in connected {
         if interface.groups != groups {
