@@ -22,6 +22,7 @@ use controlplane::User;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::Status;
+use lab::objects::merge;
 use serde_json::{Value, json};
 
 use crate::support::{Plane, shared_plane};
@@ -45,25 +46,6 @@ impl Sample {
         let mut object = self.base.clone();
         merge(&mut object, &json!({"metadata": {"name": name}, "spec": change}));
         serde_json::from_value(object).expect("it is an object")
-    }
-}
-
-/// A JSON merge patch: null removes.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let target = target.as_object_mut().expect("it was just made one");
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key.clone()).or_insert(Value::Null), value);
-        }
     }
 }
 

@@ -110,3 +110,40 @@ pub fn incident(name: &str, tenants: &[&str], containment: &str, detected_at: ji
         },
     })
 }
+
+/// Merges as a merge patch does: null takes away.
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in patch {
+        if let Some(target) = target.as_object_mut() {
+            match value {
+                Value::Null => {
+                    target.remove(name);
+                }
+                _ => merge(target.entry(name).or_insert(Value::Null), value),
+            }
+        }
+    }
+}
+
+/// What a call says that adds or removes this rule of a group.
+pub(crate) fn rule<'a>(
+    group: &'a str,
+    protocol: &'a str,
+    port: &'a str,
+    peer: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("GroupId", group),
+        ("IpPermissions.1.IpProtocol", protocol),
+        ("IpPermissions.1.FromPort", port),
+        ("IpPermissions.1.ToPort", port),
+        ("IpPermissions.1.IpRanges.1.CidrIp", peer),
+    ]
+}

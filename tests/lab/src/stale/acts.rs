@@ -6,7 +6,8 @@ use yagura::{
 };
 
 use crate::{
-    Broken, World, objects,
+    Broken, World,
+    objects::{self, rule},
     truth::{Instance, Truth},
 };
 
@@ -164,7 +165,7 @@ fn change(world: &World, truth: &Truth, instance: &Instance, what: usize) -> Res
         ),
         5 => (
             "AuthorizeSecurityGroupIngress",
-            rule(&group.id, "22", "0.0.0.0/0"),
+            rule(&group.id, "tcp", "22", "0.0.0.0/0"),
         ),
         6 => {
             let held = group.rules();
@@ -174,7 +175,7 @@ fn change(world: &World, truth: &Truth, instance: &Instance, what: usize) -> Res
             else {
                 return Ok(None);
             };
-            ("RevokeSecurityGroupIngress", rule(&group.id, "443", cidr))
+            ("RevokeSecurityGroupIngress", rule(&group.id, "tcp", "443", cidr))
         }
         _ => return backdoor(world, truth, interface).map(Some),
     };
@@ -183,16 +184,6 @@ fn change(world: &World, truth: &Truth, instance: &Instance, what: usize) -> Res
         .someone(action, &params)
         .is_ok()
         .then(|| format!("{action} {}", instance.id)))
-}
-
-fn rule<'a>(group: &'a str, port: &'a str, cidr: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("GroupId", group),
-        ("IpPermissions.1.IpProtocol", "tcp"),
-        ("IpPermissions.1.FromPort", port),
-        ("IpPermissions.1.ToPort", port),
-        ("IpPermissions.1.IpRanges.1.CidrIp", cidr),
-    ]
 }
 
 /// Somebody puts the interface into a group of their own.

@@ -12,6 +12,7 @@ use crate::{
     Broken, World,
     eye::Arrival,
     fleet,
+    objects::rule,
     truth::{Group, Instance, Truth, says},
 };
 
@@ -224,25 +225,15 @@ pub(super) fn one(
         8 => ("volume doomed", target.doom(volume)),
         _ => ("group put on", target.put_in_backdoor()?),
     };
-    let change = change.filter(|change| {
-        // What was so before is nobody's doing.
-        let was = Tampering {
-            tenant: tenant.key(),
-            instance: instance.id.clone(),
-            group: group.id.clone(),
-            change: change.clone(),
-        };
-        !was.is_there(&truth)
+    let tampering = change.map(|change| Tampering {
+        tenant: tenant.key(),
+        instance: instance.id.clone(),
+        group: group.id.clone(),
+        change,
     });
-    Ok(change.map(|change| {
-        let tampering = Tampering {
-            tenant: tenant.key(),
-            instance: instance.id.clone(),
-            group: group.id.clone(),
-            change,
-        };
-        (kind, tampering)
-    }))
+    // What was so before is nobody's doing.
+    let tampering = tampering.filter(|tampering| !tampering.is_there(&truth));
+    Ok(tampering.map(|tampering| (kind, tampering)))
 }
 
 impl Target<'_> {
@@ -348,16 +339,6 @@ impl Target<'_> {
         let done = self.call("ModifyNetworkInterfaceAttribute", &params);
         Ok(done.map(|()| Change::Group(id)))
     }
-}
-
-fn rule<'a>(group: &'a str, protocol: &'a str, port: &'a str, peer: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("GroupId", group),
-        ("IpPermissions.1.IpProtocol", protocol),
-        ("IpPermissions.1.FromPort", port),
-        ("IpPermissions.1.ToPort", port),
-        ("IpPermissions.1.IpRanges.1.CidrIp", peer),
-    ]
 }
 
 #[cfg(test)]
